@@ -1,0 +1,113 @@
+/**
+ * One contract, two engines (docs: design section 2): what a vCPU does for the machine, whether KVM or the interpreter
+ * stands behind it.
+ */
+import * as layout from '../../../interp/layout.js';
+import type { CpuState } from './state.js';
+
+/** Why {@link Vcpu.run} came back. */
+export const ExitReason = {
+  Io: layout.EXIT_IO,
+  Mmio: layout.EXIT_MMIO,
+  MsrRead: layout.EXIT_MSR_READ,
+  MsrWrite: layout.EXIT_MSR_WRITE,
+  Halt: layout.EXIT_HALT,
+  Shutdown: layout.EXIT_SHUTDOWN,
+  Window: layout.EXIT_WINDOW,
+  Debug: layout.EXIT_DEBUG,
+  Kicked: layout.EXIT_KICKED,
+  Limit: layout.EXIT_LIMIT,
+  EngineError: layout.EXIT_ENGINE_ERROR,
+} as const;
+/** A value of {@link ExitReason}. */
+export type ExitReason = (typeof ExitReason)[keyof typeof ExitReason];
+
+/** The one exit record of a vCPU, reused for every exit: copy what must outlive the next run. */
+export interface ExitRecord {
+  readonly reason: ExitReason;
+  /** Io: the port. Mmio: the guest-physical address. MSR exits: the index. */
+  readonly address: number;
+  /** Bytes of one element: Io 1, 2 or 4; Mmio 1 to 8 (a piece never crosses a page); MSR 8. */
+  readonly size: number;
+  /** The guest writes. */
+  readonly isWrite: boolean;
+  /** Elements; more than 1 only for an Io read or write that KVM batched (REP INS/OUTS). */
+  readonly count: number;
+  /**
+   * The data, little-endian, element i at byte i × size, whose first byte is `dataOffset` of `bytes`. For a read, the
+   * machine writes the answer there before the next run.
+   */
+  readonly bytes: DataView;
+  readonly dataOffset: number;
+  /** EngineError: what it is (an ENGINE_ERROR_… of interp/layout.ts) and the instruction bytes known. */
+  readonly errorCode: number;
+  readonly errorBytes: Uint8Array;
+}
+
+/** Bytes of {@link Vcpu.readRegisters}: 16 general registers in encoding order, RIP, RFLAGS; u64 little-endian each. */
+export const REGISTERS_SIZE = 18 * 8;
+
+/** A virtual processor. All methods throw a VmtapeError with code VMTAPE_CLOSED after {@link Vcpu.close}. */
+export interface Vcpu {
+  readonly engine: 'kvm' | 'interp';
+  readonly exit: ExitRecord;
+  /**
+   * Runs until an exit. `limit` is the value of {@link Vcpu.retired} at which the run ends with ExitReason.Limit; only an
+   * engine that counts obeys it (Infinity: none).
+   */
+  run(limit: number): ExitReason;
+  /**
+   * Finishes the I/O, MMIO or MSR instruction of the last exit (its answer is taken from the exit record) without
+   * executing another instruction, so that the state is that of an instruction boundary. Returns ExitReason of a further
+   * exit that the same instruction made before it was finished (a page-crossing MMIO, the next element of REP INS), or
+   * undefined when it is finished. Nothing pending: returns undefined at once.
+   */
+  complete(): ExitReason | undefined;
+  /** Instructions retired so far; NaN where the engine does not count (KVM). */
+  readonly retired: number;
+  /** RFLAGS.IF is set, no STI or MOV SS shadow, no event waits: an interrupt injected now is taken before the next
+   * instruction. Meaningful after an exit whose instruction needs no completion, or after complete(). */
+  readonly canInject: boolean;
+  /** Asks that run() ends with ExitReason.Window as soon as canInject holds. Stays asked until it is taken back. */
+  requestWindow(on: boolean): void;
+  /** Delivers the external interrupt `vector` (0 to 255) at the next entry. canInject must hold. */
+  injectInterrupt(vector: number): void;
+  /** Makes an NMI pending. */
+  injectNmi(): void;
+  /** Copies REGISTERS_SIZE bytes to the start of `out`, without allocation. */
+  readRegisters(out: Uint8Array): void;
+  /** RIP, exact to 2^53; for the whole value use readRegisters. */
+  readonly rip: number;
+  /** Sets general register `index` (0 RAX to 15 R15) from two u32 halves; takes effect before the next instruction. */
+  setRegister(index: number, low: number, high: number): void;
+  /** Sets RIP likewise. */
+  setRip(low: number, high: number): void;
+  /** The whole architectural state. Complete the pending instruction first. */
+  getState(): CpuState;
+  /** Replaces the whole architectural state. Throws VMTAPE_STATE if a field is out of range, and then changes nothing. */
+  setState(state: CpuState): void;
+  /** Installs the CPUID table. */
+  setCpuid(entries: readonly CpuidEntry[]): void;
+  /** run() ends with ExitReason.Debug after each instruction. */
+  setSingleStep(on: boolean): void;
+  /** Ends the run under way (from a signal handler, a timer or an I/O callback), or the next one, with Kicked. */
+  kick(): void;
+  /** Guest-physical pages (numbers, ascending) written since the last call. */
+  takeDirtyPages(): Uint32Array;
+  /** Forgets decoded code of guest-physical [address, address + length): the host wrote there. */
+  invalidateCode(address: number, length: number): void;
+  /** Idempotent. */
+  close(): void;
+}
+
+/** One row of the CPUID table; u32 each. */
+export interface CpuidEntry {
+  readonly function: number;
+  readonly index: number;
+  /** The row is for this index (ECX) only. */
+  readonly indexed: boolean;
+  readonly eax: number;
+  readonly ebx: number;
+  readonly ecx: number;
+  readonly edx: number;
+}

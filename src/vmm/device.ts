@@ -1,0 +1,54 @@
+/** What a device is to the machine, and what the machine is to a device. */
+import type { StateTable } from './state/fields.js';
+
+/** Guest time. A device knows no other time. */
+export interface Clock {
+  /** Nanoseconds of guest time since the machine was made; a whole number, never decreasing. */
+  now(): number;
+}
+
+/** One interrupt line. Its level is state of the device that drives it. */
+export interface IrqLine {
+  set(level: boolean): void;
+}
+
+/** Where a device sends bytes for the host: the console, the debug port. */
+export interface ByteSink {
+  write(byte: number): void;
+}
+
+/** A range of I/O ports or of guest-physical addresses. */
+export interface AddressRange {
+  readonly base: number;
+  readonly length: number;
+}
+
+/**
+ * A device of the machine. It answers every access of every width at every offset of its ranges and throws for none.
+ * It never reads a host clock and does no I/O but through the sinks it was given.
+ */
+export interface Device {
+  /** Lower case, unique in a machine: `uart`, `pic`, `pit`, `rtc` … */
+  readonly name: string;
+  readonly ports: readonly AddressRange[];
+  readonly mmio: readonly AddressRange[];
+  /** `size` is 1, 2 or 4; the answer is a u32, of which the low `size` bytes count. */
+  readPort(port: number, size: number): number;
+  writePort(port: number, size: number, value: number): void;
+  /** Little-endian bytes at `offset` of `bytes`, `size` 1 to 8. */
+  readMmio(address: number, size: number, bytes: DataView, offset: number): void;
+  writeMmio(address: number, size: number, bytes: DataView, offset: number): void;
+  /** The guest time of the next thing that happens by itself; Infinity when nothing will. */
+  nextDeadline(): number;
+  /** Guest time is `now`: do what is due. */
+  advance(now: number): void;
+  /** To the state after power-on. */
+  reset(): void;
+  /** The declaration of the state; see state/fields.ts. */
+  readonly stateTable: StateTable;
+  /** The state as a plain object of the table's shape; shares nothing with the device. */
+  saveState(): Record<string, unknown>;
+  /** `state` was checked against the table. Raises no interrupt and does no I/O. Throws VMTAPE_STATE if fields contradict
+   * each other, and then has changed nothing. */
+  loadState(state: Record<string, unknown>): void;
+}
