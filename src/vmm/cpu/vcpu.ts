@@ -82,6 +82,8 @@ export interface Vcpu {
   setRegister(index: number, low: number, high: number): void;
   /** Sets RIP likewise. */
   setRip(low: number, high: number): void;
+  /** Sets the low 32 bits of RFLAGS likewise (hooked RDRAND and RDSEED set CF); the reserved bits are as read before. */
+  setFlags(low: number): void;
   /** The whole architectural state. Complete the pending instruction first. */
   getState(): CpuState;
   /** Replaces the whole architectural state. Throws VMTAPE_STATE if a field is out of range, and then changes nothing. */
