@@ -1,10 +1,11 @@
-/** Performing a hooked instruction: what RDTSC, RDTSCP, RDRAND and RDSEED would have done to the registers. */
+/** Performing a hooked instruction: what RDTSC, RDTSCP, RDRAND, RDSEED and CPUID would have done to the registers. */
 import { REGISTERS_SIZE, type Vcpu } from '../cpu/vcpu.js';
 import { HookKind, type HookTable } from './table.js';
 
 const RAX = 0;
 const RCX = 1;
 const RDX = 2;
+const RBX = 3;
 const RIP_OFFSET = 16 * 8;
 const RFLAGS_OFFSET = 17 * 8;
 const CARRY = 0b1;
@@ -19,6 +20,8 @@ export interface HookSources {
   timestampAux(): number;
   /** The next u32 of the machine's random numbers. */
   random(): number;
+  /** CPUID of the machine's table: writes EAX, EBX, ECX, EDX to the four elements of `out`. */
+  cpuid(leaf: number, index: number, out: Uint32Array): void;
 }
 
 /**
@@ -26,10 +29,12 @@ export interface HookSources {
  * `vcpu.complete()`: `find`, then `answer`, then `apply`; on replay the answer may come from the trace instead.
  */
 export class HookPerformer {
-  /** The answer of the last {@link answer}: two u32 halves, and ECX of RDTSCP. */
+  /** The answer of the last {@link answer}: two u32 halves (EAX and EDX), ECX of RDTSCP and CPUID, EBX of CPUID. */
   low = 0;
   high = 0;
   aux = 0;
+  ebx = 0;
+  readonly #cpuid = new Uint32Array(4);
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
   readonly #view = new DataView(this.#registers.buffer);
 
@@ -44,10 +49,23 @@ export class HookPerformer {
     return this.table.find(this.#view.getUint32(RIP_OFFSET, true), this.#view.getUint32(RIP_OFFSET + 4, true));
   }
 
-  /** Takes the answer of site `index` from the sources into {@link low}, {@link high} and {@link aux}. */
+  /**
+   * Takes the answer of site `index`, which {@link find} just gave, from the sources into {@link low}, {@link high},
+   * {@link aux} and {@link ebx}.
+   */
   answer(index: number): void {
     const site = this.table.site(index);
     this.aux = 0;
+    this.ebx = 0;
+    if (site.kind === HookKind.Cpuid) {
+      const out = this.#cpuid;
+      this.sources.cpuid(this.#view.getUint32(RAX * 8, true), this.#view.getUint32(RCX * 8, true), out);
+      this.low = out[0] as number;
+      this.ebx = out[1] as number;
+      this.aux = out[2] as number;
+      this.high = out[3] as number;
+      return;
+    }
     if (site.kind === HookKind.Rdtsc || site.kind === HookKind.Rdtscp) {
       const timestamp = this.sources.timestamp();
       this.low = timestamp >>> 0;
@@ -62,15 +80,16 @@ export class HookPerformer {
 
   /**
    * Gives the answer to the vCPU, which {@link find} was asked about just before. RDTSC and RDTSCP write EDX:EAX (and
-   * ECX), zero-extended; RDRAND and RDSEED write their destination, set CF and clear the other status flags
+   * ECX), CPUID writes EAX, EBX, ECX, EDX, all zero-extended; RDRAND and RDSEED write their destination, set CF and clear the other status flags
    * (Intel SDM volume 2, "RDRAND").
    */
   apply(index: number, vcpu: Vcpu): void {
     const site = this.table.site(index);
-    if (site.kind === HookKind.Rdtsc || site.kind === HookKind.Rdtscp) {
+    if (site.kind !== HookKind.Rdrand && site.kind !== HookKind.Rdseed) {
       vcpu.setRegister(RAX, this.low, 0);
       vcpu.setRegister(RDX, this.high, 0);
-      if (site.kind === HookKind.Rdtscp) vcpu.setRegister(RCX, this.aux, 0);
+      if (site.kind !== HookKind.Rdtsc) vcpu.setRegister(RCX, this.aux, 0);
+      if (site.kind === HookKind.Cpuid) vcpu.setRegister(RBX, this.ebx, 0);
       return;
     }
     const offset = site.register * 8;

@@ -17,7 +17,7 @@ export const HOOK_PORT = 0xe2;
 export const HOOK_SIZE = 4;
 
 /** Which instruction the machine performs at a site. */
-export const HookKind = { Rdtsc: 1, Rdtscp: 2, Rdrand: 3, Rdseed: 4 } as const;
+export const HookKind = { Rdtsc: 1, Rdtscp: 2, Rdrand: 3, Rdseed: 4, Cpuid: 5 } as const;
 /** A value of {@link HookKind}. */
 export type HookKind = (typeof HookKind)[keyof typeof HookKind];
 
@@ -27,6 +27,7 @@ export const hookNames: Readonly<Record<HookKind, string>> = {
   [HookKind.Rdtscp]: 'RDTSCP',
   [HookKind.Rdrand]: 'RDRAND',
   [HookKind.Rdseed]: 'RDSEED',
+  [HookKind.Cpuid]: 'CPUID',
 };
 
 /** One patched instruction. */
