@@ -5,7 +5,7 @@
  * Everything is said on standard error: `npm pack --json` must keep standard output to itself.
  */
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { isStale } from './stale.mjs';
@@ -40,14 +40,11 @@ function buildTypeScript(force) {
 
 /** So that `npx vmtape` in the clone finds the clone's own command. Windows has no use for the link. */
 function linkCommand() {
-  const target = at('dist/src/cli/main.js');
   const link = at('node_modules/.bin/vmtape');
-  if (process.platform === 'win32' || !existsSync(target)) return;
-  chmodSync(target, 0o755);
-  if (existsSync(link)) return;
+  if (process.platform === 'win32' || existsSync(link)) return;
   rmSync(link, { force: true });
   mkdirSync(dirname(link), { recursive: true });
-  symlinkSync('../../dist/src/cli/main.js', link);
+  symlinkSync('../../bin/vmtape.mjs', link);
 }
 
 /** The addon is a plus: without a compiler or KVM everything else works, and `vmtape doctor` says what is missing. */
