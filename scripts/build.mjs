@@ -13,18 +13,20 @@ import { isStale } from './stale.mjs';
 const top = dirname(dirname(fileURLToPath(import.meta.url)));
 const at = (...parts) => join(top, ...parts);
 
+const say = (what) => process.stderr.write(`vmtape: ${what}\n`);
+
 /** Runs node on a script of ours or of a dependency; throws if it fails. */
-function node(what, script, ...args) {
-  process.stderr.write(`vmtape: ${what}\n`);
+function node(script, ...args) {
   const result = spawnSync(process.execPath, [at(script), ...args], { cwd: top, stdio: ['ignore', 2, 2] });
-  if (result.status !== 0) throw new Error(`${what} failed: node ${[script, ...args].join(' ')}`);
+  if (result.status !== 0) throw new Error(`this failed: node ${[script, ...args].join(' ')}`);
 }
 
 function buildInterpreter(force) {
   const isSource = (path) => path.endsWith('.ts') || path.endsWith('.json');
   const made = at('dist/interp/vmtape.wasm');
   if (!force && !isStale(made, [at('interp'), at('scripts/build-interp.mjs')], isSource)) return;
-  node('building the interpreter', 'scripts/build-interp.mjs');
+  say('building the interpreter');
+  node('scripts/build-interp.mjs');
 }
 
 function buildTypeScript(force) {
@@ -32,7 +34,8 @@ function buildTypeScript(force) {
   const sources = ['src', 'test', 'bench', 'scripts', 'interp', 'tsconfig.json'].map((name) => at(name));
   const isSource = (path) => path.endsWith('.ts') || path.endsWith('tsconfig.json');
   if (force || isStale(stamp, sources, isSource)) {
-    node('compiling the TypeScript', 'node_modules/typescript/bin/tsc', '-p', 'tsconfig.json');
+    say('compiling the TypeScript');
+    node('node_modules/typescript/bin/tsc', '-p', 'tsconfig.json');
     writeFileSync(stamp, '');
   }
   linkCommand();
@@ -47,20 +50,13 @@ function linkCommand() {
   symlinkSync('../../bin/vmtape.mjs', link);
 }
 
-/** The addon is a plus: without a compiler or KVM everything else works, and `vmtape doctor` says what is missing. */
-function buildAddon(force) {
-  const made = at('build/Release/vmtape.node');
-  const sources = [at('native'), at('binding.gyp')];
-  // One attempt a version of its sources: a host without a compiler is not asked again by every `npm test`.
-  const tried = at('.cache/addon.tried');
-  if (!force && !isStale(existsSync(made) ? made : tried, sources)) return;
-  mkdirSync(dirname(tried), { recursive: true });
-  try {
-    node('building the KVM addon', 'scripts/build-native.mjs');
-  } catch {
-    process.stderr.write('vmtape: going on without the KVM addon; `npx vmtape doctor` says more\n');
-  }
-  writeFileSync(tried, '');
+/**
+ * The addon is a plus: without a compiler or KVM everything else works, and `vmtape doctor` says what is missing. The
+ * script itself knows whether there is work, and never fails.
+ */
+function buildAddon() {
+  // npm has just run it as the script `install`.
+  if (process.env.npm_lifecycle_event !== 'prepare') node('scripts/build-native.mjs');
 }
 
 /** Builds what is stale, or everything. Throws if the interpreter or the TypeScript does not build. */
@@ -68,7 +64,7 @@ export function build({ force = false, clean = false } = {}) {
   if (clean) rmSync(at('dist'), { recursive: true, force: true });
   buildInterpreter(force || clean);
   buildTypeScript(force || clean);
-  buildAddon(force);
+  buildAddon();
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1]).href) {
