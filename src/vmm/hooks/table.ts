@@ -34,7 +34,7 @@ export const hookNames: Readonly<Record<HookKind, string>> = {
 export interface HookSite {
   /** RIP after the OUT: the key of the site. */
   readonly key: bigint;
-  /** Linear address of the first byte of the original instruction. */
+  /** RIP of the first byte of the original instruction (the linear address, but for real mode with a segment). */
   readonly address: bigint;
   readonly kind: HookKind;
   /** RDRAND and RDSEED: the destination's number (0 RAX to 15 R15); else 0. */
