@@ -1,0 +1,189 @@
+/** Memory accesses that are not fast: segment checks in full, translations, page crossings, MMIO, writes to pages with code. */
+import { PAGE_DIRTY, PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE } from './layout';
+import { raiseAC, raiseGP, raiseSS } from './fault';
+import { isMode64, isProtected } from './mode';
+import { accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, fillTlb, TLB_READ, TLB_WRITE, tlbContext } from './tlb';
+import { ATTRIBUTE_DB, ATTRIBUTE_P, ATTRIBUTE_S, ATTRIBUTE_UNUSABLE, SEG_SS, segmentAttributes, segmentLimit } from './registers';
+import { canonical } from './control';
+import { PAGE_CLOSED, PAGE_USER, PAGE_WRITE, translate } from './paging';
+import { mmioRead, mmioWrite } from './io';
+import { noteWrite, pageHoldsCode } from './block';
+
+/** #SS(0) for SS, #GP(0) for the others. */
+function raiseSegment(segment: u32): void {
+  if (segment == SEG_SS) raiseSS(0);
+  else raiseGP(0);
+}
+
+/** The whole check of an access outside 64-bit mode (SDM vol. 3, 5.3 and 5.4); returns if it is allowed. */
+export function checkSegment(segment: u32, offset: u64, size: u32, write: bool): void {
+  if (isMode64) return;
+  const attributes = segmentAttributes(segment);
+  const type = attributes & 15;
+  let expandDown = false;
+  if (isProtected) {
+    const usable = (attributes & (ATTRIBUTE_UNUSABLE | ATTRIBUTE_S | ATTRIBUTE_P)) == (ATTRIBUTE_S | ATTRIBUTE_P);
+    // A null or absent segment: #GP even for SS only where SS is null, which is #SS as the manual's tables have it.
+    if (!usable) raiseSegment(segment);
+    if (type & 8) {
+      if (write || (type & 2) == 0) raiseSegment(segment);
+    } else {
+      if (write && (type & 2) == 0) raiseSegment(segment);
+      expandDown = (type & 4) != 0;
+    }
+  }
+  const limit = <u64>segmentLimit(segment);
+  if (expandDown) {
+    const top: u64 = attributes & ATTRIBUTE_DB ? 0xffffffff : 0xffff;
+    if (offset <= limit || offset + size - 1 > top) raiseSegment(segment);
+  } else if (offset + size - 1 > limit) raiseSegment(segment);
+}
+
+/** What paging is asked for, from a TLB context. */
+function accessFlags(context: u64, write: bool): u32 {
+  const access = accessOf(context);
+  let flags: u32 = write ? PAGE_WRITE : 0;
+  if (access == ACCESS_USER || access == ACCESS_ALIGNED) flags |= PAGE_USER;
+  else if (access == ACCESS_CLOSED) flags |= PAGE_CLOSED;
+  return flags;
+}
+
+/** Cuts a linear address to the mode, or checks that it is canonical, and checks alignment where that is on. */
+function settle(linear: u64, size: u32, context: u64): u64 {
+  if (accessOf(context) == ACCESS_ALIGNED && (linear & <u64>(size - 1)) != 0 && size <= 8) raiseAC();
+  if (!isMode64) return linear & 0xffffffff;
+  if (!canonical(linear) || !canonical(linear + size - 1)) raiseGP(0);
+  return linear;
+}
+
+/** Linear address of the page after that of `linear`. */
+function nextPage(linear: u64): u64 {
+  const next = (linear & ~0xfff) + 0x1000;
+  return isMode64 ? next : next & 0xffffffff;
+}
+
+/** PAGE_MAP entry of a physical address; 0 where there is no memory. */
+export function pageEntry(physical: u64): u32 {
+  return physical >> 32 != 0 ? 0 : load<u32>(PAGE_MAP + <usize>(physical >> 12) * 4);
+}
+
+function loadBytes(at: usize, size: u32): u64 {
+  if (size == 8) return load<u64>(at);
+  if (size == 4) return load<u32>(at);
+  if (size == 2) return load<u16>(at);
+  if (size == 1) return load<u8>(at);
+  let value: u64 = 0;
+  for (let i: u32 = 0; i < size; i++) value |= <u64>load<u8>(at + i) << (i * 8);
+  return value;
+}
+
+function storeBytes(at: usize, size: u32, value: u64): void {
+  if (size == 8) store<u64>(at, value);
+  else if (size == 4) store<u32>(at, <u32>value);
+  else if (size == 2) store<u16>(at, <u16>value);
+  else for (let i: u32 = 0; i < size; i++) store<u8>(at + i, <u8>(value >> (i * 8)));
+}
+
+/** A piece within a page. */
+export function readPhysical(physical: u64, size: u32): u64 {
+  const entry = pageEntry(physical);
+  if ((entry & PAGE_PRESENT) == 0) return mmioRead(physical, size);
+  return loadBytes(<usize>(entry & ~0xfff) + (<usize>physical & 0xfff), size);
+}
+
+export function writePhysical(physical: u64, size: u32, value: u64): void {
+  const entry = pageEntry(physical);
+  if ((entry & PAGE_WRITABLE) == 0) {
+    mmioWrite(physical, size, value);
+    return;
+  }
+  store<u8>(PAGE_DIRTY + <usize>(physical >> 12), 1);
+  storeBytes(<usize>(entry & ~0xfff) + (<usize>physical & 0xfff), size, value);
+  if (pageHoldsCode(<u32>(physical >> 12))) noteWrite(<u32>physical, size);
+}
+
+/** A read that the TLB does not allow at once. */
+export function readSlow(address: u64, size: u32, context: u64): u64 {
+  const linear = settle(address, size, context);
+  const flags = accessFlags(context, false);
+  const first = 0x1000 - (<u32>linear & 0xfff);
+  const physical = translate(linear, flags);
+  if (first < size) {
+    const second = translate(nextPage(linear), flags);
+    const low = readPhysical(physical, first);
+    return low | (readPhysical(second, size - first) << (first * 8));
+  }
+  const entry = pageEntry(physical);
+  if (entry & PAGE_PRESENT) fillTlb(TLB_READ, linear, context, entry & ~0xfff);
+  return readPhysical(physical, size);
+}
+
+/** A write that the TLB does not allow at once. */
+export function writeSlow(address: u64, size: u32, value: u64, context: u64): void {
+  const linear = settle(address, size, context);
+  const flags = accessFlags(context, true);
+  const first = 0x1000 - (<u32>linear & 0xfff);
+  const physical = translate(linear, flags);
+  if (first < size) {
+    const second = translate(nextPage(linear), flags);
+    writePhysical(physical, first, value & ((<u64>1 << (first * 8)) - 1));
+    writePhysical(second, size - first, value >> (first * 8));
+    return;
+  }
+  writePhysical(physical, size, value);
+  const entry = pageEntry(physical);
+  if (entry & PAGE_WRITABLE && !pageHoldsCode(<u32>(physical >> 12))) {
+    fillTlb(TLB_WRITE, linear, context, entry & ~0xfff);
+  }
+}
+
+let rmwAddress: u64 = 0;
+
+/** The start of a read-modify-write: translates for writing; 0 where it must be done in two steps. */
+export function rmwBeginSlow(address: u64, size: u32): usize {
+  const linear = settle(address, size, tlbContext);
+  const flags = accessFlags(tlbContext, true);
+  const physical = translate(linear, flags);
+  rmwAddress = linear;
+  if (0x1000 - (<u32>linear & 0xfff) < size) {
+    translate(nextPage(linear), flags);
+    return 0;
+  }
+  const entry = pageEntry(physical);
+  if ((entry & PAGE_WRITABLE) == 0 || pageHoldsCode(<u32>(physical >> 12))) return 0;
+  store<u8>(PAGE_DIRTY + <usize>(physical >> 12), 1);
+  fillTlb(TLB_WRITE, linear, tlbContext, entry & ~0xfff);
+  return <usize>(entry & ~0xfff) + (<usize>physical & 0xfff);
+}
+
+/** Its read, with the rights of a write, which were checked. */
+export function rmwReadSlow(size: u32): u64 {
+  const linear = rmwAddress;
+  const flags = accessFlags(tlbContext, true);
+  const first = 0x1000 - (<u32>linear & 0xfff);
+  const physical = translate(linear, flags);
+  if (first >= size) return readPhysical(physical, size);
+  const second = translate(nextPage(linear), flags);
+  const low = readPhysical(physical, first);
+  return low | (readPhysical(second, size - first) << (first * 8));
+}
+
+export function rmwWriteSlow(size: u32, value: u64): void {
+  writeSlow(rmwAddress, size, value, tlbContext);
+}
+
+/** Raises what a read of `size` bytes at `linear` would raise, and does nothing else. */
+export function probeRead(linear: u64, size: u32, user: bool): void {
+  probe(linear, size, user ? PAGE_USER : 0);
+}
+
+/** The same for a write; accessed and dirty bits are set as by the write. */
+export function probeWrite(linear: u64, size: u32, user: bool): void {
+  probe(linear, size, user ? PAGE_USER | PAGE_WRITE : PAGE_WRITE);
+}
+
+function probe(address: u64, size: u32, flags: u32): void {
+  const linear = settle(address, size, 0);
+  translate(linear, flags);
+  if (0x1000 - (<u32>linear & 0xfff) < size) translate(nextPage(linear), flags);
+}

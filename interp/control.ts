@@ -1,0 +1,116 @@
+/** Where the CPU is: the instruction under way, its RIP, near jumps, and what a handler may ask of the run loop. */
+import { CPU_INTERRUPT_SHADOW, CPU_RFLAGS, CPU_RIP, CPU_RIP_BASE, CPU_TSC_OFFSET, RUN_RETIRED, RUN_SINGLE_STEP } from './layout';
+import { raiseGP } from './fault';
+import { FLAG_TF } from './flags';
+import { codeEnd, isMode64, requestAttention } from './mode';
+import { OP_BYTES, opLength, opStart } from './op';
+import { clearPendingIo } from './io';
+
+/** The op under way, and the first op of its block. 0 outside instructions. */
+export let currentOp: usize = 0;
+export let firstOp: usize = 0;
+/** A REP instruction returned before it was finished: RIP stays at it. */
+export let repeatWanted: bool = false;
+
+// @ts-ignore: decorator
+@inline
+export function setCurrentOp(op: usize): void {
+  currentOp = op;
+}
+
+// @ts-ignore: decorator
+@inline
+export function setFirstOp(op: usize): void {
+  firstOp = op;
+}
+
+export function clearRepeatWanted(): void {
+  repeatWanted = false;
+}
+
+/** RIP of the instruction under way. */
+// @ts-ignore: decorator
+@inline
+export function currentRip(): u64 {
+  return load<u64>(CPU_RIP_BASE) + <u64>opStart(currentOp);
+}
+
+/** RIP of the instruction after it. */
+// @ts-ignore: decorator
+@inline
+export function nextRip(): u64 {
+  const op = currentOp;
+  return load<u64>(CPU_RIP_BASE) + <u64>(opStart(op) + opLength(op));
+}
+
+/** Sets RIP without any check: the row must have `ends`. */
+// @ts-ignore: decorator
+@inline
+export function setRip(rip: u64): void {
+  store<u64>(CPU_RIP, rip);
+}
+
+/** Is the address canonical (48 bits)? */
+// @ts-ignore: decorator
+@inline
+export function canonical(linear: u64): bool {
+  return (<i64>(linear << 16)) >> 16 == <i64>linear;
+}
+
+/** `target` cut to `size` (2, 4 or 8) bytes and checked: #GP(0) past CS.limit or not canonical. Returns what to jump to. */
+// @ts-ignore: decorator
+@inline
+export function checkTarget(target: u64, size: i32): u64 {
+  let rip = target;
+  if (size == 2) rip &= 0xffff;
+  else if (size == 4) rip &= 0xffffffff;
+  if (isMode64) {
+    if (!canonical(rip)) raiseGP(0);
+  } else if (rip >= codeEnd) raiseGP(0);
+  return rip;
+}
+
+/** A near branch: #GP(0) if the target is not allowed. The row must have `ends`. */
+// @ts-ignore: decorator
+@inline
+export function jumpNear(target: u64, size: i32): void {
+  store<u64>(CPU_RIP, checkTarget(target, size));
+}
+
+/** STI, MOV SS, POP SS: no interrupt before the instruction after the next one. The row must have `ends`. */
+export function setInterruptShadow(): void {
+  store<u32>(CPU_INTERRUPT_SHADOW, 1);
+  requestAttention();
+}
+
+/** Instructions retired before the one under way. */
+export function retiredNow(): u64 {
+  return load<u64>(RUN_RETIRED) + <u64>((currentOp - firstOp) / OP_BYTES);
+}
+
+/** The guest's time-stamp counter. */
+export function timeStampCounter(): u64 {
+  return retiredNow() + load<u64>(CPU_TSC_OFFSET);
+}
+
+/** How many iterations a REP instruction may do in one call: 1 under single step and TF, else bounded so that kicks are seen. */
+export function repeatBudget(): u32 {
+  if (load<u32>(RUN_SINGLE_STEP) != 0 || (load<u64>(CPU_RFLAGS) & FLAG_TF) != 0) return 1;
+  return 4096;
+}
+
+/** An iteration of a REP instruction is done and its registers are written: I/O answers of it are used up. */
+// @ts-ignore: decorator
+@inline
+export function commitIteration(): void {
+  clearPendingIo();
+}
+
+/**
+ * A REP instruction returns before its last iteration: RIP stays at the instruction, which does not count as retired yet; the run
+ * loop looks at kicks, windows and steps and comes again. The row must have `ends`. Return right after.
+ */
+export function repeatYield(): void {
+  repeatWanted = true;
+  requestAttention();
+}

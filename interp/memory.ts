@@ -1,0 +1,225 @@
+/**
+ * Memory accesses of instructions: effective addresses, segment checks, the fast path through the TLBs, stack helpers,
+ * read-modify-write. What is not fast is in access.ts.
+ */
+import { CPU_GPR } from './layout';
+import { opAddressSize, opSegment } from './op';
+import { REG_RSP, SEG_SS } from './registers';
+import { currentStackSize, SEGMENT_VIEWS } from './mode';
+import { systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
+import { checkSegment, readSlow, rmwBeginSlow, rmwReadSlow, rmwWriteSlow, writeSlow } from './access';
+
+export { flushTlb, flushTlbPage } from './tlb';
+export { probeRead, probeWrite } from './access';
+
+/** op byte 31: a 64-bit address in a segment without base: the linear address is the effective address. */
+export const ADDRESSING_FLAT: u8 = 1;
+
+/** base + index * scale + displacement, not yet cut to the address size. */
+// @ts-ignore: decorator
+@inline
+function rawAddress(op: usize): u64 {
+  return (
+    load<u64>(CPU_GPR + <usize>load<u8>(op, 6)) +
+    (load<u64>(CPU_GPR + <usize>load<u8>(op, 7)) << load<u8>(op, 8)) +
+    <u64>(<i64>load<i32>(op, 24))
+  );
+}
+
+/** Cuts an offset to an address size of 2, 4 or 8 bytes. */
+// @ts-ignore: decorator
+@inline
+export function cutAddress(offset: u64, size: u32): u64 {
+  return size == 8 ? offset : size == 4 ? offset & 0xffffffff : offset & 0xffff;
+}
+
+/** The memory operand's offset within its segment. */
+// @ts-ignore: decorator
+@inline
+export function effectiveAddress(op: usize): u64 {
+  return cutAddress(rawAddress(op), opAddressSize(op));
+}
+
+/** Linear address of `size` bytes at an offset of a segment, checked. Outside 64-bit mode it may exceed 32 bits: accesses cut it. */
+// @ts-ignore: decorator
+@inline
+function segmentedRead(segment: u32, offset: u64, size: u32): u64 {
+  const view = SEGMENT_VIEWS + <usize>segment * 32;
+  if (offset + size > load<u64>(view, 8)) checkSegment(segment, offset, size, false);
+  return offset + load<u64>(view);
+}
+
+// @ts-ignore: decorator
+@inline
+function segmentedWrite(segment: u32, offset: u64, size: u32): u64 {
+  const view = SEGMENT_VIEWS + <usize>segment * 32;
+  if (offset + size > load<u64>(view, 16)) checkSegment(segment, offset, size, true);
+  return offset + load<u64>(view);
+}
+
+/** Linear address for reading `size` bytes of a segment, all segment checks done (for what accesses in several pieces). */
+export function linearForRead(segment: u32, offset: u64, size: u32): u64 {
+  return segmentedRead(segment, offset, size);
+}
+
+/** Linear address for writing. */
+export function linearForWrite(segment: u32, offset: u64, size: u32): u64 {
+  return segmentedWrite(segment, offset, size);
+}
+
+function operandReadSegmented(op: usize, raw: u64, size: u32): u64 {
+  return segmentedRead(opSegment(op), cutAddress(raw, opAddressSize(op)), size);
+}
+
+function operandWriteSegmented(op: usize, raw: u64, size: u32): u64 {
+  return segmentedWrite(opSegment(op), cutAddress(raw, opAddressSize(op)), size);
+}
+
+// @ts-ignore: decorator
+@inline
+function operandRead(op: usize, size: u32): u64 {
+  const raw = rawAddress(op);
+  return load<u8>(op, 31) == ADDRESSING_FLAT ? raw : operandReadSegmented(op, raw, size);
+}
+
+// @ts-ignore: decorator
+@inline
+function operandWrite(op: usize, size: u32): u64 {
+  const raw = rawAddress(op);
+  return load<u8>(op, 31) == ADDRESSING_FLAT ? raw : operandWriteSegmented(op, raw, size);
+}
+
+/** Reads at a linear address with the privilege of the guest. */
+// @ts-ignore: decorator
+@inline
+export function readLinear<T>(linear: u64): T {
+  const entry = tlbEntry(TLB_READ, linear);
+  if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) return load<T>(<usize>(<u32>linear + load<u32>(entry, 8)));
+  return <T>readSlow(linear, sizeof<T>(), tlbContext);
+}
+
+/** Writes likewise. */
+// @ts-ignore: decorator
+@inline
+export function writeLinear<T>(linear: u64, value: T): void {
+  const entry = tlbEntry(TLB_WRITE, linear);
+  if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) {
+    store<T>(<usize>(<u32>linear + load<u32>(entry, 8)), value);
+  } else writeSlow(linear, sizeof<T>(), <u64>value, tlbContext);
+}
+
+/** The memory operand of an instruction. */
+// @ts-ignore: decorator
+@inline
+export function readOperand<T>(op: usize): T {
+  return readLinear<T>(operandRead(op, sizeof<T>()));
+}
+
+// @ts-ignore: decorator
+@inline
+export function writeOperand<T>(op: usize, value: T): void {
+  writeLinear<T>(operandWrite(op, sizeof<T>()), value);
+}
+
+/** Reads at an offset of a segment, with limit, type and canonical checks (#GP, #SS). */
+// @ts-ignore: decorator
+@inline
+export function readSegment<T>(segment: u32, offset: u64): T {
+  return readLinear<T>(segmentedRead(segment, offset, sizeof<T>()));
+}
+
+// @ts-ignore: decorator
+@inline
+export function writeSegment<T>(segment: u32, offset: u64, value: T): void {
+  writeLinear<T>(segmentedWrite(segment, offset, sizeof<T>()), value);
+}
+
+/**
+ * A memory operand to be read and then written: translated for writing, so that every fault is a write's and comes first. Then
+ * rmwRead and rmwWrite with what this returns (0: not plain memory).
+ */
+// @ts-ignore: decorator
+@inline
+export function rmwBegin<T>(op: usize): usize {
+  return rmwBeginLinear<T>(operandWrite(op, sizeof<T>()));
+}
+
+/** The same for a linear address (linearForWrite). */
+// @ts-ignore: decorator
+@inline
+export function rmwBeginLinear<T>(linear: u64): usize {
+  const entry = tlbEntry(TLB_WRITE, linear);
+  if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) return <usize>(<u32>linear + load<u32>(entry, 8));
+  return rmwBeginSlow(linear, sizeof<T>());
+}
+
+// @ts-ignore: decorator
+@inline
+export function rmwRead<T>(at: usize): T {
+  return at != 0 ? load<T>(at) : <T>rmwReadSlow(sizeof<T>());
+}
+
+// @ts-ignore: decorator
+@inline
+export function rmwWrite<T>(at: usize, value: T): void {
+  if (at != 0) store<T>(at, value);
+  else rmwWriteSlow(sizeof<T>(), <u64>value);
+}
+
+/** Implicit accesses at supervisor privilege: descriptor tables, TSS, IDT, stacks of event delivery. */
+export function readSystem<T>(linear: u64): T {
+  const entry = tlbEntry(TLB_READ, linear);
+  if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), systemContext)) {
+    return load<T>(<usize>(<u32>linear + load<u32>(entry, 8)));
+  }
+  return <T>readSlow(linear, sizeof<T>(), systemContext);
+}
+
+export function writeSystem<T>(linear: u64, value: T): void {
+  writeSlow(linear, sizeof<T>(), <u64>value, systemContext);
+}
+
+/** The stack pointer, cut to the width of the stack. */
+// @ts-ignore: decorator
+@inline
+export function stackPointer(): u64 {
+  return cutAddress(load<u64>(CPU_GPR + REG_RSP), currentStackSize);
+}
+
+/** Writes it: a 16-bit stack leaves the upper bits of RSP, a 32-bit stack clears them. */
+// @ts-ignore: decorator
+@inline
+export function setStackPointer(value: u64): void {
+  if (currentStackSize == 8) store<u64>(CPU_GPR + REG_RSP, value);
+  else if (currentStackSize == 4) store<u64>(CPU_GPR + REG_RSP, value & 0xffffffff);
+  else store<u16>(CPU_GPR + REG_RSP, <u16>value);
+}
+
+/** Reads the stack at SP + displacement; SP stays. */
+// @ts-ignore: decorator
+@inline
+export function popPeek<T>(displacement: i32): T {
+  return readSegment<T>(SEG_SS, cutAddress(load<u64>(CPU_GPR + REG_RSP) + <i64>displacement, currentStackSize));
+}
+
+/** Writes the stack at SP + displacement; SP stays. */
+// @ts-ignore: decorator
+@inline
+export function pushAt<T>(displacement: i32, value: T): void {
+  writeSegment<T>(SEG_SS, cutAddress(load<u64>(CPU_GPR + REG_RSP) + <i64>displacement, currentStackSize), value);
+}
+
+/** SP += delta, with no access. */
+// @ts-ignore: decorator
+@inline
+export function moveStackPointer(delta: i32): void {
+  setStackPointer(load<u64>(CPU_GPR + REG_RSP) + <i64>delta);
+}
+
+/** A whole push of one value: the write first, then SP. */
+// @ts-ignore: decorator
+@inline
+export function pushValue<T>(value: T): void {
+  pushAt<T>(-(<i32>sizeof<T>()), value);
+  moveStackPointer(-(<i32>sizeof<T>()));
+}
