@@ -92,6 +92,12 @@ export interface Vcpu {
   setCpuid(entries: readonly CpuidEntry[]): void;
   /** run() ends with ExitReason.Debug after each instruction. */
   setSingleStep(on: boolean): void;
+  /** Refuses the RDMSR or WRMSR of the last exit: it raises #GP(0) when it is finished. */
+  failMsr(): void;
+  /** KVM only: kicks the run under way, or the next one, in `microseconds` of host time; 0 takes that back. */
+  armTimer?(microseconds: number): void;
+  /** Interpreter only: the guest's TSC jumps forward by `ticks` (a whole number): idle time that was skipped. */
+  skipTicks?(ticks: number): void;
   /** Ends the run under way (from a signal handler, a timer or an I/O callback), or the next one, with Kicked. */
   kick(): void;
   /** Guest-physical pages (numbers, ascending) written since the last call. */
