@@ -1,0 +1,128 @@
+/**
+ * npm run guest:debian [-- --refresh]: fetches Debian's cloud kernel and busybox and makes a guest of them in
+ * .cache/guests/debian-amd64: bzImage, vmlinux, initramfs.cpio.gz. Needs apt-get and dpkg-deb, but not root, and installs
+ * nothing. What is there and whole is left alone; `--refresh` fetches anew.
+ */
+import { createHash } from 'node:crypto';
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { basename, join, resolve } from 'node:path';
+import { gunzipSync } from 'node:zlib';
+import { buildInitramfs, INIT_SCRIPT } from './guest-debian/initramfs.js';
+import { PrivateApt, unpackPackage } from './guest-debian/packages.js';
+import { extractVmlinux } from './guest-debian/vmlinux.js';
+
+const FILES = ['bzImage', 'vmlinux', 'initramfs.cpio.gz'] as const;
+const META_PACKAGE = 'linux-image-cloud-amd64';
+
+/** Written beside the guest: where it came from, and what its files must hash to. */
+interface Manifest {
+  readonly packages: readonly string[];
+  readonly init: string;
+  readonly sha256: Readonly<Record<string, string>>;
+}
+
+const cache = resolve('.cache');
+const target = join(cache, 'guests', 'debian-amd64');
+const manifestPath = join(target, 'manifest.json');
+
+function main(): void {
+  const isRefresh = process.argv.includes('--refresh');
+  if (!isRefresh && isWhole()) {
+    say(`${target} is there and whole (--refresh fetches it anew).`);
+    return;
+  }
+  mkdirSync(cache, { recursive: true });
+  const work = mkdtempSync(join(cache, 'guest-debian-'));
+  try {
+    build(work);
+  } finally {
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function build(work: string): void {
+  const apt = new PrivateApt(join(cache, 'apt'));
+  say('Fetching the package lists.');
+  apt.update();
+  const image = apt.dependencies(META_PACKAGE).find((name) => name.startsWith('linux-image-'));
+  if (image === undefined) throw new Error(`${META_PACKAGE} depends on no linux-image package`);
+  say(`Fetching ${image} and busybox-static.`);
+  const packages = [apt.download(image, work), apt.download('busybox-static', work)];
+  for (const file of packages) unpackPackage(file, join(work, 'root'));
+
+  say('Extracting vmlinux and writing the initramfs.');
+  const boot = join(work, 'root', 'boot');
+  const kernel = readdirSync(boot).find((name) => name.startsWith('vmlinuz-'));
+  if (kernel === undefined) throw new Error(`${image} has no kernel in /boot`);
+  const bzImage = readFileSync(join(boot, kernel));
+  const contents: Record<(typeof FILES)[number], Uint8Array> = {
+    bzImage,
+    vmlinux: extractVmlinux(bzImage),
+    'initramfs.cpio.gz': buildInitramfs(readFileSync(join(work, 'root', 'bin', 'busybox'))),
+  };
+  verify(contents);
+
+  mkdirSync(target, { recursive: true });
+  for (const name of FILES) writeWhole(join(target, name), contents[name]);
+  const manifest: Manifest = {
+    packages: packages.map((file) => basename(file)),
+    init: sha256(Buffer.from(INIT_SCRIPT)),
+    sha256: Object.fromEntries(FILES.map((name) => [name, sha256(contents[name])])),
+  };
+  writeWhole(manifestPath, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+  for (const name of FILES) say(`${join(target, name)}: ${contents[name].length} bytes`);
+}
+
+/** Reads back what was made: a vmlinux that names its version, and an initramfs with busybox and /init in it. */
+function verify(contents: Readonly<Record<(typeof FILES)[number], Uint8Array>>): void {
+  if (!Buffer.from(contents.vmlinux).includes('Linux version ')) throw new Error('the vmlinux names no Linux version');
+  const archive = gunzipSync(contents['initramfs.cpio.gz']);
+  for (const part of ['bin/busybox\0', 'init\0', INIT_SCRIPT, 'TRAILER!!!\0']) {
+    if (!archive.includes(part)) throw new Error(`the initramfs lacks ${JSON.stringify(part.slice(0, 20))}`);
+  }
+}
+
+function isWhole(): boolean {
+  if (!existsSync(manifestPath)) return false;
+  let manifest: Manifest;
+  try {
+    manifest = JSON.parse(readFileSync(manifestPath, 'utf8')) as Manifest;
+  } catch {
+    return false;
+  }
+  if (manifest.init !== sha256(Buffer.from(INIT_SCRIPT))) return false;
+  return FILES.every((name) => {
+    const path = join(target, name);
+    return existsSync(path) && sha256(readFileSync(path)) === manifest.sha256?.[name];
+  });
+}
+
+/** Under another name first: a run that is cut off leaves no half file. */
+function writeWhole(path: string, content: Uint8Array): void {
+  writeFileSync(`${path}.new`, content);
+  renameSync(`${path}.new`, path);
+}
+
+function sha256(content: Uint8Array): string {
+  return createHash('sha256').update(content).digest('hex');
+}
+
+function say(text: string): void {
+  process.stdout.write(`${text}\n`);
+}
+
+try {
+  main();
+} catch (error) {
+  process.stderr.write(`guest:debian: ${(error as Error).message}\n`);
+  process.exitCode = 1;
+}
