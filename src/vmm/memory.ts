@@ -1,0 +1,194 @@
+/**
+ * Guest-physical memory: RAM from address 0, and optionally a ROM at the top of the first MiB and of 4 GiB, inside the
+ * one WebAssembly.Memory that both engines see (interp/layout.ts). Its initial size is its maximum: it never moves.
+ *
+ *     0 ─────────────── RAM ───────────── 1 MiB - n ── ROM (last n ≤ 128 KiB of it) ── 1 MiB ─── RAM ─── ramSize
+ *     4 GiB - length ── ROM ── 4 GiB
+ *
+ * Without a ROM, RAM has no hole: there is no VGA memory at 0xa0000. RAM "under" the ROM's lower copy is not reachable.
+ */
+import '../base/webassembly.js';
+import { PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE, RAM_BASE, RAM_MAX, ROM_BASE, ROM_MAX } from '../../interp/layout.js';
+import { ExitCode, VmtapeError } from '../base/errors.js';
+import { hex } from '../base/hex.js';
+
+const PAGE = 0x1000;
+const MIB = 0x10_0000;
+const FOUR_GIB = 0x1_0000_0000;
+/** The most of a ROM that is seen below 1 MiB. */
+const LOW_ROM_MAX = 0x2_0000;
+const WASM_PAGE = 0x1_0000;
+
+/** Least RAM of a machine, in bytes. */
+export const RAM_MIN = MIB;
+
+/** A run of guest-physical memory; KVM makes a memory slot of each. */
+export interface MemoryRegion {
+  readonly gpa: number;
+  /** Where it lies in the WebAssembly.Memory. */
+  readonly offset: number;
+  readonly length: number;
+  readonly readonly: boolean;
+}
+
+/** What {@link GuestMemory} is made of. */
+export interface MemoryOptions {
+  /** Bytes of RAM: a multiple of 4096 from {@link RAM_MIN} to RAM_MAX. */
+  readonly ramSize: number;
+  /** The ROM's image: 1 byte to ROM_MAX. Its last byte is at 4 GiB - 1; it is filled up with ones in front. */
+  readonly rom?: Uint8Array;
+}
+
+function memoryError(message: string, hint?: string): VmtapeError {
+  return new VmtapeError('VMTAPE_MEMORY', message, ExitCode.Usage, hint);
+}
+
+/** The memory of one machine. Addresses are guest-physical; an access outside RAM and ROM throws VMTAPE_MEMORY. */
+export class GuestMemory {
+  readonly memory: WebAssembly.Memory;
+  readonly ramSize: number;
+  /** Ascending by address, without overlap. */
+  readonly regions: readonly MemoryRegion[];
+  /** The whole WebAssembly.Memory. */
+  readonly whole: Uint8Array;
+  readonly view: DataView;
+  /**
+   * Called after the host wrote [gpa, gpa + length): the machine makes the vCPU forget code decoded from there. Set it
+   * once the vCPU exists. Whoever writes through {@link bytes} or {@link whole} calls {@link noteWrite} itself.
+   */
+  onHostWrite: ((gpa: number, length: number) => void) | undefined;
+
+  constructor(options: MemoryOptions) {
+    const { ramSize, rom } = options;
+    if (!Number.isInteger(ramSize) || ramSize < RAM_MIN || ramSize > RAM_MAX || ramSize % PAGE !== 0) {
+      throw memoryError(
+        `a machine cannot have ${ramSize} bytes of memory`,
+        `give a multiple of 4 KiB from ${RAM_MIN / MIB}M to ${RAM_MAX / MIB}M`,
+      );
+    }
+    if (rom !== undefined && (rom.length === 0 || rom.length > ROM_MAX)) {
+      throw memoryError(`a ROM cannot have ${rom.length} bytes`, `give a ROM of 1 byte to ${ROM_MAX / MIB} MiB`);
+    }
+    const pages = Math.ceil((RAM_BASE + ramSize) / WASM_PAGE);
+    this.memory = allocate(pages, ramSize);
+    this.ramSize = ramSize;
+    this.whole = new Uint8Array(this.memory.buffer);
+    this.view = new DataView(this.memory.buffer);
+    this.regions = rom === undefined ? [ramRegion(0, ramSize)] : this.#placeRom(rom);
+    this.#fillPageMap();
+  }
+
+  /** The region of `gpa`, or undefined where there is no memory. */
+  regionAt(gpa: number): MemoryRegion | undefined {
+    for (const region of this.regions) {
+      if (gpa >= region.gpa && gpa < region.gpa + region.length) return region;
+    }
+    return undefined;
+  }
+
+  /** Whether [gpa, gpa + length) lies wholly within one region. */
+  contains(gpa: number, length: number): boolean {
+    const region = this.regionAt(gpa);
+    return region !== undefined && gpa + length <= region.gpa + region.length;
+  }
+
+  /** Where `length` bytes at `gpa` lie in {@link whole}. They must lie in one region, and in RAM if `write`. */
+  offsetOf(gpa: number, length: number, write: boolean): number {
+    const region = this.regionAt(gpa);
+    if (region === undefined || length < 0 || gpa + length > region.gpa + region.length) {
+      throw memoryError(`there is no memory for ${length} bytes at guest address ${hex(gpa)}`);
+    }
+    if (write && region.readonly) throw memoryError(`the memory at guest address ${hex(gpa)} is a ROM`);
+    return region.offset + (gpa - region.gpa);
+  }
+
+  /** The live bytes of [gpa, gpa + length): no copy. Who writes to them calls {@link noteWrite}. */
+  bytes(gpa: number, length: number): Uint8Array {
+    const offset = this.offsetOf(gpa, length, false);
+    return this.whole.subarray(offset, offset + length);
+  }
+
+  /** Tells that the host wrote [gpa, gpa + length). */
+  noteWrite(gpa: number, length: number): void {
+    this.onHostWrite?.(gpa, length);
+  }
+
+  /** Copies `bytes` to RAM. */
+  write(gpa: number, bytes: Uint8Array): void {
+    const offset = this.offsetOf(gpa, bytes.length, true);
+    this.whole.set(bytes, offset);
+    this.noteWrite(gpa, bytes.length);
+  }
+
+  /** Fills RAM with `value`. */
+  fill(gpa: number, length: number, value: number): void {
+    const offset = this.offsetOf(gpa, length, true);
+    this.whole.fill(value, offset, offset + length);
+    this.noteWrite(gpa, length);
+  }
+
+  readU8(gpa: number): number {
+    return this.view.getUint8(this.offsetOf(gpa, 1, false));
+  }
+  readU16(gpa: number): number {
+    return this.view.getUint16(this.offsetOf(gpa, 2, false), true);
+  }
+  readU32(gpa: number): number {
+    return this.view.getUint32(this.offsetOf(gpa, 4, false), true);
+  }
+  readU64(gpa: number): bigint {
+    return this.view.getBigUint64(this.offsetOf(gpa, 8, false), true);
+  }
+  writeU8(gpa: number, value: number): void {
+    this.view.setUint8(this.offsetOf(gpa, 1, true), value);
+    this.noteWrite(gpa, 1);
+  }
+  writeU16(gpa: number, value: number): void {
+    this.view.setUint16(this.offsetOf(gpa, 2, true), value, true);
+    this.noteWrite(gpa, 2);
+  }
+  writeU32(gpa: number, value: number): void {
+    this.view.setUint32(this.offsetOf(gpa, 4, true), value, true);
+    this.noteWrite(gpa, 4);
+  }
+  writeU64(gpa: number, value: bigint): void {
+    this.view.setBigUint64(this.offsetOf(gpa, 8, true), value, true);
+    this.noteWrite(gpa, 8);
+  }
+
+  /** Copies the image to the end of the ROM's place and returns the regions of a machine that has it. */
+  #placeRom(rom: Uint8Array): MemoryRegion[] {
+    const length = Math.ceil(rom.length / PAGE) * PAGE;
+    this.whole.fill(0xff, ROM_BASE, ROM_BASE + length);
+    this.whole.set(rom, ROM_BASE + length - rom.length);
+    const low = Math.min(length, LOW_ROM_MAX);
+    const regions = [
+      ramRegion(0, MIB - low),
+      { gpa: MIB - low, offset: ROM_BASE + length - low, length: low, readonly: true },
+    ];
+    if (this.ramSize > MIB) regions.push(ramRegion(MIB, this.ramSize - MIB));
+    regions.push({ gpa: FOUR_GIB - length, offset: ROM_BASE, length, readonly: true });
+    return regions;
+  }
+
+  #fillPageMap(): void {
+    const map = new Uint32Array(this.memory.buffer, PAGE_MAP, FOUR_GIB / PAGE);
+    for (const region of this.regions) {
+      const flags = region.readonly ? PAGE_PRESENT : PAGE_PRESENT | PAGE_WRITABLE;
+      const first = region.gpa / PAGE;
+      for (let page = 0; page < region.length / PAGE; page++) map[first + page] = region.offset + page * PAGE + flags;
+    }
+  }
+}
+
+function ramRegion(gpa: number, length: number): MemoryRegion {
+  return { gpa, offset: RAM_BASE + gpa, length, readonly: false };
+}
+
+function allocate(pages: number, ramSize: number): WebAssembly.Memory {
+  try {
+    return new WebAssembly.Memory({ initial: pages, maximum: pages });
+  } catch {
+    throw memoryError(`this host cannot give a machine ${ramSize / MIB} MiB of memory`, 'give it less: --mem 128M');
+  }
+}
