@@ -1,0 +1,33 @@
+/** What a recording is made of, and what came of it. */
+import type { MachineEnd, MachineOptions } from '../vmm/machine-options.js';
+
+/** Options of RecordSession. */
+export interface RecordOptions {
+  /** The machine to record; its taps are the session's. */
+  readonly machine: Omit<MachineOptions, 'taps'>;
+  /** The file to write. It is made when the machine stands, so that no option error leaves a file behind. */
+  readonly path: string;
+  /** 16 bytes that tell this recording from every other; random, or chosen to compare recordings. */
+  readonly id: Uint8Array;
+  /** When the recording began, milliseconds since 1970. */
+  readonly date: number;
+  /** What the command line was asked for, for people and for showing it again; JSON. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** How time-stamp reads were closed. */
+  readonly tsc: 'hook' | 'hide' | 'pass';
+  /** The ledger of this host and machine (src/record/ledger.ts), JSON; empty for the interpreter. */
+  readonly ledger: unknown;
+  /** What the host is: operating system, kernel, processor; JSON. */
+  readonly host: Readonly<Record<string, unknown>>;
+}
+
+/** What a finished recording holds. */
+export interface RecordSummary {
+  readonly end: MachineEnd;
+  readonly records: number;
+  readonly bytes: number;
+  /** Instructions retired; undefined where the engine does not count. */
+  readonly instructions: number | undefined;
+  /** Ledger rows that were open and were hit: the recording is not exact. */
+  readonly inexact: readonly string[];
+}

@@ -1,0 +1,40 @@
+/** What a replay is made of, and what came of it. */
+import type { HostPort } from '../base/host.js';
+import type { ByteSink } from '../vmm/device.js';
+import type { EngineName, MachineEnd } from '../vmm/machine-options.js';
+import type { Divergence } from './divergence.js';
+
+/** `machine`: devices run and their answers are compared. `cpu`: no devices; reads are answered from the trace. */
+export type ReplayMode = 'machine' | 'cpu';
+
+/** Options of ReplaySession. */
+export interface ReplayOptions {
+  /** The trace. */
+  readonly path: string;
+  /** Default `interp`. */
+  readonly engine?: EngineName;
+  /** Default `machine`. */
+  readonly mode?: ReplayMode;
+  /** Stop before the record with this ordinal. */
+  readonly until?: number;
+  readonly serial?: ByteSink;
+  readonly debugConsole?: ByteSink;
+  readonly host: HostPort;
+  /** The engine's interrupt window is exact on this host (doctor knows); on the interpreter it always is. */
+  readonly windowExact?: boolean;
+}
+
+/** How a replay ended. */
+export type ReplayResult =
+  | {
+      readonly kind: 'complete';
+      readonly records: number;
+      readonly end: MachineEnd;
+      /** Instructions retired; undefined where the engine does not count. */
+      readonly instructions: number | undefined;
+      /** What limits the word "exact": open ledger rows that were hit, a trace that was not closed. */
+      readonly notes: readonly string[];
+    }
+  | { readonly kind: 'stopped'; readonly records: number; readonly instructions: number | undefined }
+  | { readonly kind: 'interrupted'; readonly records: number }
+  | { readonly kind: 'divergence'; readonly divergence: Divergence };
