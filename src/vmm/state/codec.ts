@@ -31,8 +31,7 @@ export function encodeState<T extends StateTable>(
   for (let index = 0; index < table.name.length; index++) writer.u8(table.name.charCodeAt(index));
   writer.number(version, 2);
   writeFields(writer, table.fields, state as Record<string, unknown>, version);
-  writer.finish();
-  return;
+  return writer.finish();
 }
 
 /** Decodes a state. Throws VMTAPE_STATE, naming the field, for anything that {@link encodeState} could not have written. */
