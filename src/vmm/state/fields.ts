@@ -103,7 +103,7 @@ export type ValueOf<F> = F extends { kind: 'uint' | 'time' }
               ? V
               : never;
 /** The JavaScript object of named fields. */
-export type ValuesOf<S> = { [K in keyof S]: ValueOf<S[K]> };
+export type ValuesOf<S> = { -readonly [K in keyof S]: ValueOf<S[K]> };
 /** The JavaScript object that a table describes. */
 export type StateOf<T extends StateTable> = ValuesOf<T['fields']>;
 
