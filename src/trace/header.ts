@@ -1,0 +1,260 @@
+/** The header of a trace: everything but the image that a replay starts from, and what people want to know of it. */
+import { ColumnError } from './columns.js';
+
+/** One row of the CPUID table; u32 each. As CpuidEntry of the vCPU. */
+export interface TraceCpuidEntry {
+  readonly function: number;
+  readonly index: number;
+  readonly indexed: boolean;
+  readonly eax: number;
+  readonly ebx: number;
+  readonly ecx: number;
+  readonly edx: number;
+}
+
+/** One hooked instruction; as HookSite of the machine. */
+export interface TraceHookSite {
+  readonly key: bigint;
+  readonly address: bigint;
+  readonly kind: number;
+  readonly register: number;
+  readonly width: number;
+  readonly length: number;
+}
+
+/** The header. All but `id` and `date` is the same for two recordings of one guest on the interpreter. */
+export interface TraceHeader {
+  /** 16 bytes. */
+  readonly id: Uint8Array;
+  /** Milliseconds since 1970. */
+  readonly date: number;
+  /** The version of vmtape that recorded. */
+  readonly vmtape: string;
+  readonly engine: 'kvm' | 'interp';
+  /** Every record has the number of instructions retired. */
+  readonly counting: boolean;
+  /** The processor that CPUID names. */
+  readonly cpuModel: string;
+  /** The CPUID table as the guest saw it. */
+  readonly cpuid: readonly TraceCpuidEntry[];
+  readonly memorySize: number;
+  /** Bytes of the ROM; 0: there is none. */
+  readonly romSize: number;
+  /** The state of the CPU before the first instruction, as state/codec.ts encodes it. */
+  readonly cpuState: Uint8Array;
+  readonly hooks: readonly TraceHookSite[];
+  /** What the devices of the machine were made with. */
+  readonly rtcTime: number;
+  readonly seed: number;
+  readonly strictBus: boolean;
+  readonly tsc: 'hook' | 'hide' | 'pass';
+  /** The options of the command line, the host and the ledger: JSON. */
+  readonly options: Readonly<Record<string, unknown>>;
+  readonly host: Readonly<Record<string, unknown>>;
+  readonly ledger: unknown;
+}
+
+/** How a recording ended: the last frame. */
+export interface TraceEnd {
+  /** EndReason of the machine. */
+  readonly reason: string;
+  readonly exitCode: number;
+  readonly message: string;
+  readonly position: 'exit' | 'count' | 'anywhere';
+  readonly records: number;
+  /** Instructions retired; -1 where the engine did not count. */
+  readonly retired: number;
+  /** Bytes sent to the serial and the debug console, and the SHA-256 of them, in hex. */
+  readonly consoleBytes: number;
+  readonly consoleDigest: string;
+  readonly debugBytes: number;
+  readonly debugDigest: string;
+  /** The registers at the end (Vcpu.readRegisters); empty where `position` is `anywhere`. */
+  readonly registers: Uint8Array;
+  /** SHA-256 of RAM at the end in hex; empty where `position` is `anywhere`. */
+  readonly memoryDigest: string;
+  /** Open rows of the ledger that were hit: the recording is not exact. */
+  readonly inexact: readonly string[];
+}
+
+const HOOK_SIZE = 32;
+const CPUID_SIZE = 28;
+
+/** The header as data for msgpack. */
+export function headerMessage(header: TraceHeader): Record<string, unknown> {
+  const { id: _id, date: _date, cpuid, hooks, options, host, ledger, ...rest } = header;
+  return {
+    ...rest,
+    cpuid: packWords(cpuid, CPUID_SIZE, (row) => [
+      row.function,
+      row.index,
+      row.indexed ? 1 : 0,
+      row.eax,
+      row.ebx,
+      row.ecx,
+      row.edx,
+    ]),
+    hooks: packWords(hooks, HOOK_SIZE, (site) => [
+      Number(site.key & 0xffff_ffffn),
+      Number(site.key >> 32n),
+      Number(site.address & 0xffff_ffffn),
+      Number(site.address >> 32n),
+      site.kind,
+      site.register,
+      site.width,
+      site.length,
+    ]),
+    options: JSON.stringify(options),
+    host: JSON.stringify(host),
+    ledger: JSON.stringify(ledger ?? null),
+  };
+}
+
+/** The header of checked data. Throws {@link ColumnError} for what no writer writes. */
+export function parseHeader(message: unknown, id: Uint8Array, date: number): TraceHeader {
+  const fields = new Fields(message, 'header');
+  return {
+    id,
+    date,
+    vmtape: fields.text('vmtape'),
+    engine: fields.word('engine', ['kvm', 'interp']),
+    counting: fields.flag('counting'),
+    cpuModel: fields.text('cpuModel'),
+    cpuid: unpackWords(fields.bytes('cpuid'), CPUID_SIZE, 'CPUID table').map(
+      ([leaf = 0, index = 0, indexed = 0, eax = 0, ebx = 0, ecx = 0, edx = 0]) => ({
+        function: leaf,
+        index,
+        indexed: indexed !== 0,
+        eax,
+        ebx,
+        ecx,
+        edx,
+      }),
+    ),
+    memorySize: fields.number('memorySize', 0xffff_ffff),
+    romSize: fields.number('romSize', 0x40_0000),
+    cpuState: fields.bytes('cpuState'),
+    hooks: unpackWords(fields.bytes('hooks'), HOOK_SIZE, 'hook table').map(
+      ([keyLow = 0, keyHigh = 0, low = 0, high = 0, kind = 0, register = 0, width = 0, length = 0]) => ({
+        key: (BigInt(keyHigh) << 32n) | BigInt(keyLow),
+        address: (BigInt(high) << 32n) | BigInt(low),
+        kind,
+        register,
+        width,
+        length,
+      }),
+    ),
+    rtcTime: fields.number('rtcTime', Number.MAX_SAFE_INTEGER),
+    seed: fields.number('seed', 0xffff_ffff),
+    strictBus: fields.flag('strictBus'),
+    tsc: fields.word('tsc', ['hook', 'hide', 'pass']),
+    options: fields.jsonObject('options'),
+    host: fields.jsonObject('host'),
+    ledger: fields.json('ledger'),
+  };
+}
+
+/** The end as data for msgpack. */
+export function endMessage(end: TraceEnd): Record<string, unknown> {
+  return { ...end };
+}
+
+/** The end of checked data. Throws {@link ColumnError} likewise. */
+export function parseEnd(message: unknown): TraceEnd {
+  const fields = new Fields(message, 'end');
+  return {
+    reason: fields.text('reason'),
+    exitCode: fields.number('exitCode', 0xffff_ffff),
+    message: fields.text('message'),
+    position: fields.word('position', ['exit', 'count', 'anywhere']),
+    records: fields.number('records', Number.MAX_SAFE_INTEGER),
+    retired: fields.number('retired', Number.MAX_SAFE_INTEGER, -1),
+    consoleBytes: fields.number('consoleBytes', Number.MAX_SAFE_INTEGER),
+    consoleDigest: fields.text('consoleDigest'),
+    debugBytes: fields.number('debugBytes', Number.MAX_SAFE_INTEGER),
+    debugDigest: fields.text('debugDigest'),
+    registers: fields.bytes('registers'),
+    memoryDigest: fields.text('memoryDigest'),
+    inexact: fields.texts('inexact'),
+  };
+}
+
+function packWords<T>(rows: readonly T[], size: number, words: (row: T) => readonly number[]): Uint8Array {
+  const bytes = new Uint8Array(rows.length * size);
+  const view = new DataView(bytes.buffer);
+  for (const [index, row] of rows.entries()) {
+    for (const [word, value] of words(row).entries()) view.setUint32(index * size + word * 4, value, true);
+  }
+  return bytes;
+}
+
+function unpackWords(bytes: Uint8Array, size: number, what: string): number[][] {
+  if (bytes.length % size !== 0) throw new ColumnError(`has a ${what} of ${bytes.length} bytes`);
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const rows: number[][] = [];
+  for (let at = 0; at < bytes.length; at += size) {
+    const row: number[] = [];
+    for (let word = 0; word < size; word += 4) row.push(view.getUint32(at + word, true));
+    rows.push(row);
+  }
+  return rows;
+}
+
+/** Takes typed fields out of a message. */
+class Fields {
+  readonly #message: Record<string, unknown>;
+  constructor(
+    message: unknown,
+    readonly what: string,
+  ) {
+    if (typeof message !== 'object' || message === null || Array.isArray(message)) throw this.#bad('its fields');
+    this.#message = message as Record<string, unknown>;
+  }
+  #bad(name: string): ColumnError {
+    return new ColumnError(`has no ${this.what} with a valid ${name}`);
+  }
+  text(name: string): string {
+    const value = this.#message[name];
+    if (typeof value !== 'string') throw this.#bad(name);
+    return value;
+  }
+  texts(name: string): string[] {
+    const value = this.#message[name];
+    if (!Array.isArray(value) || !value.every((element) => typeof element === 'string')) throw this.#bad(name);
+    return value;
+  }
+  word<W extends string>(name: string, words: readonly W[]): W {
+    const found = words.find((word) => word === this.#message[name]);
+    if (found === undefined) throw this.#bad(name);
+    return found;
+  }
+  flag(name: string): boolean {
+    const value = this.#message[name];
+    if (typeof value !== 'boolean') throw this.#bad(name);
+    return value;
+  }
+  number(name: string, maximum: number, minimum = 0): number {
+    const value = this.#message[name];
+    if (typeof value !== 'number' || !Number.isInteger(value) || value < minimum || value > maximum) {
+      throw this.#bad(name);
+    }
+    return value;
+  }
+  bytes(name: string): Uint8Array {
+    const value = this.#message[name];
+    if (!(value instanceof Uint8Array)) throw this.#bad(name);
+    return new Uint8Array(value);
+  }
+  json(name: string): unknown {
+    try {
+      return JSON.parse(this.text(name));
+    } catch {
+      throw this.#bad(name);
+    }
+  }
+  jsonObject(name: string): Record<string, unknown> {
+    const value = this.json(name);
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw this.#bad(name);
+    return value as Record<string, unknown>;
+  }
+}

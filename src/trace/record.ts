@@ -1,0 +1,182 @@
+/** The records of a trace: what happened, one after the other (docs/determinism.md says in which order). */
+import { hex, hexBytes } from '../base/hex.js';
+
+/** Kinds of record. 1 to 9 are architectural: the guest made them, and every engine makes the same. */
+export const RecordKind = {
+  IoRead: 1,
+  IoWrite: 2,
+  MmioRead: 3,
+  MmioWrite: 4,
+  MsrRead: 5,
+  MsrWrite: 6,
+  Halt: 7,
+  Shutdown: 8,
+  Hook: 9,
+  /** Guest time became this, and devices saw it. */
+  Time: 10,
+  /** An interrupt was delivered. */
+  Inject: 11,
+  /** A byte came from the host's console. */
+  Input: 12,
+  /** A device wrote to guest memory. */
+  Dma: 13,
+} as const;
+/** A value of {@link RecordKind}. */
+export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/** The last kind that the guest made. */
+export const LAST_ARCHITECTURAL = RecordKind.Hook;
+
+/** The name of each kind, by its number. */
+export const recordNames: readonly string[] = [
+  '',
+  'io-read',
+  'io-write',
+  'mmio-read',
+  'mmio-write',
+  'msr-read',
+  'msr-write',
+  'halt',
+  'shutdown',
+  'hook',
+  'time',
+  'inject',
+  'input',
+  'dma',
+];
+
+/** The numbers of RIP and RFLAGS among the registers of an Inject record. */
+export const REGISTER_RIP = 16;
+export const REGISTER_COUNT = 18;
+/** Names of the registers in their order (Vcpu.readRegisters). */
+export const registerNames: readonly string[] = [
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
+  'rip',
+  'rflags',
+];
+const landingNames = ['exit', 'window', 'count'];
+
+/** One record. A reader reuses it for the next one: what must be kept is copied with {@link TraceRecord.assign}. */
+export class TraceRecord {
+  /** Its place in the trace; the first is 0. */
+  ordinal = 0;
+  kind: RecordKind = RecordKind.Halt;
+  /** Instructions retired when it was made; NaN where the engine did not count. */
+  retired = Number.NaN;
+  /** Port, guest-physical address, MSR index or number of the hook site. */
+  address = 0;
+  /** Bytes of an access. */
+  size = 0;
+  /** An MSR access was refused. Hook: unused. */
+  fault = false;
+  /** The data of an access, little-endian, `size` bytes. */
+  readonly data = new Uint8Array(8);
+  /** Hook: the HookKind and the answer (HookPerformer). */
+  hookKind = 0;
+  low = 0;
+  high = 0;
+  aux = 0;
+  ebx = 0;
+  /** Time: guest nanoseconds. */
+  time = 0;
+  /** Inject. */
+  vector = 0;
+  /** Inject: a Landing (vmm/machine-taps.ts): 0 exit, 1 window, 2 count. */
+  landing = 0;
+  readonly registers = new Uint8Array(REGISTER_COUNT * 8);
+  /** Input and Dma: a view that holds until the next record is read. */
+  bytes: Uint8Array = new Uint8Array(0);
+
+  /** The guest made it. */
+  get architectural(): boolean {
+    return this.kind <= LAST_ARCHITECTURAL;
+  }
+
+  /** Becomes a copy of `other`. */
+  assign(other: TraceRecord): void {
+    this.ordinal = other.ordinal;
+    this.kind = other.kind;
+    this.retired = other.retired;
+    this.address = other.address;
+    this.size = other.size;
+    this.fault = other.fault;
+    this.data.set(other.data);
+    this.hookKind = other.hookKind;
+    this.low = other.low;
+    this.high = other.high;
+    this.aux = other.aux;
+    this.ebx = other.ebx;
+    this.time = other.time;
+    this.vector = other.vector;
+    this.landing = other.landing;
+    if (other.kind === RecordKind.Inject) this.registers.set(other.registers);
+    this.bytes = other.bytes.length === 0 ? other.bytes : other.bytes.slice();
+  }
+
+  /** The data as a number in hex, as wide as the access. */
+  get dataHex(): string {
+    return hexNumber(this.data, 0, this.size);
+  }
+}
+
+/** Little-endian bytes as a hexadecimal number. */
+export function hexNumber(bytes: Uint8Array, offset: number, size: number): string {
+  let text = '';
+  for (let index = size - 1; index >= 0; index--) text += (bytes[offset + index] ?? 0).toString(16).padStart(2, '0');
+  return `0x${text}`;
+}
+
+/** A record without its ordinal and count, in words: `io-read port 0x3fd size 1 = 0x60`. */
+export function describeRecord(record: TraceRecord): string {
+  const name = recordNames[record.kind] ?? '';
+  switch (record.kind) {
+    case RecordKind.IoRead:
+    case RecordKind.IoWrite:
+      return `${name} port ${hex(record.address)} size ${record.size} = ${record.dataHex}`;
+    case RecordKind.MmioRead:
+    case RecordKind.MmioWrite:
+      return `${name} address ${hex(record.address)} size ${record.size} = ${record.dataHex}`;
+    case RecordKind.MsrRead:
+    case RecordKind.MsrWrite:
+      return `${name} ${hex(record.address)} ${record.fault ? 'refused with #GP(0)' : `= ${record.dataHex}`}`;
+    case RecordKind.Halt:
+    case RecordKind.Shutdown:
+      return name;
+    case RecordKind.Hook: {
+      const kind = ['', 'RDTSC', 'RDTSCP', 'RDRAND', 'RDSEED', 'CPUID'][record.hookKind] ?? '?';
+      const more = record.hookKind === 5 ? ` ecx ${hex(record.aux)} ebx ${hex(record.ebx)}` : '';
+      return `${name} ${kind} at site ${record.address} = ${hex(record.high)}:${hex(record.low, 8)}${more}`;
+    }
+    case RecordKind.Time:
+      return `${name} ${record.time} ns`;
+    case RecordKind.Inject: {
+      const rip = hexNumber(record.registers, REGISTER_RIP * 8, 8);
+      return `${name} vector ${hex(record.vector, 2)} at ${landingNames[record.landing] ?? '?'}, rip ${rip}`;
+    }
+    case RecordKind.Input:
+      return `${name} ${hexBytes(record.bytes, ' ')}`;
+    case RecordKind.Dma:
+      return `${name} address ${hex(record.address)} length ${record.bytes.length}`;
+  }
+}
+
+/** A record in a line, with its ordinal and, where known, its instruction count. */
+export function formatRecord(record: TraceRecord): string {
+  const count = Number.isNaN(record.retired) ? '' : ` @${record.retired}`;
+  return `#${record.ordinal}${count} ${describeRecord(record)}`;
+}
