@@ -8,9 +8,9 @@ import { ExitCode, VmtapeError } from '../../base/errors.js';
 export function notAKernel(name: string, what: string): VmtapeError {
   return new VmtapeError(
     'VMTAPE_NOT_A_KERNEL',
-    `${name} ${what}.`,
+    `${name} ${what}`,
     ExitCode.Usage,
-    '--kernel takes a Linux bzImage, a vmlinux or a Multiboot 1 image; use --flat for raw code.',
+    '--kernel takes a Linux bzImage, a vmlinux or a Multiboot 1 image; raw code is for --flat',
   );
 }
 
@@ -18,9 +18,9 @@ export function notAKernel(name: string, what: string): VmtapeError {
 export function doesNotFit(what: string, memorySize: number): VmtapeError {
   return new VmtapeError(
     'VMTAPE_DOES_NOT_FIT',
-    `${what} does not fit into ${formatSize(memorySize)} of guest memory.`,
+    `${what} does not fit into ${formatSize(memorySize)} of guest memory`,
     ExitCode.Usage,
-    'Give the machine more memory with --mem.',
+    'give the machine more with --mem',
   );
 }
 

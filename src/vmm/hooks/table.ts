@@ -110,5 +110,5 @@ function checkSite(site: HookSite): void {
 
 function badSite(site: HookSite, what: string): VmtapeError {
   const where = `0x${site.address.toString(16)}`;
-  return new VmtapeError('VMTAPE_STATE', `The hook site at ${where} ${what}.`, ExitCode.BadFile);
+  return new VmtapeError('VMTAPE_STATE', `the hook site at ${where} ${what}`, ExitCode.BadFile);
 }
