@@ -80,9 +80,9 @@ export function setFlagsLogic<T>(result: T): void {
 /** ZF, SF, PF of a result, with CF, OF and AF given (shifts, multiplications, BCD). Each 0 or 1. */
 // @ts-ignore: decorator
 @inline
-export function setFlagsResult<T>(result: T, cf: u32, of: u32, af: u32): void {
+export function setFlagsResult<T>(result: T, cf: u32, overflow: u32, af: u32): void {
   store<i64>(RESULT, signExtend<T>(result));
-  store<u64>(CARRY, ((<u64>cf) << 63) | ((<u64>(cf ^ of)) << 62) | ((<u64>af) << 3));
+  store<u64>(CARRY, ((<u64>cf) << 63) | ((<u64>(cf ^ overflow)) << 62) | ((<u64>af) << 3));
 }
 
 /** After `result = a + 1`: CF stays. */
@@ -90,10 +90,10 @@ export function setFlagsResult<T>(result: T, cf: u32, of: u32, af: u32): void {
 @inline
 export function setFlagsInc<T>(result: T): void {
   const keep = load<u64>(CARRY) & CARRY_OUT;
-  const of = <u64>(signExtend<T>(result) == signExtend<T>(<T>((<u64>1) << (sizeof<T>() * 8 - 1))));
+  const overflow = <u64>(signExtend<T>(result) == signExtend<T>(<T>((<u64>1) << (sizeof<T>() * 8 - 1))));
   const af = <u64>((<u64>result & 15) == 0);
   store<i64>(RESULT, signExtend<T>(result));
-  store<u64>(CARRY, keep | ((keep >> 1) ^ (of << 62)) | (af << 3));
+  store<u64>(CARRY, keep | ((keep >> 1) ^ (overflow << 62)) | (af << 3));
 }
 
 /** After `result = a - 1`: CF stays. */
@@ -101,10 +101,10 @@ export function setFlagsInc<T>(result: T): void {
 @inline
 export function setFlagsDec<T>(result: T): void {
   const keep = load<u64>(CARRY) & CARRY_OUT;
-  const of = <u64>(signExtend<T>(result) == signExtend<T>(<T>(((<u64>1) << (sizeof<T>() * 8 - 1)) - 1)));
+  const overflow = <u64>(signExtend<T>(result) == signExtend<T>(<T>(((<u64>1) << (sizeof<T>() * 8 - 1)) - 1)));
   const af = <u64>((<u64>result & 15) == 15);
   store<i64>(RESULT, signExtend<T>(result));
-  store<u64>(CARRY, keep | ((keep >> 1) ^ (of << 62)) | (af << 3));
+  store<u64>(CARRY, keep | ((keep >> 1) ^ (overflow << 62)) | (af << 3));
 }
 
 // @ts-ignore: decorator
@@ -178,9 +178,9 @@ export function condition(cc: i32): bool {
 @inline
 export function setCF(value: u32): void {
   const carry = load<u64>(CARRY);
-  const of = (carry ^ (carry << 1)) & CARRY_OUT;
+  const overflow = (carry ^ (carry << 1)) & CARRY_OUT;
   const cf = (<u64>value) << 63;
-  store<u64>(CARRY, (carry & ~(CARRY_OUT | CARRY_IN)) | cf | ((cf ^ of) >> 1));
+  store<u64>(CARRY, (carry & ~(CARRY_OUT | CARRY_IN)) | cf | ((cf ^ overflow) >> 1));
 }
 
 // @ts-ignore: decorator
@@ -221,11 +221,11 @@ export function setStatus(flags: u64): void {
   const cf = flags & 1;
   const result = zf ^ 1;
   const parity = ((flags >> 2) & 1) ^ zf;
-  const of = (flags >> 11) & 1;
+  const overflow = (flags >> 11) & 1;
   store<u64>(RESULT, result);
   store<u64>(
     CARRY,
-    (cf << 63) | ((cf ^ of) << 62) | (((flags >> 4) & 1) << 3) | (((flags >> 7) & 1) << 4) | (parity << 8),
+    (cf << 63) | ((cf ^ overflow) << 62) | (((flags >> 4) & 1) << 3) | (((flags >> 7) & 1) << 4) | (parity << 8),
   );
 }
 

@@ -1,0 +1,125 @@
+/**
+ * Near branches (SDM vol. 1, 7.3.8): JMP, CALL, RET, Jcc, LOOPcc, JrCXZ, BOUND. `T` is the operand size, to which the
+ * target is cut. Every row ends its block.
+ */
+import { checkTarget, jumpNear, setRip } from '../control';
+import { raiseBR } from '../fault';
+import { condition, getZF } from '../flags';
+import { CPU_RIP_BASE } from '../layout';
+import { cutAddress, effectiveAddress, moveStackPointer, popPeek, pushValue, readOperand, readSegment } from '../memory';
+import { opAddressSize, opImm, opLength, opReg, opRm, opSegment, opStart } from '../op';
+import { REG_RCX, getReg, setReg } from '../registers';
+
+/** RIP of the next instruction. */
+// @ts-ignore: decorator
+@inline
+function behind(op: usize): u64 {
+  return load<u64>(CPU_RIP_BASE) + <u64>(opStart(op) + opLength(op));
+}
+
+/** `EB cb`, `E9 cz`. */
+// @ts-ignore: decorator
+@inline
+export function jumpRelative<T>(op: usize): void {
+  jumpNear(behind(op) + <u64>opImm(op), sizeof<T>());
+}
+
+/** `70 cb` to `7F cb`, `0F 80 cz` to `0F 8F cz`. */
+// @ts-ignore: decorator
+@inline
+export function jumpConditional<T>(op: usize, cc: i32): void {
+  if (condition(cc)) jumpNear(behind(op) + <u64>opImm(op), sizeof<T>());
+}
+
+/** `FF /4`, mod = 3. */
+// @ts-ignore: decorator
+@inline
+export function jumpRm<T>(op: usize): void {
+  jumpNear(<u64>getReg<T>(opRm(op)), sizeof<T>());
+}
+
+/** `FF /4`, memory. */
+// @ts-ignore: decorator
+@inline
+export function jumpMem<T>(op: usize): void {
+  jumpNear(<u64>readOperand<T>(op), sizeof<T>());
+}
+
+/** The target is checked first, so that a fault finds the stack untouched. */
+// @ts-ignore: decorator
+@inline
+function call<T>(op: usize, target: u64): void {
+  const rip = checkTarget(target, sizeof<T>());
+  pushValue<T>(<T>behind(op));
+  setRip(rip);
+}
+
+/** `E8 cz`. */
+// @ts-ignore: decorator
+@inline
+export function callRelative<T>(op: usize): void {
+  call<T>(op, behind(op) + <u64>opImm(op));
+}
+
+/** `FF /2`, mod = 3. */
+// @ts-ignore: decorator
+@inline
+export function callRm<T>(op: usize): void {
+  call<T>(op, <u64>getReg<T>(opRm(op)));
+}
+
+/** `FF /2`, memory. */
+// @ts-ignore: decorator
+@inline
+export function callMem<T>(op: usize): void {
+  call<T>(op, <u64>readOperand<T>(op));
+}
+
+/** `C3`. */
+// @ts-ignore: decorator
+@inline
+export function returnNear<T>(op: usize): void {
+  jumpNear(<u64>popPeek<T>(0), sizeof<T>());
+  moveStackPointer(sizeof<T>());
+}
+
+/** `C2 iw`. */
+// @ts-ignore: decorator
+@inline
+export function returnNearRelease<T>(op: usize): void {
+  jumpNear(<u64>popPeek<T>(0), sizeof<T>());
+  moveStackPointer(<i32>(sizeof<T>() + <usize>(<u16>opImm(op))));
+}
+
+/** The kind of a LOOP: the low two bits of its opcode. */
+export const LOOP_NOT_ZERO: i32 = 0;
+export const LOOP_ZERO: i32 = 1;
+export const LOOP_ALWAYS: i32 = 2;
+
+/** `E0 cb` to `E2 cb`: the address size says which rCX counts. */
+export function loopRelative<T>(op: usize, kind: i32): void {
+  const size = opAddressSize(op);
+  const count = cutAddress(getReg<u64>(REG_RCX) - 1, size);
+  let taken = count != 0;
+  if (kind == LOOP_NOT_ZERO) taken = taken && getZF() == 0;
+  if (kind == LOOP_ZERO) taken = taken && getZF() != 0;
+  if (taken) jumpNear(behind(op) + <u64>opImm(op), sizeof<T>());
+  if (size == 2) setReg<u16>(REG_RCX, <u16>count);
+  else setReg<u64>(REG_RCX, count);
+}
+
+/** `E3 cb`. */
+export function jumpCountZero<T>(op: usize): void {
+  if (cutAddress(getReg<u64>(REG_RCX), opAddressSize(op)) == 0) jumpNear(behind(op) + <u64>opImm(op), sizeof<T>());
+}
+
+/** `62 /r`, memory: #BR if the signed index lies outside the two bounds. */
+export function bound<T>(op: usize): void {
+  const unused = 32 - sizeof<T>() * 8;
+  const offset = effectiveAddress(op);
+  const second = cutAddress(offset + sizeof<T>(), opAddressSize(op));
+  const index = (<i32>getReg<T>(opReg(op)) << <i32>unused) >> <i32>unused;
+  const lower = (<i32>readSegment<T>(opSegment(op), offset) << <i32>unused) >> <i32>unused;
+  const upper = (<i32>readSegment<T>(opSegment(op), second) << <i32>unused) >> <i32>unused;
+  if (index < lower || index > upper) raiseBR();
+}
