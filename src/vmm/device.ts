@@ -52,3 +52,8 @@ export interface Device {
    * each other, and then has changed nothing. */
   loadState(state: Record<string, unknown>): void;
 }
+
+/** Asks the machine to reset: the keyboard controller, port 92h, CF9. The machine acts after the access. */
+export interface ResetLine {
+  request(): void;
+}
