@@ -1,7 +1,7 @@
 /**
  * Single bits and counts of bits (SDM vol. 1, 7.3.6): BT, BTS, BTR, BTC, BSF, BSR, POPCNT, LZCNT, TZCNT, CRC32, ADCX, ADOX.
  */
-import { getCF, getOF, setCF, setOF, setStatus, setZF, statusFlags } from '../flags';
+import { getCF, getOF, setCF, setOF, setStatus, statusFlags } from '../flags';
 import {
   cutAddress, effectiveAddress, linearForWrite, readOperand, readSegment, rmwBegin, rmwBeginLinear, rmwRead, rmwWrite,
 } from '../memory';
@@ -80,45 +80,36 @@ export function bitMemReg<T>(op: usize, kind: i32): void {
   setCF(<u32>(<u64>value >> bit) & 1);
 }
 
-/** A source of 0 leaves the destination and sets ZF. CF, OF, SF, AF and PF are undefined: they stay. */
+/** A source of 0 leaves the destination and sets ZF, and with it PF. CF, OF, SF and AF, undefined, are cleared. */
 // @ts-ignore: decorator
 @inline
-function scanForward<T>(op: usize, value: T): void {
-  if (value == 0) setZF(1);
-  else {
-    setReg<T>(opReg(op), <T>ctz<u64>(<u64>value));
-    setZF(0);
-  }
-}
-
-// @ts-ignore: decorator
-@inline
-function scanReverse<T>(op: usize, value: T): void {
-  if (value == 0) setZF(1);
-  else {
-    setReg<T>(opReg(op), <T>(63 - clz<u64>(<u64>value)));
-    setZF(0);
-  }
+function scanned<T>(op: usize, value: T, index: u64): void {
+  if (value != 0) setReg<T>(opReg(op), <T>index);
+  setStatus(value == 0 ? 0x44 : 0);
 }
 
 /** `0F BC /r`, mod = 3. */
 export function bsfRegRm<T>(op: usize): void {
-  scanForward<T>(op, getReg<T>(opRm(op)));
+  const value = getReg<T>(opRm(op));
+  scanned<T>(op, value, ctz<u64>(<u64>value));
 }
 
 /** `0F BC /r`, memory. */
 export function bsfRegMem<T>(op: usize): void {
-  scanForward<T>(op, readOperand<T>(op));
+  const value = readOperand<T>(op);
+  scanned<T>(op, value, ctz<u64>(<u64>value));
 }
 
 /** `0F BD /r`, mod = 3. */
 export function bsrRegRm<T>(op: usize): void {
-  scanReverse<T>(op, getReg<T>(opRm(op)));
+  const value = getReg<T>(opRm(op));
+  scanned<T>(op, value, 63 - clz<u64>(<u64>value));
 }
 
 /** `0F BD /r`, memory. */
 export function bsrRegMem<T>(op: usize): void {
-  scanReverse<T>(op, readOperand<T>(op));
+  const value = readOperand<T>(op);
+  scanned<T>(op, value, 63 - clz<u64>(<u64>value));
 }
 
 /** POPCNT clears all flags but ZF. */
@@ -137,12 +128,12 @@ export function popcntRegMem<T>(op: usize): void {
   countOnes<T>(op, readOperand<T>(op));
 }
 
-/** LZCNT and TZCNT: CF = the source is 0, ZF = the result is 0. OF, SF, AF and PF are undefined: they stay. */
+/** LZCNT and TZCNT: CF = the source is 0, ZF = the result is 0. Undefined: OF stays, SF, AF and PF are cleared. */
 function countZeros<T>(op: usize, value: T, count: u64): void {
   const bits = sizeof<T>() * 8;
   const result: u64 = value == 0 ? bits : count;
   setReg<T>(opReg(op), <T>result);
-  setStatus((statusFlags() & ~0x41) | <u64>(value == 0) | (<u64>(result == 0) << 6));
+  setStatus((statusFlags() & 0x800) | <u64>(value == 0) | (<u64>(result == 0) << 6));
 }
 
 /** `F3 0F BC /r`, mod = 3. */

@@ -73,9 +73,8 @@ export function cmpxchgRmReg<T>(op: usize): void {
   if (accumulator == destination) {
     setReg<T>(opRm(op), getReg<T>(opReg(op)));
   } else {
+    // Unlike memory, a register is not written at all then: even its upper half stays.
     setReg<T>(REG_RAX, destination);
-    // A 32-bit form writes its destination in any case, which clears the upper half.
-    if (sizeof<T>() == 4 && opRm(op) != REG_RAX) setReg<T>(opRm(op), destination);
   }
 }
 

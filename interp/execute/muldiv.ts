@@ -1,14 +1,15 @@
 /**
  * Multiplication and division (SDM vol. 2, MUL, IMUL, DIV, IDIV).
  *
- * A multiplication sets CF = OF = "the upper half matters". SF, ZF, PF are undefined: they follow the lower half, AF is
- * cleared. A division leaves all flags, which the manual leaves undefined.
+ * A multiplication sets CF = OF = "the upper half matters"; SF, ZF, AF, PF are undefined. After a division all flags are
+ * undefined. vendor.ts says what they become.
  */
 import { raiseDE } from '../fault';
-import { setFlagsResult } from '../flags';
+import { setCF, setFlagsResult, setOF, setStatus, statusFlags } from '../flags';
 import { readOperand } from '../memory';
 import { opImm, opReg, opRm } from '../op';
 import { REG_AH, REG_RAX, REG_RDX, getReg, setReg } from '../registers';
+import { isAmd } from './vendor';
 import { divideWide, multiplyHigh, multiplyHighSigned } from './wide';
 
 // @ts-ignore: decorator
@@ -33,6 +34,19 @@ function setPair<T>(low: T, high: T): void {
 
 // @ts-ignore: decorator
 @inline
+function productFlags<T>(low: T, matters: u32): void {
+  if (isAmd) {
+    setCF(matters);
+    setOF(matters);
+  } else setFlagsResult<T>(low, matters, matters, 0);
+}
+
+function quotientFlags(): void {
+  if (isAmd) setStatus((statusFlags() & 0x801) | 0x10);
+}
+
+// @ts-ignore: decorator
+@inline
 function multiply<T>(b: T): void {
   const a = getReg<T>(REG_RAX);
   let low: T;
@@ -46,8 +60,7 @@ function multiply<T>(b: T): void {
     high = <T>(product >> (sizeof<T>() * 8));
   }
   setPair<T>(low, high);
-  const matters = <u32>(high != 0);
-  setFlagsResult<T>(low, matters, matters, 0);
+  productFlags<T>(low, <u32>(high != 0));
 }
 
 // @ts-ignore: decorator
@@ -65,8 +78,7 @@ function multiplySigned<T>(b: T): void {
     high = <T>(product >> (sizeof<T>() * 8));
   }
   setPair<T>(low, high);
-  const matters = <u32>(signed<T>(high) != signed<T>(low) >> 63);
-  setFlagsResult<T>(low, matters, matters, 0);
+  productFlags<T>(low, <u32>(signed<T>(high) != signed<T>(low) >> 63));
 }
 
 /** The forms with a destination of the operands' width. */
@@ -78,7 +90,7 @@ function multiplyInto<T>(destination: usize, a: T, b: T): void {
   if (sizeof<T>() == 8) matters = <u32>(multiplyHighSigned(<i64>a, <i64>b) != <i64>result >> 63);
   else matters = <u32>(signed<T>(a) * signed<T>(b) != signed<T>(result));
   setReg<T>(destination, result);
-  setFlagsResult<T>(result, matters, matters, 0);
+  productFlags<T>(result, matters);
 }
 
 // @ts-ignore: decorator
@@ -92,12 +104,14 @@ function divide<T>(divisor: T): void {
     const quotient = divideWide(high, low, <u64>divisor);
     setReg<u64>(REG_RAX, quotient);
     setReg<u64>(REG_RDX, low - quotient * <u64>divisor);
+    quotientFlags();
     return;
   }
   const dividend = dividendOf<T>();
   const quotient = dividend / <u64>divisor;
   if (quotient >> (sizeof<T>() * 8) != 0) raiseDE();
   setPair<T>(<T>quotient, <T>(dividend % <u64>divisor));
+  quotientFlags();
 }
 
 /** AX, DX:AX or EDX:EAX. */
@@ -123,6 +137,7 @@ function divideSigned<T>(divisor: T): void {
   const quotient = dividend / signed<T>(divisor);
   if (quotient != signed<T>(<T>quotient)) raiseDE();
   setPair<T>(<T>quotient, <T>(dividend % signed<T>(divisor)));
+  quotientFlags();
 }
 
 function divideSignedWide(divisor: i64): void {
@@ -142,6 +157,7 @@ function divideSignedWide(divisor: i64): void {
   if (quotient > (<u64>1 << 63) - <u64>!opposite) raiseDE();
   setReg<u64>(REG_RAX, opposite ? 0 - quotient : quotient);
   setReg<u64>(REG_RDX, negative ? 0 - remainder : remainder);
+  quotientFlags();
 }
 
 /** `F6 /4`, mod = 3. */

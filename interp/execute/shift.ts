@@ -3,13 +3,13 @@
  *
  * The count is taken modulo 32 (64 for 64-bit operands); a count of 0 changes no flag. The manual leaves OF undefined for counts
  * above 1, AF after shifts, CF where a shift moves out more bits than there are, and the result of SHLD and SHRD of 16 bits
- * with counts above 16. What is done there is what Intel's processors do: OF follows the last step of the shift, AF is
- * cleared.
+ * with counts above 16. What is done there: OF follows the last step of the shift, AF is as vendor.ts says.
  */
 import { getCF, setCF, setFlagsResult, setOF } from '../flags';
 import { rmwBegin, rmwRead, rmwWrite } from '../memory';
 import { opImm, opReg, opRm } from '../op';
 import { REG_RCX, getReg, setReg } from '../registers';
+import { shiftAuxiliary } from './vendor';
 
 /** The operation of a `shift…` call: ModRM.reg of group 2. */
 export const SHIFT_ROL: i32 = 0;
@@ -160,7 +160,7 @@ function shiftFlags<T>(kind: i32, result: T): void {
   if (kind <= SHIFT_RCR) {
     setCF(newCarry);
     setOF(newOverflow);
-  } else setFlagsResult<T>(result, newCarry, newOverflow, 0);
+  } else setFlagsResult<T>(result, newCarry, newOverflow, shiftAuxiliary);
 }
 
 // @ts-ignore: decorator
@@ -279,7 +279,7 @@ function doubleRegister<T>(op: usize, left: bool, unmasked: u32): void {
   const fill = getReg<T>(opReg(op));
   const result = left ? doubleLeft<T>(value, fill, count) : doubleRight<T>(value, fill, count);
   setReg<T>(opRm(op), result);
-  setFlagsResult<T>(result, newCarry, newOverflow, 0);
+  setFlagsResult<T>(result, newCarry, newOverflow, shiftAuxiliary);
 }
 
 // @ts-ignore: decorator
@@ -295,7 +295,7 @@ function doubleMemory<T>(op: usize, left: bool, unmasked: u32): void {
   const fill = getReg<T>(opReg(op));
   const result = left ? doubleLeft<T>(value, fill, count) : doubleRight<T>(value, fill, count);
   rmwWrite<T>(at, result);
-  setFlagsResult<T>(result, newCarry, newOverflow, 0);
+  setFlagsResult<T>(result, newCarry, newOverflow, shiftAuxiliary);
 }
 
 /** `0F A4 /r ib`, `0F AC /r ib`, mod = 3. */

@@ -13,6 +13,7 @@ import { OP_REP, OP_REPNE, opAddressSize, opFlags, opSegment } from '../op';
 import { REG_RAX, REG_RCX, REG_RDI, REG_RDX, REG_RSI, SEG_ES, controlFlags, getReg, setReg } from '../registers';
 import { checkPortAccess } from '../system/port';
 import { bulkFill, bulkMove } from './string-bulk';
+import { isAmd } from './vendor';
 
 const MOVS: i32 = 0;
 const CMPS: i32 = 1;
@@ -94,6 +95,13 @@ function bulk<T>(op: usize, kind: i32, size: u32, budget: u32): u32 {
   return done;
 }
 
+/** A count of 0 with a 32-bit address size on Intel's processors: see vendor.ts. */
+function clearUpperHalves(kind: i32): void {
+  setReg<u32>(REG_RCX, 0);
+  if (kind == MOVS) setReg<u32>(REG_RSI, getReg<u32>(REG_RSI));
+  if (kind == MOVS || kind == STOS) setReg<u32>(REG_RDI, getReg<u32>(REG_RDI));
+}
+
 // @ts-ignore: decorator
 @inline
 function execute<T>(op: usize, kind: i32): void {
@@ -107,7 +115,10 @@ function execute<T>(op: usize, kind: i32): void {
 @inline
 function repeatIterations<T>(op: usize, kind: i32, size: u32, repeat: u32): void {
   let left = pointer(REG_RCX, size);
-  if (left == 0) return;
+  if (left == 0) {
+    if (size == 4 && !isAmd) clearUpperHalves(kind);
+    return;
+  }
   let budget = repeatBudget();
   while (true) {
     const done = budget > 1 ? bulk<T>(op, kind, size, budget) : 0;
