@@ -7,6 +7,7 @@
       "sources": [
         "native/addon.cc",
         "native/buffers.cc",
+        "native/ioctls.c",
         "native/kick.cc",
         "native/system.cc",
         "native/vcpu.cc",

@@ -7,15 +7,13 @@
 #include <napi.h>
 
 #include "descriptor.h"
+#include "ioctls.h"
 
 namespace vmtape {
 
-// The kind of handle an ioctl belongs to.
-enum class Handle { kSystem, kVcpu };
-
 // Runs the structure ioctl `name` ("KVM_GET_REGS") on the handle with the bytes as its argument: the ioctl's result, or
 // -errno. -ENOSYS: no such ioctl in the table of this handle. -EINVAL: the buffer is too small for what it declares.
-int Transfer(const Descriptor& descriptor, Handle handle, const char* name, uint8_t* bytes, size_t length);
+int Transfer(const Descriptor& descriptor, vmtape_handle handle, const char* name, uint8_t* bytes, size_t length);
 
 // The bytes of a Uint8Array argument.
 struct Bytes {
@@ -27,7 +25,7 @@ struct Bytes {
 bool GetBytes(const Napi::Value& value, Bytes* bytes);
 
 // Bodies of the JavaScript methods transfer(name, bytes) and of those that return a plain result.
-Napi::Value TransferMethod(const Napi::CallbackInfo& info, const Descriptor* descriptor, Handle handle);
+Napi::Value TransferMethod(const Napi::CallbackInfo& info, const Descriptor* descriptor, vmtape_handle handle);
 
 // A whole number argument; 0 where it is not a number.
 uint64_t GetNumber(const Napi::CallbackInfo& info, size_t index);

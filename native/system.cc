@@ -53,7 +53,7 @@ Napi::Value System::CheckExtension(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value System::TransferBytes(const Napi::CallbackInfo& info) {
-  return TransferMethod(info, descriptor_.get(), Handle::kSystem);
+  return TransferMethod(info, descriptor_.get(), VMTAPE_SYSTEM);
 }
 
 Napi::Value System::CreateVm(const Napi::CallbackInfo& info) {

@@ -118,7 +118,7 @@ Napi::Value Vcpu::RunPage(const Napi::CallbackInfo& info) {
 }
 
 Napi::Value Vcpu::TransferBytes(const Napi::CallbackInfo& info) {
-  return TransferMethod(info, core_ ? core_->descriptor.get() : nullptr, Handle::kVcpu);
+  return TransferMethod(info, core_ ? core_->descriptor.get() : nullptr, VMTAPE_VCPU);
 }
 
 // enableCapability(capability, argument0)

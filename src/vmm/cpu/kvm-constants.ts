@@ -97,3 +97,6 @@ export const INTERNAL_ERROR_HAS_BYTES = 1;
 
 /** KVM_SET_CPUID2 entry flag: the row is for its index (ECX) only. */
 export const CPUID_FLAG_INDEX = 1;
+
+/** RFLAGS.IF. */
+export const RFLAGS_IF = 0x200n;

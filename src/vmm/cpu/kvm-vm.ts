@@ -1,0 +1,194 @@
+/** One virtual machine with one vCPU, set up as vmtape needs it: memory slots, MSR filter, exits for what cannot be emulated. */
+import { KvmSystem, type KvmVcpuHandle, type KvmVm, type MsrFilterRange } from './addon.js';
+import {
+  Capability,
+  CPUID_FLAG_INDEX,
+  MSR_EXIT_FILTER,
+  MSR_FILTER_DEFAULT_DENY,
+  MSR_FILTER_READ,
+  MSR_FILTER_WRITE,
+} from './kvm-constants.js';
+import { STATE_MSRS } from './state.js';
+import type { CpuidEntry } from './vcpu.js';
+
+/** A run of guest-physical memory over host memory that never moves. */
+export interface KvmRegion {
+  readonly gpa: number;
+  readonly bytes: Uint8Array;
+  readonly readonly: boolean;
+}
+
+/** Addresses that Intel hosts without unrestricted guests need, below the ROM at the top of 4 GiB. */
+const IDENTITY_MAP_ADDRESS = 0xfeff_c000;
+const TSS_ADDRESS = 0xfeff_d000;
+/** KVM_X86_QUIRK_FIX_HYPERCALL_INSN: the kernel would rewrite VMCALL in guest memory. */
+const QUIRK_FIX_HYPERCALL = 1 << 5;
+const EFER = 0xc000_0080;
+const FS_BASE = 0xc000_0100;
+const GS_BASE = 0xc000_0101;
+
+/** A VM and its vCPU; {@link MachineVm.close} closes both. */
+export class MachineVm {
+  readonly vm: KvmVm;
+  readonly vcpu: KvmVcpuHandle;
+  /** KVM_CAP_… by name, as the VM answers. */
+  readonly has: Readonly<Record<keyof typeof Capability, number>>;
+  readonly #regions: readonly KvmRegion[];
+  #logsDirtyPages: boolean;
+
+  /** `filterMsrs`: false leaves all MSRs to the kernel (for probes). */
+  constructor(
+    regions: readonly KvmRegion[],
+    options: { filterMsrs?: boolean; logDirty?: boolean; device?: string } = {},
+  ) {
+    const system = new KvmSystem(options.device);
+    this.#regions = regions;
+    this.#logsDirtyPages = options.logDirty ?? false;
+    try {
+      this.vm = system.createVm();
+    } finally {
+      system.close();
+    }
+    try {
+      const has: Record<string, number> = {};
+      for (const [name, number] of Object.entries(Capability)) has[name] = this.vm.checkExtension(number);
+      this.has = has as Record<keyof typeof Capability, number>;
+      this.#setUp(options.filterMsrs ?? true);
+      this.vcpu = this.vm.createVcpu(0);
+      if (this.has.EnforcePvFeatureCpuid > 0) this.vcpu.enableCapability(Capability.EnforcePvFeatureCpuid, 1);
+    } catch (error) {
+      this.vm.close();
+      throw error;
+    }
+  }
+
+  /** KVM logs which pages the guest writes. */
+  get logsDirtyPages(): boolean {
+    return this.#logsDirtyPages;
+  }
+
+  /** Switches the dirty log on. */
+  logDirtyPages(): void {
+    this.#logsDirtyPages = true;
+    this.#setMemory();
+  }
+
+  /** Pages of RAM (numbers, ascending) written since the last call; the log must be on. */
+  takeDirtyPages(): number[] {
+    const pages: number[] = [];
+    for (const [slot, region] of this.#regions.entries()) {
+      if (region.readonly) continue;
+      const bitmap = new Uint8Array(Math.ceil(region.bytes.length / 4096 / 64) * 8);
+      this.vm.getDirtyLog(slot, bitmap);
+      collectBits(bitmap, region.gpa / 4096, pages);
+    }
+    return pages.sort((a, b) => a - b);
+  }
+
+  /** All pages of RAM. */
+  allPages(): number[] {
+    const pages: number[] = [];
+    for (const { gpa, bytes, readonly } of this.#regions) {
+      if (readonly) continue;
+      for (let page = 0; page < bytes.length / 4096; page++) pages.push(gpa / 4096 + page);
+    }
+    return pages.sort((a, b) => a - b);
+  }
+
+  /** The host's view of guest-physical [gpa, gpa + length), shortened at the end of a region; empty where there is no memory. */
+  memoryAt(gpa: number, length: number): Uint8Array {
+    for (const region of this.#regions) {
+      const offset = gpa - region.gpa;
+      if (offset >= 0 && offset < region.bytes.length) return region.bytes.subarray(offset, offset + length);
+    }
+    return new Uint8Array(0);
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.vcpu.close();
+    this.vm.close();
+  }
+
+  #setUp(filterMsrs: boolean): void {
+    const { vm, has } = this;
+    if (has.SetTssAddress > 0) {
+      vm.setIdentityMapAddress(IDENTITY_MAP_ADDRESS);
+      vm.setTssAddress(TSS_ADDRESS);
+    }
+    if (has.ExitOnEmulationFailure > 0) vm.enableCapability(Capability.ExitOnEmulationFailure, 1);
+    if ((has.DisableQuirks2 & QUIRK_FIX_HYPERCALL) !== 0)
+      vm.enableCapability(Capability.DisableQuirks2, QUIRK_FIX_HYPERCALL);
+    if (filterMsrs && has.UserSpaceMsr > 0 && has.MsrFilter > 0) {
+      vm.enableCapability(Capability.UserSpaceMsr, MSR_EXIT_FILTER);
+      vm.setMsrFilter(MSR_FILTER_DEFAULT_DENY, msrFilterRanges());
+    }
+    this.#setMemory();
+  }
+
+  #setMemory(): void {
+    for (const [slot, { gpa, bytes, readonly }] of this.#regions.entries()) {
+      this.vm.setMemory(slot, gpa, bytes, { readonly, logDirty: this.#logsDirtyPages && !readonly });
+    }
+  }
+}
+
+function collectBits(bitmap: Uint8Array, first: number, pages: number[]): void {
+  for (const [i, byte] of bitmap.entries()) {
+    if (byte === 0) continue;
+    for (let bit = 0; bit < 8; bit++) if ((byte >> bit) & 1) pages.push(first + i * 8 + bit);
+  }
+}
+
+/** The MSRs that the guest reaches without an exit: pure CPU state (state.ts). All others are exits. */
+export function msrFilterRanges(): MsrFilterRange[] {
+  const indices = [...STATE_MSRS.map(([index]) => index as number), EFER, FS_BASE, GS_BASE].sort((a, b) => a - b);
+  const ranges: { flags: number; base: number; allowed: boolean[] }[] = [];
+  for (const index of indices) {
+    const last = ranges.at(-1);
+    if (last && index === last.base + last.allowed.length) last.allowed.push(true);
+    else ranges.push({ flags: MSR_FILTER_READ | MSR_FILTER_WRITE, base: index, allowed: [true] });
+  }
+  return ranges;
+}
+
+/** struct kvm_cpuid2. */
+export function encodeCpuid(entries: readonly CpuidEntry[]): Uint8Array {
+  const bytes = new Uint8Array(8 + entries.length * 40);
+  const view = new DataView(bytes.buffer);
+  view.setUint32(0, entries.length, true);
+  for (const [i, entry] of entries.entries()) {
+    const at = 8 + i * 40;
+    const words = [
+      entry.function,
+      entry.index,
+      entry.indexed ? CPUID_FLAG_INDEX : 0,
+      entry.eax,
+      entry.ebx,
+      entry.ecx,
+      entry.edx,
+    ];
+    for (const [k, word] of words.entries()) view.setUint32(at + k * 4, word, true);
+  }
+  return bytes;
+}
+
+/** The rows of a struct kvm_cpuid2. */
+export function decodeCpuid(bytes: Uint8Array): CpuidEntry[] {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const entries: CpuidEntry[] = [];
+  for (let i = 0; i < view.getUint32(0, true); i++) {
+    const word = (k: number) => view.getUint32(8 + i * 40 + k * 4, true);
+    const indexed = (word(2) & CPUID_FLAG_INDEX) !== 0;
+    entries.push({
+      function: word(0),
+      index: word(1),
+      indexed,
+      eax: word(3),
+      ebx: word(4),
+      ecx: word(5),
+      edx: word(6),
+    });
+  }
+  return entries;
+}

@@ -1,0 +1,344 @@
+/**
+ * The vCPU that KVM runs (Documentation/virt/kvm/api.rst). The general registers travel in the kvm_run page
+ * (KVM_CAP_SYNC_REGS), so that an exit costs one system call; between two runs the page always has their current values.
+ *
+ * RIP at an exit whose instruction is not finished depends on the host (hardware virtualisation stays at the instruction,
+ * the in-kernel emulator may be behind it): {@link KvmVcpu.complete} first.
+ */
+import { assert } from '../../base/assert.js';
+import type { MemoryRegion } from '../memory.js';
+import { checkState } from '../state/check.js';
+import { initialState } from '../state/fields.js';
+import { checkNumber, checkResult, closedError, KvmError, kickVcpu, type NativeVcpu } from './addon.js';
+import {
+  DEBUG_ENABLE,
+  DEBUG_SINGLE_STEP,
+  KVM_REGS_ORDER,
+  KVM_REGS_SIZE,
+  KvmExit,
+  RunPage,
+  SYNC_REGS,
+} from './kvm-constants.js';
+import { KvmExitRecord } from './kvm-exit.js';
+import { KvmStateAccess } from './kvm-state.js';
+import { encodeCpuid, type KvmRegion, MachineVm } from './kvm-vm.js';
+import { type CpuState, cpuStateTable, GPR_NAMES, powerOnState } from './state.js';
+import { type CpuidEntry, ExitReason, REGISTERS_SIZE, type Vcpu } from './vcpu.js';
+
+const EINTR = -4;
+const EAGAIN = -11;
+const RIP = 16;
+const RFLAGS = 17;
+const RFLAGS_IF = 0x200;
+const RESERVED_FLAGS = ~0x3f_7fd5;
+
+/** How a {@link KvmVcpu} is opened. */
+export interface KvmVcpuOptions {
+  /** Pages that the guest writes are logged from the start: {@link KvmVcpu.takeDirtyPages} is exact at its first call. */
+  readonly logDirty?: boolean;
+  /** False leaves all MSRs to the kernel. Only for probes. */
+  readonly filterMsrs?: boolean;
+  /** Default /dev/kvm. */
+  readonly device?: string;
+}
+
+/** A vCPU on KVM. */
+export class KvmVcpu implements Vcpu {
+  readonly engine = 'kvm';
+  readonly exit: KvmExitRecord;
+  readonly #machine: MachineVm;
+  readonly #native: NativeVcpu;
+  readonly #state: KvmStateAccess;
+  readonly #page: DataView;
+  /** struct kvm_regs in the page, as u32 halves. */
+  readonly #registers: Uint32Array;
+  /** Used for the last `out` of {@link readRegisters}: nothing is allocated while it stays the same. */
+  #out: Uint8Array | undefined;
+  #outWords: Uint32Array | undefined;
+  #closed = false;
+  #pending = false;
+  #halted = false;
+  /** An event was injected that ends HLT and occupies the next entry. */
+  #injected = false;
+  /** Known instead of the page's ready_for_interrupt_injection until the next entry. */
+  #readyKnown: boolean | undefined;
+  #singleStep = false;
+  #token: number;
+
+  /** Over the given memory; {@link openKvmVcpu} takes a GuestMemory. */
+  constructor(regions: readonly KvmRegion[], options: KvmVcpuOptions = {}) {
+    this.#machine = new MachineVm(regions, options);
+    const { vcpu, has } = this.#machine;
+    try {
+      if ((has.SyncRegs & SYNC_REGS) === 0 || has.ImmediateExit === 0) {
+        throw new KvmError(
+          'KVM_CHECK_EXTENSION',
+          'missing',
+          'This KVM lacks KVM_CAP_SYNC_REGS or KVM_CAP_IMMEDIATE_EXIT',
+        );
+      }
+      this.#native = vcpu.native;
+      const page = vcpu.page;
+      this.#page = new DataView(page);
+      this.#registers = new Uint32Array(page, RunPage.regs, KVM_REGS_SIZE / 4);
+      this.exit = new KvmExitRecord(this.#page);
+      this.#page.setBigUint64(RunPage.validRegs, BigInt(SYNC_REGS), true);
+      this.#state = new KvmStateAccess(vcpu, {
+        hasSregs2: has.Sregs2 > 0,
+        hasXcrs: has.Xcrs > 0,
+        xsaveSize: has.Xsave2,
+      });
+      this.#token = vcpu.kickToken;
+      this.setState(powerOnState());
+    } catch (error) {
+      this.#machine.close();
+      throw error;
+    }
+  }
+
+  run(_limit: number): ExitReason {
+    this.#check();
+    if (this.#halted && !this.#injected) return this.exit.decode(KvmExit.Halt);
+    if (this.#singleStep && this.#pending) {
+      return this.complete() ?? this.exit.decode(KvmExit.Debug);
+    }
+    this.#halted = false;
+    this.#injected = false;
+    this.#readyKnown = undefined;
+    const code = this.#native.run();
+    if (code < 0 && code !== EINTR && code !== EAGAIN) checkResult(code, 'KVM_RUN');
+    return this.#decode(code);
+  }
+
+  complete(): ExitReason | undefined {
+    this.#check();
+    if (!this.#pending) return undefined;
+    this.#readyKnown = undefined;
+    const code = this.#native.complete();
+    if (code === EINTR || (code === KvmExit.Debug && this.#singleStep)) {
+      this.#pending = false;
+      return undefined;
+    }
+    if (code < 0) checkResult(code, 'KVM_RUN');
+    return this.#decode(code);
+  }
+
+  get retired(): number {
+    return Number.NaN;
+  }
+
+  get canInject(): boolean {
+    this.#check();
+    if (this.#injected) return false;
+    return this.#readyKnown ?? this.#page.getUint8(RunPage.readyForInterruptInjection) !== 0;
+  }
+
+  requestWindow(on: boolean): void {
+    this.#check();
+    this.#page.setUint8(RunPage.requestInterruptWindow, on ? 1 : 0);
+  }
+
+  injectInterrupt(vector: number): void {
+    this.#check();
+    checkNumber(vector, 255, 'The vector');
+    assert(this.canInject, 'an interrupt is injected only where it can be taken');
+    checkResult(this.#native.interrupt(vector), 'KVM_INTERRUPT');
+    this.#injected = true;
+  }
+
+  injectNmi(): void {
+    this.#check();
+    checkResult(this.#native.nmi(), 'KVM_NMI');
+    if (this.#halted) this.#injected = true;
+  }
+
+  readRegisters(out: Uint8Array): void {
+    this.#check();
+    const words = this.#wordsOf(out);
+    const registers = this.#registers;
+    for (let i = 0; i < KVM_REGS_ORDER.length; i++) {
+      const from = (KVM_REGS_ORDER[i] as number) * 2;
+      words[i * 2] = registers[from] as number;
+      words[i * 2 + 1] = registers[from + 1] as number;
+    }
+  }
+
+  get rip(): number {
+    this.#check();
+    return (this.#registers[RIP * 2] as number) + (this.#registers[RIP * 2 + 1] as number) * 2 ** 32;
+  }
+
+  setRegister(index: number, low: number, high: number): void {
+    assert(index >= 0 && index < 16, 'a general register has a number from 0 to 15');
+    this.#setWords(KVM_REGS_ORDER[index] as number, low, high);
+  }
+
+  setRip(low: number, high: number): void {
+    this.#setWords(RIP, low, high);
+  }
+
+  setFlags(low: number): void {
+    const kept = (this.#registers[RFLAGS * 2] as number) & RESERVED_FLAGS;
+    this.#setWords(RFLAGS, ((low & ~RESERVED_FLAGS) | kept) >>> 0, 0);
+  }
+
+  getState(): CpuState {
+    this.#check();
+    assert(!this.#pending, 'the pending instruction is completed before the state is read');
+    const state: CpuState = initialState(cpuStateTable);
+    this.#state.read(state);
+    for (const [i, name] of GPR_NAMES.entries()) state[name] = this.#register64(KVM_REGS_ORDER[i] as number);
+    state.rip = this.#register64(RIP);
+    state.rflags = this.#register64(RFLAGS);
+    state.halted = this.#halted;
+    return state;
+  }
+
+  setState(state: CpuState): void {
+    this.#check();
+    checkState(cpuStateTable, state);
+    if (this.#pending) this.complete();
+    this.#state.write(state);
+    this.#pending = false;
+    for (const [i, name] of GPR_NAMES.entries()) this.#setRegister64(KVM_REGS_ORDER[i] as number, state[name]);
+    this.#setRegister64(RIP, state.rip);
+    this.#setRegister64(RFLAGS, state.rflags | 2n);
+    const start = this.#registers.byteOffset;
+    const registers = new Uint8Array(this.#registers.buffer, start, KVM_REGS_SIZE).slice();
+    checkResult(this.#native.transfer('KVM_SET_REGS', registers), 'KVM_SET_REGS');
+    // KVM_SET_REGS drops nothing but pending exceptions; the page must not set the same registers again.
+    this.#page.setBigUint64(RunPage.dirtyRegs, 0n, true);
+    this.#page.setBigUint64(RunPage.cr8, state.cr8, true);
+    this.#halted = state.halted;
+    this.#injected = state.injectedInterrupt !== 0 || (state.halted && state.nmiPending);
+    this.#readyKnown =
+      (Number(state.rflags) & RFLAGS_IF) !== 0 && !state.interruptShadow && state.injectedInterrupt === 0;
+  }
+
+  setCpuid(entries: readonly CpuidEntry[]): void {
+    this.#check();
+    checkResult(this.#native.transfer('KVM_SET_CPUID2', encodeCpuid(entries)), 'KVM_SET_CPUID2');
+  }
+
+  setSingleStep(on: boolean): void {
+    this.#check();
+    const debug = new Uint8Array(72);
+    new DataView(debug.buffer).setUint32(0, on ? DEBUG_ENABLE | DEBUG_SINGLE_STEP : 0, true);
+    checkResult(this.#native.transfer('KVM_SET_GUEST_DEBUG', debug), 'KVM_SET_GUEST_DEBUG');
+    this.#singleStep = on;
+  }
+
+  failMsr(): void {
+    this.#check();
+    assert(
+      this.#pending && (this.exit.reason === ExitReason.MsrRead || this.exit.reason === ExitReason.MsrWrite),
+      'only the MSR access of the last exit can be refused',
+    );
+    this.#page.setUint8(RunPage.msr.error, 1);
+  }
+
+  /** Kicks the run under way, or the next one, in `microseconds`; 0 takes that back. */
+  armTimer(microseconds: number): void {
+    this.#check();
+    checkNumber(microseconds, 1e12, 'The time in microseconds');
+    checkResult(this.#native.armTimer(microseconds), 'timer_settime');
+  }
+
+  kick(): void {
+    this.#check();
+    kickVcpu(this.#token);
+  }
+
+  /** What {@link kickVcpu} of addon.ts takes, in any thread of the process. */
+  get kickToken(): number {
+    this.#check();
+    return this.#token;
+  }
+
+  takeDirtyPages(): Uint32Array {
+    this.#check();
+    if (this.#machine.logsDirtyPages) return Uint32Array.from(this.#machine.takeDirtyPages());
+    this.#machine.logDirtyPages();
+    return Uint32Array.from(this.#machine.allPages());
+  }
+
+  invalidateCode(_address: number, _length: number): void {
+    // KVM has no decoded code: the processor (or the kernel's emulator) reads guest memory itself.
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#machine.close();
+  }
+
+  /** The VM below, for probes and tests. */
+  get machine(): MachineVm {
+    return this.#machine;
+  }
+
+  #decode(code: number): ExitReason {
+    const { exit } = this;
+    const reason = exit.decode(code);
+    this.#pending = exit.needsCompletion;
+    if (reason === ExitReason.Halt) this.#halted = true;
+    else if (reason === ExitReason.EngineError && exit.errorBytes.length === 0) this.#fetchErrorBytes();
+    return reason;
+  }
+
+  /** The kernel did not say at which bytes it failed: they are read from guest memory. */
+  #fetchErrorBytes(): void {
+    const translation = new Uint8Array(24);
+    const view = new DataView(translation.buffer);
+    const state: CpuState = initialState(cpuStateTable);
+    this.#state.read(state);
+    view.setBigUint64(0, BigInt.asUintN(64, state.cs.base + this.#register64(RIP)), true);
+    if (this.#native.transfer('KVM_TRANSLATE', translation) < 0 || view.getUint8(16) === 0) return;
+    const physical = Number(view.getBigUint64(8, true));
+    this.exit.errorBytes = this.#machine.memoryAt(physical, Math.min(15, 4096 - (physical % 4096))).slice();
+  }
+
+  #setWords(register: number, low: number, high: number): void {
+    this.#check();
+    if (this.#pending) {
+      const further = this.complete();
+      assert(further === undefined, 'the instruction is finished before a register is set');
+    }
+    this.#registers[register * 2] = low;
+    this.#registers[register * 2 + 1] = high;
+    this.#page.setUint8(RunPage.dirtyRegs, SYNC_REGS);
+  }
+
+  #register64(register: number): bigint {
+    return this.#page.getBigUint64(RunPage.regs + register * 8, true);
+  }
+
+  #setRegister64(register: number, value: bigint): void {
+    this.#page.setBigUint64(RunPage.regs + register * 8, value, true);
+  }
+
+  #wordsOf(out: Uint8Array): Uint32Array {
+    if (this.#out !== out || this.#outWords === undefined) {
+      assert(out.length >= REGISTERS_SIZE && out.byteOffset % 4 === 0, 'registers go to 144 aligned bytes');
+      this.#out = out;
+      this.#outWords = new Uint32Array(out.buffer, out.byteOffset, REGISTERS_SIZE / 4);
+    }
+    return this.#outWords;
+  }
+
+  #check(): void {
+    if (this.#closed) throw closedError('vCPU');
+  }
+}
+
+/** Opens a vCPU over a machine's memory (src/vmm/memory.ts GuestMemory). */
+export function openKvmVcpu(
+  memory: { readonly whole: Uint8Array; readonly regions: readonly MemoryRegion[] },
+  options: KvmVcpuOptions = {},
+): KvmVcpu {
+  const regions = memory.regions.map(({ gpa, offset, length, readonly }) => ({
+    gpa,
+    bytes: memory.whole.subarray(offset, offset + length),
+    readonly,
+  }));
+  return new KvmVcpu(regions, options);
+}
