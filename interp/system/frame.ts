@@ -6,8 +6,8 @@
 import { canonical } from '../control';
 import { VECTOR_SS, raiseVector } from '../fault';
 import { CPU_GPR } from '../layout';
-import { writeSystem, writeUser } from '../memory';
-import { cpl, mode64, protectedMode, stackSize } from '../mode';
+import { writeLinear, writeSystem } from '../memory';
+import { mode64, protectedMode, stackSize } from '../mode';
 import {
   ATTRIBUTE_DB, REG_RSP, SEG_SS, getReg, segmentAttributes, segmentBase, segmentLimit, setReg,
 } from '../registers';
@@ -18,7 +18,8 @@ let limit: u32 = 0;
 let attributes: u32 = 0;
 let pointerSize: u32 = 2;
 let pointer: u64 = 0;
-let user: bool = false;
+/** The pushes have the current privilege; else they are implicit supervisor accesses (SDM vol. 3A, 4.6). */
+let own: bool = false;
 let faultCode: u32 = 0;
 
 /** Pushes at the current SS:RSP with the current privilege. */
@@ -28,7 +29,7 @@ export function beginFrame(code: u32): void {
   attributes = segmentAttributes(SEG_SS);
   pointerSize = stackSize();
   pointer = maskPointer(getReg<u64>(REG_RSP));
-  user = cpl() == 3;
+  own = true;
   faultCode = code;
 }
 
@@ -39,7 +40,7 @@ export function beginInnerFrame(descriptor: u64, stackPointer: u64, code: u32): 
   attributes = descriptorAttributes(descriptor);
   pointerSize = (attributes & ATTRIBUTE_DB) != 0 ? 4 : 2;
   pointer = maskPointer(stackPointer);
-  user = false;
+  own = false;
   faultCode = code;
 }
 
@@ -48,7 +49,7 @@ export function beginFrame64(stackPointer: u64, privilege: u32, code: u32): void
   base = 0;
   pointerSize = 8;
   pointer = stackPointer;
-  user = privilege == 3;
+  own = privilege == 3;
   faultCode = code;
 }
 
@@ -72,7 +73,7 @@ function checkPush(offset: u64, size: u32): void {
 }
 
 function put<T>(linear: u64, value: T): void {
-  if (user) writeUser<T>(linear, value);
+  if (own) writeLinear<T>(linear, value);
   else writeSystem<T>(linear, value);
 }
 

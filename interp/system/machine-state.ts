@@ -1,0 +1,91 @@
+/** INVLPG, INVPCID, INVD, WBINVD, RDTSC, RDTSCP, RDPMC, CLAC, STAC, RDFSBASE and its kin (SDM vol. 2). */
+import { canonical, timeStampCounter } from '../control';
+import { raiseGP, raiseUD } from '../fault';
+import { FLAG_AC, changeControlFlags } from '../flags';
+import { CPU_MSR_TSC_AUX } from '../layout';
+import {
+  effectiveAddress, flushTlb, flushTlbPage, linearForRead, readLinear,
+} from '../memory';
+import { cpl, mode64 } from '../mode';
+import { opReg, opRm, opSegment } from '../op';
+import {
+  CR4_FSGSBASE, CR4_TSD, REG_RAX, REG_RCX, REG_RDX, SEG_FS, cr4, getReg, segmentBase, setReg, setSegmentBase,
+} from '../registers';
+import { cpuidBit } from './cpuid';
+import { wrapLinear } from './descriptor';
+import { requireCpl0 } from './privilege';
+
+/** `0F 01 /7`: no segment check, no fault but that of the privilege. */
+export function invalidatePage(op: usize): void {
+  requireCpl0();
+  const segment = opSegment(op);
+  const base = mode64() && segment < SEG_FS ? 0 : segmentBase(segment);
+  flushTlbPage(wrapLinear(base + effectiveAddress(op)));
+}
+
+/** `66 0F 38 82 /r`: the descriptor's PCID and address are checked, then everything is flushed. */
+export function invalidatePcid(op: usize): void {
+  if (!cpuidBit(7, 1, 10)) raiseUD();
+  requireCpl0();
+  const linear = linearForRead(opSegment(op), effectiveAddress(op), 16);
+  const pcid = readLinear<u64>(linear);
+  const address = readLinear<u64>(linear + 8);
+  const kind = mode64() ? getReg<u64>(opReg(op)) : <u64>getReg<u32>(opReg(op));
+  if (kind > 3 || pcid >> 12 != 0) raiseGP(0);
+  if (kind == 0 && !canonical(address)) raiseGP(0);
+  flushTlb();
+}
+
+/** `0F 08`, `0F 09`: there are no caches. */
+export function invalidateCaches(op: usize): void {
+  requireCpl0();
+}
+
+function readTimeStamp(): void {
+  if (cpl() != 0 && (cr4() & CR4_TSD) != 0) raiseGP(0);
+  const value = timeStampCounter();
+  setReg<u32>(REG_RAX, <u32>value);
+  setReg<u32>(REG_RDX, <u32>(value >> 32));
+}
+
+/** `0F 31` */
+export function readTsc(op: usize): void {
+  readTimeStamp();
+}
+
+/** `0F 01 F9` */
+export function readTscp(op: usize): void {
+  if (!cpuidBit(0x80000001, 3, 27)) raiseUD();
+  readTimeStamp();
+  setReg<u32>(REG_RCX, <u32>load<u64>(CPU_MSR_TSC_AUX));
+}
+
+/** `0F 33`: there are no counters. */
+export function readCounter(op: usize): void {
+  raiseGP(0);
+}
+
+/** `0F 01 CA` and `0F 01 CB` */
+export function setAlignmentFlag(op: usize, value: u32): void {
+  if (!cpuidBit(7, 1, 20) || cpl() != 0) raiseUD();
+  if (value != 0) changeControlFlags(0, FLAG_AC);
+  else changeControlFlags(FLAG_AC, 0);
+}
+
+function requireFsGsBase(): void {
+  if ((cr4() & CR4_FSGSBASE) == 0) raiseUD();
+}
+
+/** `F3 0F AE /0` and `/1` */
+export function readSegmentBase<T>(op: usize, segment: u32): void {
+  requireFsGsBase();
+  setReg<T>(opRm(op), <T>segmentBase(segment));
+}
+
+/** `F3 0F AE /2` and `/3` */
+export function writeSegmentBase<T>(op: usize, segment: u32): void {
+  requireFsGsBase();
+  const base = <u64>getReg<T>(opRm(op));
+  if (!canonical(base)) raiseGP(0);
+  setSegmentBase(segment, base);
+}

@@ -1,0 +1,59 @@
+/** IN, OUT and the permission to do them (SDM vol. 1, 18.5; vol. 2). */
+import { raiseGP } from '../fault';
+import { ioRead, ioWrite } from '../io';
+import { readSystem } from '../memory';
+import { cpl, protectedMode, virtual8086 } from '../mode';
+import { opImm } from '../op';
+import { REG_RAX, REG_RDX, SEG_TR, getReg, segmentAttributes, segmentBase, segmentLimit, setReg } from '../registers';
+import { attributesType, wrapLinear } from './descriptor';
+import { ioPrivilege } from './privilege';
+
+/** Offset of the I/O map's base in a 32- or 64-bit TSS, and the least limit of one. */
+const IO_MAP_BASE: u32 = 102;
+const TSS_LIMIT: u32 = 103;
+
+/** #GP(0) unless the guest may access `size` ports from `port` on: CPL <= IOPL, or all bits in the TSS's map are clear. */
+export function checkPortPermission(port: u32, size: u32): void {
+  if (protectedMode()) {
+    if (cpl() <= ioPrivilege()) return;
+  } else if (!virtual8086()) return;
+  const limit = segmentLimit(SEG_TR);
+  const wide = (attributesType(segmentAttributes(SEG_TR)) & 8) != 0;
+  if (!wide || limit < TSS_LIMIT) raiseGP(0);
+  const base = segmentBase(SEG_TR);
+  const at = <u32>readSystem<u16>(wrapLinear(base + IO_MAP_BASE)) + (port >> 3);
+  // Two bytes are read, whether the ports cross a byte of the map or not.
+  if (at + 1 > limit) raiseGP(0);
+  const bits = <u32>readSystem<u16>(wrapLinear(base + at)) >> (port & 7);
+  if ((bits & ((1 << size) - 1)) != 0) raiseGP(0);
+}
+
+function input<T>(port: u32): void {
+  checkPortPermission(port, sizeof<T>());
+  setReg<T>(REG_RAX, <T>ioRead(port, sizeof<T>()));
+}
+
+function output<T>(port: u32): void {
+  checkPortPermission(port, sizeof<T>());
+  ioWrite(port, sizeof<T>(), <u32>getReg<T>(REG_RAX));
+}
+
+/** `E4`, `E5` */
+export function inputImmediate<T>(op: usize): void {
+  input<T>(<u32>opImm(op) & 0xff);
+}
+
+/** `EC`, `ED` */
+export function inputDx<T>(op: usize): void {
+  input<T>(getReg<u16>(REG_RDX));
+}
+
+/** `E6`, `E7` */
+export function outputImmediate<T>(op: usize): void {
+  output<T>(<u32>opImm(op) & 0xff);
+}
+
+/** `EE`, `EF` */
+export function outputDx<T>(op: usize): void {
+  output<T>(getReg<u16>(REG_RDX));
+}
