@@ -65,7 +65,7 @@ export class KvmVcpu implements Vcpu {
   #singleStep = false;
   #token: number;
 
-  /** Over the given memory; {@link openKvmVcpu} takes a GuestMemory. */
+  /** Over the given memory; {@link KvmVcpu.open} takes a GuestMemory. */
   constructor(regions: readonly KvmRegion[], options: KvmVcpuOptions = {}) {
     this.#machine = new MachineVm(regions, options);
     const { vcpu, has } = this.#machine;
@@ -94,6 +94,19 @@ export class KvmVcpu implements Vcpu {
       this.#machine.close();
       throw error;
     }
+  }
+
+  /** Opens a vCPU over a machine's memory (src/vmm/memory.ts GuestMemory). */
+  static open(
+    memory: { readonly whole: Uint8Array; readonly regions: readonly MemoryRegion[] },
+    options: KvmVcpuOptions = {},
+  ): KvmVcpu {
+    const regions = memory.regions.map(({ gpa, offset, length, readonly }) => ({
+      gpa,
+      bytes: memory.whole.subarray(offset, offset + length),
+      readonly,
+    }));
+    return new KvmVcpu(regions, options);
   }
 
   run(_limit: number): ExitReason {
@@ -328,17 +341,4 @@ export class KvmVcpu implements Vcpu {
   #check(): void {
     if (this.#closed) throw closedError('vCPU');
   }
-}
-
-/** Opens a vCPU over a machine's memory (src/vmm/memory.ts GuestMemory). */
-export function openKvmVcpu(
-  memory: { readonly whole: Uint8Array; readonly regions: readonly MemoryRegion[] },
-  options: KvmVcpuOptions = {},
-): KvmVcpu {
-  const regions = memory.regions.map(({ gpa, offset, length, readonly }) => ({
-    gpa,
-    bytes: memory.whole.subarray(offset, offset + length),
-    readonly,
-  }));
-  return new KvmVcpu(regions, options);
 }
