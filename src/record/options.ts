@@ -17,6 +17,8 @@ export interface RecordOptions {
   readonly tsc: 'hook' | 'hide' | 'pass';
   /** The ledger of this host and machine (src/record/ledger.ts), JSON; empty for the interpreter. */
   readonly ledger: unknown;
+  /** Asked at the end: the open rows of the ledger that were hit, which make the recording inexact. */
+  readonly inexact?: () => readonly string[];
   /** What the host is: operating system, kernel, processor; JSON. */
   readonly host: Readonly<Record<string, unknown>>;
 }

@@ -1,4 +1,5 @@
 /** What a replay is made of, and what came of it. */
+import type { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
 import type { ByteSink } from '../vmm/device.js';
 import type { EngineName, MachineEnd } from '../vmm/machine-options.js';
@@ -34,6 +35,8 @@ export type ReplayResult =
       readonly instructions: number | undefined;
       /** What limits the word "exact": open ledger rows that were hit, a trace that was not closed. */
       readonly notes: readonly string[];
+      /** The trace could not be read to a clean end: all that could be was replayed. Throw it: exit code 5. */
+      readonly damage?: VmtapeError | undefined;
     }
   | { readonly kind: 'stopped'; readonly records: number; readonly instructions: number | undefined }
   | { readonly kind: 'interrupted'; readonly records: number }

@@ -1,0 +1,110 @@
+/** Comparing what the guest and the devices do with a record of the trace. */
+import { hex } from '../base/hex.js';
+import { describeRecord, RecordKind, recordNames, TraceRecord } from '../trace/record.js';
+import { ExitReason, type ExitRecord } from '../vmm/cpu/vcpu.js';
+import type { HookPerformer } from '../vmm/hooks/perform.js';
+import { DivergenceFound } from './report.js';
+
+/** One element of an exit under comparison. */
+export interface ExitAccess {
+  readonly exit: ExitRecord;
+  /** Where its data lies. */
+  readonly offset: number;
+  /** An MSR access was refused. */
+  fault: boolean;
+  /** A read has its answer. */
+  answered: boolean;
+}
+
+/** The kind of record that an exit makes. */
+export function exitRecordKind(exit: ExitRecord): RecordKind {
+  switch (exit.reason) {
+    case ExitReason.Io:
+      return exit.isWrite ? RecordKind.IoWrite : RecordKind.IoRead;
+    case ExitReason.Mmio:
+      return exit.isWrite ? RecordKind.MmioWrite : RecordKind.MmioRead;
+    case ExitReason.MsrRead:
+      return RecordKind.MsrRead;
+    case ExitReason.MsrWrite:
+      return RecordKind.MsrWrite;
+    case ExitReason.Halt:
+      return RecordKind.Halt;
+    default:
+      return RecordKind.Shutdown;
+  }
+}
+
+/** The steps of comparing an I/O, MMIO or MSR access. */
+export const compareAccess = {
+  /** In words and hex. */
+  describe({ exit, offset, fault, answered }: ExitAccess): string {
+    const record = new TraceRecord();
+    record.kind = exitRecordKind(exit);
+    record.address = exit.address;
+    record.size = exit.size;
+    record.fault = fault;
+    for (let index = 0; index < exit.size; index++) record.data[index] = exit.bytes.getUint8(offset + index);
+    const text = describeRecord(record);
+    return exit.isWrite || answered ? text : text.replace(/ = .*$/, '');
+  },
+
+  /** What the guest asked for, and what it wrote, is as recorded. */
+  question(record: TraceRecord, access: ExitAccess): void {
+    const { exit, offset } = access;
+    const kind = exitRecordKind(exit);
+    if (record.kind !== kind) throw differs(record, access, 'the guest does something else');
+    if (record.address !== exit.address) throw differs(record, access, 'the guest accesses another address');
+    if (record.size !== exit.size) throw differs(record, access, 'the guest accesses with another width');
+    if (exit.isWrite && !sameData(record, exit, offset))
+      throw differs(record, access, 'the guest writes another value');
+  },
+
+  /** What the device answered is as recorded. */
+  answer(record: TraceRecord, access: ExitAccess): void {
+    if (record.fault !== access.fault) throw differs(record, access, 'the machine refuses, or does not, the MSR');
+    if (access.exit.isWrite || access.fault) return;
+    if (!sameData(record, access.exit, access.offset))
+      throw differs(record, access, 'the device answers another value');
+  },
+
+  /** Gives the recorded answer to the guest. */
+  give(record: TraceRecord, access: ExitAccess): void {
+    access.fault = record.fault;
+    if (access.exit.isWrite) return;
+    const { bytes, size } = access.exit;
+    for (let index = 0; index < size; index++) bytes.setUint8(access.offset + index, record.data[index] as number);
+  },
+};
+
+/** A halt or a shutdown is what was recorded. */
+export function checkPlain(record: TraceRecord, kind: RecordKind, what: string): void {
+  if (record.kind !== kind) throw new DivergenceFound('the guest does something else', describeRecord(record), what);
+}
+
+/** A hooked instruction and its answer are as recorded. */
+export function checkHook(record: TraceRecord, site: number, hooks: HookPerformer): void {
+  const { kind } = hooks.table.site(site);
+  const { low, high, aux, ebx } = hooks;
+  const same =
+    record.kind === RecordKind.Hook &&
+    record.address === site &&
+    record.hookKind === kind &&
+    record.low === low &&
+    record.high === high &&
+    record.aux === aux &&
+    record.ebx === ebx;
+  if (same) return;
+  const actual = `${recordNames[RecordKind.Hook]} at site ${site} = ${hex(high)}:${hex(low, 8)} ecx ${hex(aux)} ebx ${hex(ebx)}`;
+  throw new DivergenceFound('a hooked instruction differs', describeRecord(record), actual);
+}
+
+function sameData(record: TraceRecord, exit: ExitRecord, offset: number): boolean {
+  for (let index = 0; index < exit.size; index++) {
+    if (record.data[index] !== exit.bytes.getUint8(offset + index)) return false;
+  }
+  return true;
+}
+
+function differs(record: TraceRecord, access: ExitAccess, what: string): DivergenceFound {
+  return new DivergenceFound(what, describeRecord(record), compareAccess.describe(access));
+}

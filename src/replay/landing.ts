@@ -1,0 +1,120 @@
+/** Bringing the vCPU to where an interrupt was landed in the recording. */
+import { ExitCode, VmtapeError } from '../base/errors.js';
+import type { TraceRecord } from '../trace/record.js';
+import { describeRecord } from '../trace/record.js';
+import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
+import { Landing } from '../vmm/machine-taps.js';
+import { DivergenceFound, sameRegisters } from './report.js';
+
+/** More single steps than this are not made for one landing. */
+const STEPS_MAX = 4_000_000;
+const SLICE_INSTRUCTIONS = 2_000_000;
+const STEPS_PER_SLICE = 2_000;
+
+/** Walks to the place of one injection after another. */
+export class LandingWalker {
+  readonly #registers = new Uint8Array(REGISTERS_SIZE);
+  #steps = 0;
+  #isUnderWay = false;
+
+  constructor(
+    readonly vcpu: Vcpu,
+    /** The trace has instruction counts and the engine counts too. */
+    readonly counting: boolean,
+    readonly windowExact: boolean,
+  ) {}
+
+  /**
+   * Goes on towards the place of `record`, an injection, for some milliseconds at most. True: it is reached. Throws
+   * {@link DivergenceFound} if the guest makes an exit before.
+   */
+  reach(record: TraceRecord): boolean {
+    if (record.landing === Landing.Exit) return true;
+    if (this.vcpu.engine === 'interp') return this.#onInterpreter(record);
+    if (record.landing === Landing.Window && this.windowExact)
+      return this.#throughWindow(record, Number.POSITIVE_INFINITY);
+    return this.#bySteps(record);
+  }
+
+  #onInterpreter(record: TraceRecord): boolean {
+    const { vcpu } = this;
+    const slice = vcpu.retired + SLICE_INSTRUCTIONS;
+    if (record.landing === Landing.Window) return this.#throughWindow(record, slice);
+    if (!this.counting) throw new DivergenceFound('an injection at a count, in a trace without counts', '', '');
+    if (vcpu.retired >= record.retired) return true;
+    const reason = vcpu.run(Math.min(slice, record.retired));
+    if (reason !== ExitReason.Limit) throw earlyExit(record, reason);
+    return vcpu.retired >= record.retired;
+  }
+
+  #throughWindow(record: TraceRecord, limit: number): boolean {
+    const { vcpu } = this;
+    if (!this.#isUnderWay && vcpu.canInject) {
+      throw new DivergenceFound(
+        'the guest can take an interrupt at the exit, where in the recording it could not',
+        describeRecord(record),
+        'the window is open already',
+      );
+    }
+    vcpu.requestWindow(true);
+    this.#isUnderWay = true;
+    const reason = vcpu.run(limit);
+    if (reason === ExitReason.Limit || reason === ExitReason.Kicked) return false;
+    vcpu.requestWindow(false);
+    this.#isUnderWay = false;
+    if (reason !== ExitReason.Window) throw earlyExit(record, reason);
+    return true;
+  }
+
+  /** KVM whose window opens late: single steps, which are exact at CPL 0, until the registers are those of the record. */
+  #bySteps(record: TraceRecord): boolean {
+    const { vcpu } = this;
+    if (!this.#isUnderWay) {
+      this.#isUnderWay = true;
+      this.#steps = 0;
+      vcpu.setSingleStep(true);
+    }
+    for (let count = 0; count < STEPS_PER_SLICE; count++) {
+      if (vcpu.canInject) {
+        vcpu.readRegisters(this.#registers);
+        if (record.landing === Landing.Window || sameRegisters(this.#registers, record.registers)) {
+          this.#endSteps();
+          return true;
+        }
+      }
+      if ((vcpu.getState().cs.selector & 3) !== 0) throw this.#cannot(record, 'it lies beyond code of user mode');
+      if (this.#steps++ >= STEPS_MAX) throw this.#cannot(record, `it was not found in ${STEPS_MAX} steps`);
+      const reason = vcpu.run(Number.POSITIVE_INFINITY);
+      if (reason === ExitReason.Kicked) return false;
+      if (reason !== ExitReason.Debug) {
+        this.#endSteps();
+        throw earlyExit(record, reason);
+      }
+    }
+    return false;
+  }
+
+  #endSteps(): void {
+    this.vcpu.setSingleStep(false);
+    this.#isUnderWay = false;
+  }
+
+  #cannot(record: TraceRecord, why: string): VmtapeError {
+    this.#endSteps();
+    return new VmtapeError(
+      'VMTAPE_CANNOT_LAND',
+      `this host's KVM cannot bring the guest to record ${record.ordinal}, an interrupt ${record.landing === Landing.Window ? 'at the window' : 'at an instruction count'}: ${why}`,
+      ExitCode.HostCannot,
+      'replay it on the interpreter: --engine interp',
+    );
+  }
+}
+
+function earlyExit(record: TraceRecord, reason: ExitReason): DivergenceFound {
+  const name = Object.entries(ExitReason).find(([, value]) => value === reason)?.[0] ?? String(reason);
+  return new DivergenceFound(
+    'the guest made an exit before it came to the place of the interrupt',
+    describeRecord(record),
+    `an exit: ${name.toLowerCase()}`,
+  );
+}

@@ -1,0 +1,78 @@
+/** Making the report of a divergence. */
+import { Decoder, Formatter, FormatterSyntax } from 'iced-x86';
+import { hexBytes } from '../base/hex.js';
+import { hexNumber, REGISTER_RIP, registerNames } from '../trace/record.js';
+import { REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
+import { codeBits, codeBytes } from '../vmm/machine-walk.js';
+import type { GuestMemory } from '../vmm/memory.js';
+
+/** Thrown within a replay to stop it at its first difference; never leaves the session. */
+export class DivergenceFound extends Error {
+  constructor(
+    readonly what: string,
+    readonly expected: string,
+    readonly actual: string,
+  ) {
+    super(what);
+  }
+}
+
+/** Where the vCPU stands. */
+export interface CpuPlace {
+  readonly rip: string;
+  readonly disassembly: string;
+  readonly registers: Readonly<Record<string, string>>;
+}
+
+/** Reads where the vCPU stands; an instruction that waits for the answer to its I/O is shown as the one under way. */
+export function cpuPlace(vcpu: Vcpu, memory: GuestMemory): CpuPlace {
+  const bytes = new Uint8Array(REGISTERS_SIZE);
+  vcpu.readRegisters(bytes);
+  const registers: Record<string, string> = {};
+  for (const [index, name] of registerNames.entries()) registers[name] = hexNumber(bytes, index * 8, 8).slice(2);
+  const rip = new DataView(bytes.buffer).getBigUint64(REGISTER_RIP * 8, true);
+  return { rip: rip.toString(16).padStart(16, '0'), disassembly: disassemblyAt(vcpu, memory, rip), registers };
+}
+
+function disassemblyAt(vcpu: Vcpu, memory: GuestMemory, rip: bigint): string {
+  try {
+    vcpu.complete();
+    const state = vcpu.getState();
+    const code = codeBytes(memory, { ...state, rip }, 15);
+    return code.length === 0 ? 'no memory is there' : disassemble(code, codeBits(state), rip);
+  } catch (error) {
+    return `not readable: ${error instanceof Error ? error.message : String(error)}`;
+  }
+}
+
+/** The first instruction of `code` with its bytes: `ec  in al,dx`. */
+export function disassemble(code: Uint8Array, bits: 16 | 32 | 64, rip: bigint): string {
+  const decoder = new Decoder(bits, code, 0);
+  decoder.ip = rip;
+  const formatter = new Formatter(FormatterSyntax.Intel);
+  const instruction = decoder.decode();
+  try {
+    if (instruction.isInvalid) return `${hexBytes(code, ' ')}  (no instruction)`;
+    return `${hexBytes(code.subarray(0, instruction.length), ' ')}  ${formatter.format(instruction)}`;
+  } finally {
+    instruction.free();
+    formatter.free();
+    decoder.free();
+  }
+}
+
+/** The registers in which two sets differ, in words: `rax 0x…1, rip 0x…2` of `bytes`. */
+export function differingRegisters(bytes: Uint8Array, other: Uint8Array): string {
+  const parts: string[] = [];
+  for (const [index, name] of registerNames.entries()) {
+    const value = hexNumber(bytes, index * 8, 8);
+    if (value !== hexNumber(other, index * 8, 8)) parts.push(`${name} ${value}`);
+  }
+  return parts.join(', ');
+}
+
+/** Two register sets are the same. */
+export function sameRegisters(a: Uint8Array, b: Uint8Array): boolean {
+  for (let index = 0; index < REGISTERS_SIZE; index++) if (a[index] !== b[index]) return false;
+  return true;
+}

@@ -1,0 +1,35 @@
+/**
+ * The console bytes of a CPU replay, which has no devices: taken from the guest's writes to the serial port at 3F8h (data
+ * sheet of the PC16550D: LCR bit 7 turns the data register into a divisor, MCR bit 4 loops it back) and to port E9h.
+ */
+import type { ConsoleSink } from '../vmm/machine-console.js';
+
+const DATA = 0x3f8;
+const LINE_CONTROL = 0x3fb;
+const MODEM_CONTROL = 0x3fc;
+const DEBUG_CONSOLE = 0xe9;
+const DLAB = 1 << 7;
+const LOOP = 1 << 4;
+
+/** See the head of the file. */
+export class SerialDecoder {
+  #lineControl = 0;
+  #modemControl = 0;
+
+  constructor(
+    readonly serial: ConsoleSink,
+    readonly debugConsole: ConsoleSink,
+  ) {}
+
+  /** The guest wrote `size` bytes at `offset` of `view` to `port`; a wide write is split into bytes. */
+  write(port: number, size: number, view: DataView, offset: number): void {
+    for (let index = 0; index < size; index++) this.#byte(port + index, view.getUint8(offset + index));
+  }
+
+  #byte(port: number, value: number): void {
+    if (port === DEBUG_CONSOLE) this.debugConsole.write(value);
+    else if (port === LINE_CONTROL) this.#lineControl = value;
+    else if (port === MODEM_CONTROL) this.#modemControl = value;
+    else if (port === DATA && !(this.#lineControl & DLAB) && !(this.#modemControl & LOOP)) this.serial.write(value);
+  }
+}

@@ -1,0 +1,472 @@
+/**
+ * Replaying: the guest of a trace runs again, each record is checked as it passes, and the first difference stops it.
+ *
+ * The records are taken one after the other. Incidental ones (time, input, interrupts) are done; an architectural one is
+ * what the guest must do next.
+ */
+import { AssertionError, assert } from '../base/assert.js';
+import { type TraceCursor, TraceReader } from '../trace/reader.js';
+import { describeRecord, formatRecord, RecordKind, TraceRecord } from '../trace/record.js';
+import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
+import { HookPerformer } from '../vmm/hooks/perform.js';
+import { HOOK_PORT, HOOK_SIZE } from '../vmm/hooks/table.js';
+import { Board } from '../vmm/machine-board.js';
+import { ConsoleSink } from '../vmm/machine-console.js';
+import { engineErrorEnd } from '../vmm/machine-ends.js';
+import { openVcpu } from '../vmm/machine-engine.js';
+import type { LoadedGuest, MachineEnd } from '../vmm/machine-options.js';
+import { checkHook, checkPlain, compareAccess, type ExitAccess } from './compare.js';
+import type { Divergence } from './divergence.js';
+import { finalDifference } from './end.js';
+import { guestOf } from './guest.js';
+import { LandingWalker } from './landing.js';
+import type { ReplayOptions, ReplayResult } from './options.js';
+import { cpuPlace, DivergenceFound, differingRegisters, sameRegisters } from './report.js';
+import { SerialDecoder } from './serial-decoder.js';
+
+const SLICE_MICROSECONDS = 20_000;
+const SLICE_INSTRUCTIONS = 2_000_000;
+const SLICE_TURNS = 20_000;
+/** How far behind the place of a record the interpreter runs before the exit is said not to come. */
+const OVERRUN = 1_000_000;
+const BEFORE = 8;
+
+/** Replays one trace. */
+export class ReplaySession {
+  readonly reader: TraceReader;
+  readonly guest: LoadedGuest;
+  readonly vcpu: Vcpu;
+  /** Machine mode. */
+  readonly board: Board | undefined;
+  readonly serial: ConsoleSink;
+  readonly debugConsole: ConsoleSink;
+  readonly #options: ReplayOptions;
+  readonly #cursor: TraceCursor;
+  readonly #walker: LandingWalker;
+  readonly #hooks: HookPerformer;
+  readonly #decoder: SerialDecoder | undefined;
+  /** Both the trace and the engine count instructions. */
+  readonly #comparesCounts: boolean;
+  readonly #registers = new Uint8Array(REGISTERS_SIZE);
+  readonly #recent: TraceRecord[] = Array.from({ length: BEFORE }, () => new TraceRecord());
+  #consumed = 0;
+  #hasRecord = false;
+  #skipped = 0;
+  #stopped = false;
+  #result: ReplayResult | undefined;
+
+  private constructor(options: ReplayOptions, reader: TraceReader, guest: LoadedGuest, vcpu: Vcpu) {
+    this.#options = options;
+    this.reader = reader;
+    this.guest = guest;
+    this.vcpu = vcpu;
+    const { header } = reader;
+    const isMachine = (options.mode ?? 'machine') === 'machine';
+    if (isMachine) {
+      this.board = new Board({
+        memory: guest.memory,
+        cpuid: header.cpuid,
+        hooks: guest.hooks,
+        rtcTime: header.rtcTime,
+        seed: header.seed,
+        strictBus: header.strictBus,
+        serial: options.serial,
+        debugConsole: options.debugConsole,
+        timestampAux: () => Number(vcpu.getState().tscAux),
+      });
+    }
+    this.serial = this.board?.serial ?? new ConsoleSink(options.serial);
+    this.debugConsole = this.board?.debugConsole ?? new ConsoleSink(options.debugConsole);
+    this.#decoder = isMachine ? undefined : new SerialDecoder(this.serial, this.debugConsole);
+    this.#hooks = this.board?.hooks ?? new HookPerformer(guest.hooks, noSources);
+    this.#cursor = reader.cursor();
+    this.#comparesCounts = header.counting && vcpu.engine === 'interp';
+    this.#walker = new LandingWalker(vcpu, this.#comparesCounts, options.windowExact ?? vcpu.engine === 'interp');
+  }
+
+  /** Opens the trace and an engine with its guest. Close the session when it is done with. */
+  static async open(options: ReplayOptions): Promise<ReplaySession> {
+    const reader = new TraceReader(options.path);
+    try {
+      const guest = guestOf(reader);
+      const vcpu = await openVcpu(options.engine ?? 'interp', guest.memory);
+      try {
+        vcpu.setCpuid(reader.header.cpuid);
+        vcpu.setState(guest.cpu);
+        guest.memory.onHostWrite = (gpa, length) => vcpu.invalidateCode(gpa, length);
+        return new ReplaySession(options, reader, guest, vcpu);
+      } catch (error) {
+        vcpu.close();
+        throw error;
+      }
+    } catch (error) {
+      reader.close();
+      throw error;
+    }
+  }
+
+  /** Replays to the end, to the record of `until`, or to the first difference. `onSlice` is called now and then. */
+  async run(onSlice?: () => void): Promise<ReplayResult> {
+    for (;;) {
+      const result = this.runSlice();
+      onSlice?.();
+      if (result) return result;
+      await this.#options.host.sleep(0);
+    }
+  }
+
+  /** Replays for some milliseconds at most; the result, if there is one. */
+  runSlice(): ReplayResult | undefined {
+    if (this.#result) return this.#result;
+    if (this.#stopped) this.#result = { kind: 'interrupted', records: this.#consumed };
+    this.vcpu.armTimer?.(SLICE_MICROSECONDS);
+    try {
+      for (let turn = 0; turn < SLICE_TURNS && !this.#result; turn++) if (!this.#step()) break;
+    } catch (error) {
+      if (!(error instanceof DivergenceFound)) throw error;
+      this.#result = { kind: 'divergence', divergence: this.#report(error) };
+    } finally {
+      this.vcpu.armTimer?.(0);
+    }
+    return this.#result;
+  }
+
+  /** Ends the replay soon. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Records replayed so far. */
+  get records(): number {
+    return this.#consumed;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.guest.memory.onHostWrite = undefined;
+    this.vcpu.close();
+    this.reader.close();
+  }
+
+  get #instructions(): number | undefined {
+    return Number.isNaN(this.vcpu.retired) ? undefined : this.vcpu.retired;
+  }
+
+  /** The next record, not consumed yet; undefined: there is none, or it is not to be replayed. */
+  #peek(): TraceRecord | undefined {
+    if (!this.#hasRecord) {
+      if (!this.#cursor.next()) return undefined;
+      this.#hasRecord = true;
+    }
+    return this.#isBeyond() ? undefined : this.#cursor.record;
+  }
+
+  #isBeyond(): boolean {
+    return this.#hasRecord && this.#cursor.record.ordinal >= (this.#options.until ?? Number.POSITIVE_INFINITY);
+  }
+
+  #consume(): void {
+    assert(this.#hasRecord, 'there is a record to consume');
+    (this.#recent[this.#consumed % BEFORE] as TraceRecord).assign(this.#cursor.record);
+    this.#consumed++;
+    this.#hasRecord = false;
+  }
+
+  /** Does the next thing. False: the slice is over. */
+  #step(): boolean {
+    const record = this.#peek();
+    if (!record) return this.#noMoreRecords();
+    if (this.#incidental(record)) return true;
+    if (record.kind === RecordKind.Inject) {
+      if (!this.#walker.reach(record)) return false;
+      this.#inject(record);
+      return true;
+    }
+    const limit = this.#limit(record.retired);
+    const reason = this.vcpu.run(limit);
+    if (reason === ExitReason.Kicked) return false;
+    if (reason === ExitReason.Limit) {
+      if (this.#comparesCounts && this.vcpu.retired > record.retired) {
+        throw new DivergenceFound(
+          'the exit does not come',
+          `${describeRecord(record)} at instruction ${record.retired}`,
+          `none by instruction ${this.vcpu.retired}`,
+        );
+      }
+      return false;
+    }
+    this.#exit(reason);
+    return true;
+  }
+
+  #limit(target: number): number {
+    if (Number.isNaN(this.vcpu.retired)) return Number.POSITIVE_INFINITY;
+    const slice = this.vcpu.retired + SLICE_INSTRUCTIONS;
+    return this.#comparesCounts ? Math.min(slice, Math.max(target, this.vcpu.retired) + OVERRUN) : slice;
+  }
+
+  /** Time, input and DMA: done at once. False: the record is another. */
+  #incidental(record: TraceRecord): boolean {
+    const { board } = this;
+    switch (record.kind) {
+      case RecordKind.Time:
+        if (this.reader.header.counting) this.#skipTo(record.time - record.retired);
+        this.#setTime(record.time);
+        break;
+      case RecordKind.Input:
+        if (board && !board.receive(record.bytes)) {
+          throw new DivergenceFound(
+            'the serial port has no room for a byte',
+            describeRecord(record),
+            'its queue is full',
+          );
+        }
+        break;
+      case RecordKind.Dma:
+        if (board) throw new DivergenceFound('no device writes to memory', describeRecord(record), 'nothing');
+        this.guest.memory.write(record.address, record.bytes);
+        break;
+      default:
+        return false;
+    }
+    this.#consume();
+    return true;
+  }
+
+  /** Idle time was skipped in the recording: the interpreter's own TSC follows. */
+  #skipTo(skipped: number): void {
+    if (skipped > this.#skipped) this.vcpu.skipTicks?.(skipped - this.#skipped);
+    this.#skipped = Math.max(this.#skipped, skipped);
+  }
+
+  #setTime(time: number): void {
+    const { board } = this;
+    if (!board) return;
+    if (time < board.clock.last) {
+      throw new DivergenceFound('time goes back', `${time} ns`, `${board.clock.last} ns have passed`);
+    }
+    board.clock.set(time);
+    if (board.deadline <= time) board.advance();
+  }
+
+  #exit(reason: ExitReason): void {
+    let next: ExitReason | undefined = reason;
+    while (next !== undefined) {
+      switch (next) {
+        case ExitReason.Io:
+        case ExitReason.Mmio:
+        case ExitReason.MsrRead:
+        case ExitReason.MsrWrite:
+          next = this.#access();
+          break;
+        case ExitReason.Halt:
+        case ExitReason.Shutdown:
+          this.#plain(next === ExitReason.Halt ? RecordKind.Halt : RecordKind.Shutdown);
+          return;
+        case ExitReason.EngineError: {
+          const record = this.#peek();
+          const expected = record ? describeRecord(record) : 'nothing';
+          throw new DivergenceFound('the engine cannot go on', expected, engineErrorEnd(this.vcpu).message);
+        }
+        default:
+          assert(false, `the exit ${next} was asked for`);
+      }
+    }
+  }
+
+  /** The record of what the guest just did; what is incidental comes first. Undefined: the trace ends here. */
+  #expected(what: () => string): TraceRecord | undefined {
+    for (;;) {
+      const record = this.#peek();
+      if (!record) {
+        if (this.#isBeyond() || this.#cursor.damage) return undefined;
+        throw new DivergenceFound('the guest makes an exit behind the last record', 'the end of the trace', what());
+      }
+      if (record.kind === RecordKind.Inject) {
+        throw new DivergenceFound('the guest makes an exit where an interrupt was', describeRecord(record), what());
+      }
+      if (this.#incidental(record)) continue;
+      if (this.#comparesCounts && record.retired !== this.vcpu.retired) {
+        throw new DivergenceFound(
+          'the exit comes at another instruction',
+          `${describeRecord(record)} at instruction ${record.retired}`,
+          `${what()} at instruction ${this.vcpu.retired}`,
+        );
+      }
+      if (this.reader.header.counting) this.#setTime(record.retired + this.#skipped);
+      return record;
+    }
+  }
+
+  #plain(kind: RecordKind): void {
+    const what = () => (kind === RecordKind.Halt ? 'halt' : 'shutdown');
+    const record = this.#expected(what);
+    if (!record) return;
+    checkPlain(record, kind, what());
+    this.#consume();
+  }
+
+  /** An I/O, MMIO or MSR exit; what the same instruction does further. */
+  #access(): ExitReason | undefined {
+    const { vcpu, board } = this;
+    const { exit } = vcpu;
+    if (exit.isWrite && exit.reason === ExitReason.Io && exit.address === HOOK_PORT && this.#hook()) return undefined;
+    let fault = false;
+    for (let element = 0; element < exit.count; element++) {
+      const access: ExitAccess = { exit, offset: exit.dataOffset + element * exit.size, fault: false, answered: false };
+      const record = this.#expected(() => compareAccess.describe(access));
+      if (!record) return undefined;
+      compareAccess.question(record, access);
+      if (board) {
+        access.fault = board.access(exit, element);
+        access.answered = true;
+        compareAccess.answer(record, access);
+      } else {
+        compareAccess.give(record, access);
+        if (exit.reason === ExitReason.Io && exit.isWrite) {
+          this.#decoder?.write(exit.address, exit.size, exit.bytes, access.offset);
+        }
+      }
+      fault = record.fault;
+      this.#consume();
+    }
+    if (fault) vcpu.failMsr();
+    return vcpu.complete();
+  }
+
+  /** A hooked instruction; false: it is the guest's own OUT. */
+  #hook(): boolean {
+    const { vcpu, board } = this;
+    const { exit } = vcpu;
+    const hooks = this.#hooks;
+    if (exit.size !== HOOK_SIZE || exit.count !== 1 || hooks.table.sites.length === 0) return false;
+    const access: ExitAccess = { exit, offset: exit.dataOffset, fault: false, answered: false };
+    // The time of a hook is that of its exit, before it is finished.
+    const record = this.#expected(() => compareAccess.describe(access));
+    if (!record) return true;
+    vcpu.complete();
+    const site = hooks.find(vcpu);
+    if (site < 0) {
+      compareAccess.question(record, access);
+      board?.access(exit, 0);
+      this.#consume();
+      return true;
+    }
+    if (board) hooks.answer(site);
+    else if (record.kind === RecordKind.Hook) {
+      hooks.low = record.low;
+      hooks.high = record.high;
+      hooks.aux = record.aux;
+      hooks.ebx = record.ebx;
+    }
+    checkHook(record, site, hooks);
+    hooks.apply(site, vcpu);
+    this.#consume();
+    return true;
+  }
+
+  #inject(record: TraceRecord): void {
+    const { vcpu, board } = this;
+    const what = describeRecord(record);
+    vcpu.readRegisters(this.#registers);
+    if (!sameRegisters(this.#registers, record.registers)) {
+      throw new DivergenceFound(
+        'the registers differ where the interrupt is delivered',
+        `${what} with ${differingRegisters(record.registers, this.#registers)}`,
+        differingRegisters(this.#registers, record.registers),
+      );
+    }
+    if (this.#comparesCounts && vcpu.retired !== record.retired) {
+      const actual = `instruction ${vcpu.retired}`;
+      throw new DivergenceFound('the instruction count differs', `${what} at instruction ${record.retired}`, actual);
+    }
+    if (!vcpu.canInject) throw new DivergenceFound('the guest cannot take the interrupt', what, 'interrupts are off');
+    if (board) {
+      if (!board.intr) throw new DivergenceFound('no device asks for an interrupt', what, 'no interrupt');
+      const vector = board.acknowledge();
+      if (vector !== record.vector) {
+        throw new DivergenceFound('the interrupt has another vector', what, `vector 0x${vector.toString(16)}`);
+      }
+    }
+    vcpu.injectInterrupt(record.vector);
+    this.#consume();
+  }
+
+  /** The records are used up: the end is compared. False: the slice is over. */
+  #noMoreRecords(): boolean {
+    const { end, damage } = this.#cursor;
+    const instructions = this.#instructions;
+    if (this.#isBeyond()) {
+      this.#result = { kind: 'stopped', records: this.#consumed, instructions };
+      return false;
+    }
+    const notes: string[] = [];
+    if (end) {
+      if (end.position === 'count' && this.#comparesCounts && this.vcpu.retired < end.retired) {
+        const reason = this.vcpu.run(Math.min(end.retired, this.vcpu.retired + SLICE_INSTRUCTIONS));
+        if (reason !== ExitReason.Limit) this.#exit(reason);
+        return reason === ExitReason.Limit;
+      }
+      finalDifference(this, end, notes);
+      this.#result = { kind: 'complete', records: this.#consumed, end: endOf(end), instructions, notes };
+    } else {
+      this.#result = { kind: 'complete', records: this.#consumed, end: unknownEnd, instructions, notes, damage };
+    }
+    return false;
+  }
+
+  #report(found: DivergenceFound): Divergence {
+    const { vcpu, reader } = this;
+    const instructions = this.#instructions;
+    const record = this.#hasRecord ? this.#cursor.record : undefined;
+    const before: string[] = [];
+    for (let index = Math.max(0, this.#consumed - BEFORE); index < this.#consumed; index++) {
+      before.push(formatRecord(this.#recent[index % BEFORE] as TraceRecord));
+    }
+    const retired = record && !Number.isNaN(record.retired) ? record.retired : undefined;
+    const mode = this.board ? 'machine' : 'cpu';
+    return {
+      record: this.#consumed,
+      what: found.what,
+      expected: found.expected,
+      actual: found.actual,
+      instructions,
+      recordedInstructions: retired,
+      ...cpuPlace(vcpu, this.guest.memory),
+      before,
+      command: `vmtape replay ${quoted(reader.path)} --engine ${vcpu.engine} --mode ${mode}`,
+    };
+  }
+}
+
+const noSources = {
+  timestamp: neverAsked,
+  timestampAux: neverAsked,
+  random: neverAsked,
+  cpuid: neverAsked,
+};
+
+function neverAsked(): never {
+  throw new AssertionError('vmtape bug: a CPU replay takes the answers of hooks from the trace');
+}
+
+const unknownEnd: MachineEnd = {
+  reason: 'error',
+  exitCode: 1,
+  message: 'The recording did not end.',
+  position: 'anywhere',
+};
+
+function endOf(end: {
+  reason: string;
+  exitCode: number;
+  message: string;
+  position: MachineEnd['position'];
+}): MachineEnd {
+  const { reason, exitCode, message, position } = end;
+  return { reason: reason as MachineEnd['reason'], exitCode, message, position };
+}
+
+function quoted(path: string): string {
+  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}

@@ -1,0 +1,143 @@
+/**
+ * The board: everything of a machine but the vCPU and the decision when interrupts land. A recording, a plain run and a
+ * machine replay use the same board; it cannot tell which it is in.
+ */
+import { assert } from '../base/assert.js';
+import { Prng } from '../base/prng.js';
+import { Bus } from './bus.js';
+import { MachineClock } from './clock.js';
+import { type CpuidEntry, ExitReason, type ExitRecord } from './cpu/vcpu.js';
+import type { ByteSink } from './device.js';
+import { HookPerformer } from './hooks/perform.js';
+import type { HookTable } from './hooks/table.js';
+import { ConsoleSink } from './machine-console.js';
+import { lookUpCpuid } from './machine-cpuid.js';
+import { createDevices, type MachineDevices } from './machine-devices.js';
+import { MsrStore } from './machine-msrs.js';
+import type { MachineEnd } from './machine-options.js';
+import type { GuestMemory } from './memory.js';
+
+/** What a board is made of. */
+export interface BoardOptions {
+  readonly memory: GuestMemory;
+  readonly cpuid: readonly CpuidEntry[];
+  readonly hooks: HookTable;
+  readonly rtcTime: number;
+  readonly seed: number;
+  readonly strictBus: boolean;
+  readonly serial?: ByteSink | undefined;
+  readonly debugConsole?: ByteSink | undefined;
+  /** IA32_TSC_AUX of the vCPU, for a hooked RDTSCP. */
+  readonly timestampAux: () => number;
+}
+
+/** See the head of the file. */
+export class Board {
+  readonly bus = new Bus();
+  readonly clock = new MachineClock();
+  readonly msrs = new MsrStore(this.clock);
+  readonly hooks: HookPerformer;
+  readonly serial: ConsoleSink;
+  readonly debugConsole: ConsoleSink;
+  readonly devices: MachineDevices;
+  /** A device ended the run: the exit port, a reset line. */
+  end: MachineEnd | undefined;
+  #deadline = 0;
+
+  constructor(options: BoardOptions) {
+    this.serial = new ConsoleSink(options.serial);
+    this.debugConsole = new ConsoleSink(options.debugConsole);
+    this.devices = createDevices({
+      clock: this.clock,
+      memorySize: options.memory.ramSize,
+      rtcTime: options.rtcTime,
+      serial: this.serial,
+      debugConsole: this.debugConsole,
+      onEnd: (end) => {
+        this.end ??= end;
+      },
+    });
+    for (const device of this.devices.all) this.bus.attach(device);
+    this.bus.strict = options.strictBus;
+    const random = new Prng(options.seed);
+    this.hooks = new HookPerformer(options.hooks, {
+      timestamp: () => this.msrs.timestamp(),
+      timestampAux: options.timestampAux,
+      random: () => random.u32(),
+      cpuid: (leaf, index, out) => lookUpCpuid(options.cpuid, leaf, index, out),
+    });
+    this.#deadline = this.bus.nextDeadline();
+  }
+
+  /** An interrupt waits at the processor's INTR. */
+  get intr(): boolean {
+    return this.devices.pic.intr;
+  }
+  /** The time of the next thing that a device does by itself. */
+  get deadline(): number {
+    return this.#deadline;
+  }
+  /** The vector of the interrupt that is being delivered. */
+  acknowledge(): number {
+    const vector = this.devices.pic.acknowledge();
+    this.#deadline = this.bus.nextDeadline();
+    return vector;
+  }
+
+  /** The clock was set: devices do what is due. */
+  advance(): void {
+    this.bus.advance(this.clock.last);
+    this.#deadline = this.bus.nextDeadline();
+  }
+
+  /** A byte from the host for the serial port; false: no room. */
+  receive(byte: Uint8Array): boolean {
+    const taken = this.devices.uart.receive(byte) > 0;
+    this.#deadline = this.bus.nextDeadline();
+    return taken;
+  }
+
+  /**
+   * Does element `element` of an I/O, MMIO or MSR exit: for a read, the answer comes into the exit's data. True: an MSR
+   * access is refused.
+   */
+  access(exit: ExitRecord, element: number): boolean {
+    const { bytes, size, address, isWrite } = exit;
+    const offset = exit.dataOffset + element * size;
+    let fault = false;
+    switch (exit.reason) {
+      case ExitReason.Io:
+        if (isWrite) this.bus.writePort(address, size, getUint(bytes, offset, size));
+        else setUint(bytes, offset, size, this.bus.readPort(address, size));
+        break;
+      case ExitReason.Mmio:
+        if (isWrite) this.bus.writeMmio(address, size, bytes, offset);
+        else this.bus.readMmio(address, size, bytes, offset);
+        break;
+      case ExitReason.MsrRead:
+        fault = !this.msrs.read(address, bytes, offset);
+        break;
+      case ExitReason.MsrWrite:
+        fault = !this.msrs.write(address, bytes, offset);
+        break;
+      default:
+        assert(false, 'only I/O, MMIO and MSR exits are accesses');
+    }
+    this.#deadline = this.bus.nextDeadline();
+    return fault;
+  }
+}
+
+/** The little-endian number of 1, 2 or 4 bytes. */
+export function getUint(bytes: DataView, offset: number, size: number): number {
+  if (size === 1) return bytes.getUint8(offset);
+  if (size === 2) return bytes.getUint16(offset, true);
+  return bytes.getUint32(offset, true);
+}
+
+/** Puts the low `size` bytes of a u32. */
+export function setUint(bytes: DataView, offset: number, size: number, value: number): void {
+  if (size === 1) bytes.setUint8(offset, value);
+  else if (size === 2) bytes.setUint16(offset, value, true);
+  else bytes.setUint32(offset, value, true);
+}

@@ -1,0 +1,64 @@
+/** The ends of a run, in words. */
+
+import {
+  ENGINE_ERROR_EMULATION,
+  ENGINE_ERROR_ENTRY,
+  ENGINE_ERROR_FETCH,
+  ENGINE_ERROR_UNIMPLEMENTED,
+} from '../../interp/layout.js';
+import { hex, hexBytes } from '../base/hex.js';
+import type { Vcpu } from './cpu/vcpu.js';
+import type { Board } from './machine-board.js';
+import type { EndReason, MachineEnd } from './machine-options.js';
+import { codeBits } from './machine-walk.js';
+
+const sentences: Readonly<Partial<Record<EndReason, readonly [exitCode: number, message: string]>>> = {
+  reset: [0, 'The guest reset the machine.'],
+  'power-off': [0, 'The guest switched the machine off.'],
+  shutdown: [1, 'The guest died of a triple fault.'],
+  halted: [0, 'The guest halted, and nothing can wake it.'],
+  limit: [0, 'The limit was reached.'],
+  'serial-text': [0, 'The text came over the serial console.'],
+  timeout: [1, 'The time was up.'],
+  interrupted: [0, 'The run was interrupted.'],
+};
+
+/** An end without details. */
+export function plainEnd(reason: EndReason, position: MachineEnd['position']): MachineEnd {
+  const [exitCode, message] = sentences[reason] ?? [1, `The run ended: ${reason}.`];
+  return { reason, exitCode, message, position };
+}
+
+/** A write of `value` to the exit port: as QEMU's isa-debug-exit, exit code (value << 1) | 1. */
+export function exitPortEnd(value: number): MachineEnd {
+  const exitCode = ((value << 1) | 1) & 0xff;
+  return { reason: 'exit-port', exitCode, message: `The guest wrote ${value} to the exit port.`, position: 'exit' };
+}
+
+/** The engine met what it cannot execute: named with its bytes, RIP and mode. */
+export function engineErrorEnd(vcpu: Vcpu): MachineEnd {
+  const { errorCode, errorBytes } = vcpu.exit;
+  const state = vcpu.getState();
+  const what =
+    {
+      [ENGINE_ERROR_UNIMPLEMENTED]: 'does not implement the instruction',
+      [ENGINE_ERROR_FETCH]: 'was led to fetch code where there is no memory',
+      [ENGINE_ERROR_EMULATION]: 'cannot emulate the instruction',
+      [ENGINE_ERROR_ENTRY]: 'refused to run the guest',
+    }[errorCode] ?? `failed with the code ${errorCode}`;
+  const engine = vcpu.engine === 'kvm' ? 'KVM' : 'The interpreter';
+  const bytes = errorBytes.length > 0 ? ` [${hexBytes(errorBytes, ' ')}]` : '';
+  const place = `cs:rip ${hex(state.cs.selector)}:${hex(state.rip)}, ${codeBits(state)}-bit code`;
+  return {
+    reason: 'engine-error',
+    exitCode: 1,
+    message: `${engine} ${what}${bytes} at ${place}.`,
+    position: 'anywhere',
+  };
+}
+
+/** No interrupt can come: the interrupt controller masks every input. */
+export function isMasked(board: Board): boolean {
+  const { chips } = board.devices.pic.saveState() as { chips: readonly { imr: number }[] };
+  return !board.intr && chips[0]?.imr === 0xff;
+}

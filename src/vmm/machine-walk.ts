@@ -1,0 +1,92 @@
+/**
+ * From a linear address to guest memory, as the vCPU's paging says (Intel SDM volume 3A, chapter 5). Only for looking:
+ * nothing is set accessed, no permission is checked.
+ */
+import type { CpuState } from './cpu/state.js';
+import type { GuestMemory } from './memory.js';
+
+const PG = 1n << 31n;
+const PAE = 1n << 5n;
+const PSE = 1n << 4n;
+const LA57 = 1n << 12n;
+const LMA = 1n << 10n;
+const PRESENT = 1n;
+const LARGE = 1n << 7n;
+const FRAME = 0xf_ffff_ffff_f000n;
+
+/** The guest-physical address of a linear one; undefined where no page is present. */
+export function translate(memory: GuestMemory, state: CpuState, linear: bigint): bigint | undefined {
+  if (!(state.cr0 & PG)) return linear & 0xffff_ffffn;
+  if (state.efer & LMA) return walk(memory, state.cr3 & FRAME, linear, state.cr4 & LA57 ? 48n : 39n, 8);
+  if (!(state.cr4 & PAE)) return walk32(memory, state, linear & 0xffff_ffffn);
+  const pointer = state.pdpte[Number((linear >> 30n) & 3n)] ?? 0n;
+  return pointer & PRESENT ? walk(memory, pointer & FRAME, linear & 0xffff_ffffn, 21n, 8) : undefined;
+}
+
+/** Tables of 512 entries of 8 bytes; `shift` is that of the topmost table. */
+function walk(memory: GuestMemory, root: bigint, linear: bigint, top: bigint, size: number): bigint | undefined {
+  let table = root;
+  for (let shift = top; ; shift -= 9n) {
+    const entry = read(memory, table + ((linear >> shift) & 0x1ffn) * 8n, size);
+    if (entry === undefined || !(entry & PRESENT)) return undefined;
+    const offset = (1n << shift) - 1n;
+    if (shift === 12n || (entry & LARGE && shift <= 30n)) return (entry & FRAME & ~offset) | (linear & offset);
+    table = entry & FRAME;
+  }
+}
+
+/** Two tables of 1024 entries of 4 bytes; with PSE, pages of 4 MiB with their upper address in bits 13 to 20. */
+function walk32(memory: GuestMemory, state: CpuState, linear: bigint): bigint | undefined {
+  const directory = read(memory, (state.cr3 & 0xffff_f000n) + (linear >> 22n) * 4n, 4);
+  if (directory === undefined || !(directory & PRESENT)) return undefined;
+  if (directory & LARGE && state.cr4 & PSE) {
+    return (directory & 0xffc0_0000n) | (((directory >> 13n) & 0xffn) << 32n) | (linear & 0x3f_ffffn);
+  }
+  const entry = read(memory, (directory & 0xffff_f000n) + ((linear >> 12n) & 0x3ffn) * 4n, 4);
+  if (entry === undefined || !(entry & PRESENT)) return undefined;
+  return (entry & 0xffff_f000n) | (linear & 0xfffn);
+}
+
+function read(memory: GuestMemory, address: bigint, size: number): bigint | undefined {
+  const gpa = Number(address);
+  if (!memory.contains(gpa, size)) return undefined;
+  return size === 8 ? memory.readU64(gpa) : BigInt(memory.readU32(gpa));
+}
+
+/** Up to `count` bytes of code at CS:RIP; fewer where the next page is not there. */
+export function codeBytes(memory: GuestMemory, state: CpuState, count: number): Uint8Array {
+  const bytes: number[] = [];
+  const isLong = (state.efer & LMA) !== 0n && (state.cs.attributes & (1 << 13)) !== 0;
+  const start = isLong ? state.rip : (state.cs.base + state.rip) & 0xffff_ffffn;
+  for (let index = 0; index < count; index++) {
+    const physical = translate(memory, state, start + BigInt(index));
+    if (physical === undefined || !memory.contains(Number(physical), 1)) break;
+    bytes.push(memory.readU8(Number(physical)));
+  }
+  return Uint8Array.from(bytes);
+}
+
+/** 16, 32 or 64: how code at CS is decoded. */
+export function codeBits(state: CpuState): 16 | 32 | 64 {
+  if (state.efer & LMA && state.cs.attributes & (1 << 13)) return 64;
+  return state.cs.attributes & (1 << 14) ? 32 : 16;
+}
+
+/** The code begins with a string instruction that is repeated (F2 or F3 before 6C to 6F, A4 to A7, AA to AF). */
+export function isRepeatedString(code: Uint8Array): boolean {
+  let isRepeated = false;
+  for (const byte of code) {
+    if (byte === 0xf2 || byte === 0xf3) isRepeated = true;
+    else if (!isPrefix(byte)) return isRepeated && isString(byte);
+  }
+  return false;
+}
+
+function isPrefix(byte: number): boolean {
+  const isSegment = byte === 0x26 || byte === 0x2e || byte === 0x36 || byte === 0x3e || byte === 0x64 || byte === 0x65;
+  return isSegment || byte === 0x66 || byte === 0x67 || byte === 0xf0 || (byte >= 0x40 && byte <= 0x4f);
+}
+
+function isString(byte: number): boolean {
+  return (byte >= 0x6c && byte <= 0x6f) || (byte >= 0xa4 && byte <= 0xa7) || (byte >= 0xaa && byte <= 0xaf);
+}

@@ -1,0 +1,459 @@
+/**
+ * The machine: a vCPU and a board, and the loop that runs them. It decides where interrupts land (design, section 4) so
+ * that a recording can be replayed on either engine:
+ *
+ * - At an exit that the guest made, whenever the guest can take the interrupt there.
+ * - If the guest could not for longer than the patience: at the first boundary behind an exit where it can, by the
+ *   engine's interrupt window, if that is exact.
+ * - On the interpreter, which counts: where no exit came for longer than the patience, at an exact number of instructions.
+ *
+ * Time is the host's on KVM, sampled at exits. On the interpreter an instruction takes a nanosecond, and an idle guest
+ * skips to the next deadline.
+ */
+import { assert, unreachable } from '../base/assert.js';
+import { VmtapeError } from '../base/errors.js';
+import type { HostPort } from '../base/host.js';
+import { ExitReason, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
+import { HOOK_PORT, HOOK_SIZE } from './hooks/table.js';
+import { Board } from './machine-board.js';
+import { engineErrorEnd, isMasked, plainEnd } from './machine-ends.js';
+import { openVcpu } from './machine-engine.js';
+import {
+  DEFAULT_PATIENCE,
+  DEFAULT_RTC_TIME,
+  type MachineEnd,
+  type MachineLimits,
+  type MachineOptions,
+} from './machine-options.js';
+import { Landing, type MachineTaps } from './machine-taps.js';
+import { codeBytes, isRepeatedString } from './machine-walk.js';
+import type { GuestMemory } from './memory.js';
+
+/** A slice lets the process handle signals and input in between. */
+const SLICE_MICROSECONDS = 20_000;
+const SLICE_INSTRUCTIONS = 2_000_000;
+const SLICE_TURNS = 20_000;
+/** The longest sleep of an idle machine, so that signals and input are seen. */
+const SLEEP_MILLISECONDS = 10;
+const RFLAGS_IF_BYTE = 17 * 8 + 1;
+const RFLAGS_IF = 0b10;
+
+const deaf: MachineTaps = { time() {}, exit() {}, hook() {}, inject() {}, input() {}, dma() {} };
+
+/** See the head of the file. */
+export class Machine {
+  readonly board: Board;
+  readonly memory: GuestMemory;
+  /** How the run ended; undefined while it has not. */
+  end: MachineEnd | undefined;
+  /** Exits that the guest made so far: elements of the canonical exit stream. */
+  exits = 0;
+  /** Instructions retired at the tap under way; NaN where the engine does not count. */
+  retired: number;
+  /** Idle until this guest time, on KVM; undefined: not idle. */
+  idleUntil: number | undefined;
+  readonly #host: HostPort;
+  readonly #taps: MachineTaps;
+  readonly #limits: MachineLimits;
+  readonly #counting: boolean;
+  readonly #windowExact: boolean;
+  readonly #patience: number;
+  readonly #inputOpen: boolean;
+  readonly #registers = new Uint8Array(REGISTERS_SIZE);
+  readonly #input: number[] = [];
+  readonly #inputByte = new Uint8Array(1);
+  readonly #started: number;
+  /** Idle nanoseconds that were skipped (interpreter). */
+  #skipped = 0;
+  /** The host's time at the exit under way; -1: not sampled yet (KVM). */
+  #sample = -1;
+  /** The vCPU stands behind an exit that the guest made. */
+  #atExit = false;
+  #afterAccess = false;
+  #halted = false;
+  #pendingSince = -1;
+  #windowOn = false;
+  #windowLanding: Landing = Landing.Window;
+  #stopped = false;
+
+  /** Use {@link Machine.open}. */
+  private constructor(
+    options: MachineOptions,
+    readonly vcpu: Vcpu,
+  ) {
+    const { guest } = options;
+    this.memory = guest.memory;
+    this.#host = options.host;
+    this.#taps = options.taps ?? deaf;
+    this.#limits = options.limits ?? {};
+    this.#inputOpen = options.inputOpen ?? false;
+    this.#counting = vcpu.engine === 'interp';
+    this.#windowExact = options.landing?.windowExact ?? this.#counting;
+    this.#patience = options.landing?.patience ?? DEFAULT_PATIENCE;
+    this.board = new Board({
+      memory: guest.memory,
+      cpuid: options.cpuid,
+      hooks: guest.hooks,
+      rtcTime: options.rtcTime ?? DEFAULT_RTC_TIME,
+      seed: options.seed ?? 1,
+      strictBus: options.strictBus ?? false,
+      serial: options.serial,
+      debugConsole: options.debugConsole,
+      timestampAux: () => Number(vcpu.getState().tscAux),
+    });
+    if (this.#limits.untilSerial) this.board.serial.watch(this.#limits.untilSerial);
+    this.retired = vcpu.retired;
+    this.#started = this.#host.now();
+    if (!this.#counting) this.board.clock.sampleFrom(() => this.#logTime(this.#peek()));
+  }
+
+  /** Opens the engine, and gives it memory, CPUID and the guest's first state. Close the machine when it is done with. */
+  static async open(options: MachineOptions): Promise<Machine> {
+    const vcpu = options.vcpu ?? (await openVcpu(options.engine, options.guest.memory));
+    try {
+      vcpu.setCpuid(options.cpuid);
+      vcpu.setState(options.guest.cpu);
+      options.guest.memory.onHostWrite = (gpa, length) => vcpu.invalidateCode(gpa, length);
+      return new Machine(options, vcpu);
+    } catch (error) {
+      vcpu.close();
+      throw error;
+    }
+  }
+
+  /** Runs to the end, letting the process do other work now and then. `onSlice` is called in between. */
+  async run(onSlice?: () => void): Promise<MachineEnd> {
+    for (;;) {
+      const end = this.runSlice();
+      onSlice?.();
+      if (end) return end;
+      await this.#host.sleep(this.#sleepTime());
+    }
+  }
+
+  /** Runs for some milliseconds at most; the end, if the run ended. */
+  runSlice(): MachineEnd | undefined {
+    if (this.end) return this.end;
+    const { timeout } = this.#limits;
+    if (this.#stopped) return this.#finish(plainEnd('interrupted', this.#counting ? 'count' : 'anywhere'));
+    if (timeout !== undefined && this.#host.now() - this.#started >= timeout * 1e9) {
+      return this.#finish(plainEnd('timeout', this.#counting ? 'count' : 'anywhere'));
+    }
+    this.idleUntil = undefined;
+    this.vcpu.armTimer?.(SLICE_MICROSECONDS);
+    try {
+      this.#loop();
+    } catch (error) {
+      if (error instanceof VmtapeError && error.code === 'VMTAPE_UNCLAIMED') {
+        this.#finish({ reason: 'error', exitCode: error.exitCode, message: error.message, position: 'anywhere' });
+      }
+      throw error;
+    } finally {
+      this.vcpu.armTimer?.(0);
+    }
+    return this.end;
+  }
+
+  /** Bytes from the host for the serial console; the guest sees them at its next exit. */
+  receive(bytes: Uint8Array): void {
+    for (const byte of bytes) this.#input.push(byte);
+  }
+
+  /** Ends the run soon, with the reason `interrupted`. */
+  stop(): void {
+    this.#stopped = true;
+  }
+
+  /** Idempotent. */
+  close(): void {
+    this.memory.onHostWrite = undefined;
+    this.vcpu.close();
+  }
+
+  #finish(end: MachineEnd): MachineEnd {
+    this.end ??= end;
+    return this.end;
+  }
+
+  #sleepTime(): number {
+    if (this.idleUntil === undefined) return 0;
+    return Math.min(SLEEP_MILLISECONDS, Math.max(0, (this.idleUntil - this.#hostTime()) / 1e6));
+  }
+
+  #loop(): void {
+    const { vcpu } = this;
+    const sliceEnd = this.#counting ? vcpu.retired + SLICE_INSTRUCTIONS : Number.POSITIVE_INFINITY;
+    const last = this.#limits.instructions ?? Number.POSITIVE_INFINITY;
+    for (let turn = 0; turn < SLICE_TURNS && !this.end; turn++) {
+      if (this.#atExit) this.#land();
+      if (this.#halted) {
+        if (!this.#idle()) return;
+        continue;
+      }
+      const limit = Math.min(sliceEnd, last, this.#counting ? this.#landingLimit() : last);
+      const reason = vcpu.run(limit);
+      this.#handle(reason);
+      if (reason === ExitReason.Kicked || vcpu.retired >= sliceEnd) return;
+    }
+  }
+
+  #handle(reason: ExitReason): void {
+    switch (reason) {
+      case ExitReason.Io:
+      case ExitReason.Mmio:
+      case ExitReason.MsrRead:
+      case ExitReason.MsrWrite:
+        this.#access();
+        return;
+      case ExitReason.Halt:
+        this.#begin();
+        this.#taps.exit(this.vcpu.exit, 0, false);
+        this.#halted = true;
+        this.#finishExit(false);
+        return;
+      case ExitReason.Shutdown:
+        this.#begin();
+        this.#taps.exit(this.vcpu.exit, 0, false);
+        this.#finish(plainEnd('shutdown', 'exit'));
+        return;
+      case ExitReason.Window:
+        this.#windowOpened();
+        return;
+      case ExitReason.Kicked:
+        this.#atExit = false;
+        return;
+      case ExitReason.Limit:
+        this.#limitReached();
+        return;
+      case ExitReason.EngineError:
+        this.#finish(engineErrorEnd(this.vcpu));
+        return;
+      case ExitReason.Debug:
+        assert(false, 'nobody asked for single steps');
+        return;
+      default:
+        unreachable(reason);
+    }
+  }
+
+  /** An exit began: the host's bytes come in, time goes on, and what is due is done. A replay does it in this order. */
+  #begin(): void {
+    this.retired = this.vcpu.retired;
+    const { board } = this;
+    if (this.#input.length > 0) this.#takeInput();
+    if (this.#counting) {
+      board.clock.set(this.retired + this.#skipped);
+      if (board.deadline <= board.clock.last) board.advance();
+    } else {
+      this.#sample = -1;
+      board.clock.expire();
+      this.#advanceIfDue();
+    }
+  }
+
+  #takeInput(): void {
+    while (this.#input.length > 0) {
+      this.#inputByte[0] = this.#input[0] as number;
+      if (!this.board.receive(this.#inputByte)) return;
+      this.#input.shift();
+      this.#taps.input(this.#inputByte[0] as number);
+    }
+  }
+
+  /** An I/O, MMIO or MSR exit, with all further ones of the same instruction. */
+  #access(): void {
+    const { vcpu, board } = this;
+    const { exit } = vcpu;
+    for (;;) {
+      this.#begin();
+      if (exit.isWrite && exit.reason === ExitReason.Io && exit.address === HOOK_PORT && this.#hook()) break;
+      let fault = false;
+      for (let element = 0; element < exit.count; element++) {
+        fault = board.access(exit, element);
+        this.#taps.exit(exit, element, fault);
+        this.exits++;
+      }
+      if (fault) vcpu.failMsr();
+      const further = vcpu.complete();
+      if (further === undefined) break;
+      if (!isAccess(further)) {
+        this.#handle(further);
+        return;
+      }
+    }
+    this.#finishExit(true);
+  }
+
+  /** Performs a hooked instruction; false: it is the guest's own OUT. */
+  #hook(): boolean {
+    const { vcpu, board } = this;
+    const { exit } = vcpu;
+    if (exit.size !== HOOK_SIZE || exit.count !== 1 || board.hooks.table.sites.length === 0) return false;
+    const further = vcpu.complete();
+    assert(further === undefined, 'an OUT has one exit');
+    const site = board.hooks.find(vcpu);
+    this.exits++;
+    if (site < 0) {
+      board.access(exit, 0);
+      this.#taps.exit(exit, 0, false);
+      return true;
+    }
+    board.hooks.answer(site);
+    board.hooks.apply(site, vcpu);
+    this.#taps.hook(site, board.hooks);
+    return true;
+  }
+
+  /** The exit is done: the vCPU stands at a boundary. */
+  #finishExit(afterAccess: boolean): void {
+    this.#atExit = true;
+    this.#afterAccess = afterAccess;
+    this.retired = this.vcpu.retired;
+    if (!afterAccess) this.exits++;
+    if (this.board.end) this.#finish(this.board.end);
+    else if (this.board.serial.matched) this.#finish(plainEnd('serial-text', 'exit'));
+    else if (this.exits >= (this.#limits.exits ?? Number.POSITIVE_INFINITY)) this.#finish(plainEnd('limit', 'exit'));
+  }
+
+  /** At the boundary behind an exit: delivers an interrupt, or has it wait. */
+  #land(): void {
+    if (!this.board.intr) {
+      this.#pendingSince = -1;
+      if (this.#windowOn) this.#window(false);
+      return;
+    }
+    if (this.vcpu.canInject && !this.#inString()) {
+      this.#inject(Landing.Exit);
+      return;
+    }
+    const now = this.#counting ? this.vcpu.retired + this.#skipped : this.#peek();
+    if (this.#pendingSince < 0) this.#pendingSince = now;
+    if (this.#windowExact && !this.#windowOn && now - this.#pendingSince >= this.#patience) {
+      this.#windowLanding = Landing.Window;
+      this.#window(true);
+    }
+  }
+
+  /**
+   * KVM stands between two rounds of a REP instruction, where the interpreter does not stop: wait for the next exit.
+   * It may also be that such an instruction comes next, which does no harm.
+   */
+  #inString(): boolean {
+    if (this.#counting || !this.#afterAccess) return false;
+    return isRepeatedString(codeBytes(this.memory, this.vcpu.getState(), 15));
+  }
+
+  #window(on: boolean): void {
+    this.#windowOn = on;
+    this.vcpu.requestWindow(on);
+  }
+
+  #windowOpened(): void {
+    this.retired = this.vcpu.retired;
+    if (this.board.intr && this.vcpu.canInject) this.#inject(this.#windowLanding);
+    else this.#window(false);
+  }
+
+  #inject(landing: Landing): void {
+    if (this.#windowOn) this.#window(false);
+    const vector = this.board.acknowledge();
+    this.vcpu.readRegisters(this.#registers);
+    this.#taps.inject(vector, landing, this.#registers);
+    this.vcpu.injectInterrupt(vector);
+    this.#pendingSince = -1;
+    this.#halted = false;
+  }
+
+  /** How far the interpreter runs before an interrupt is landed at a count. */
+  #landingLimit(): number {
+    if (this.#windowOn) return Number.POSITIVE_INFINITY;
+    const time = this.board.intr && this.#pendingSince >= 0 ? this.#pendingSince + this.#patience : this.board.deadline;
+    return time + this.#patience - this.#skipped;
+  }
+
+  #limitReached(): void {
+    this.#atExit = false;
+    const { board, vcpu } = this;
+    const retired = vcpu.retired;
+    this.retired = retired;
+    if (retired >= (this.#limits.instructions ?? Number.POSITIVE_INFINITY)) {
+      this.#finish(plainEnd('limit', 'count'));
+      return;
+    }
+    if (retired < this.#landingLimit()) return;
+    const now = retired + this.#skipped;
+    if (board.deadline <= now) {
+      board.clock.set(this.#logTime(now));
+      board.advance();
+    }
+    if (!board.intr) return;
+    if (vcpu.canInject) {
+      this.#inject(Landing.Count);
+      return;
+    }
+    this.#windowLanding = Landing.Count;
+    this.#window(true);
+  }
+
+  /** The guest halted and nothing woke it: time passes. False: the slice ends. */
+  #idle(): boolean {
+    const { board } = this;
+    this.vcpu.readRegisters(this.#registers);
+    if (((this.#registers[RFLAGS_IF_BYTE] as number) & RFLAGS_IF) === 0 || (isMasked(board) && !this.#inputOpen)) {
+      this.#finish(plainEnd('halted', 'exit'));
+      return false;
+    }
+    if (this.#input.length > 0) {
+      this.#takeInput();
+      if (board.intr) return true;
+    }
+    if (board.deadline === Number.POSITIVE_INFINITY) {
+      if (this.#inputOpen) this.idleUntil = Number.POSITIVE_INFINITY;
+      else this.#finish(plainEnd('halted', 'exit'));
+      return false;
+    }
+    if (this.#counting) {
+      const skip = board.deadline - (this.vcpu.retired + this.#skipped);
+      if (skip > 0) {
+        this.#skipped += skip;
+        this.vcpu.skipTicks?.(skip);
+      }
+      board.clock.set(this.#logTime(this.vcpu.retired + this.#skipped));
+      board.advance();
+      return true;
+    }
+    this.#sample = -1;
+    board.clock.expire();
+    if (this.#advanceIfDue()) return true;
+    this.idleUntil = board.deadline;
+    return false;
+  }
+
+  /** KVM: if a deadline has passed, takes a sample of time and lets the devices see it. */
+  #advanceIfDue(): boolean {
+    const { board } = this;
+    if (board.deadline === Number.POSITIVE_INFINITY || this.#peek() < board.deadline) return false;
+    board.clock.now();
+    board.advance();
+    return true;
+  }
+
+  #logTime(now: number): number {
+    if (now > this.board.clock.last) this.#taps.time(now);
+    return now;
+  }
+
+  /** KVM: the one sample of the host's time of this exit. */
+  #peek(): number {
+    if (this.#sample < 0) this.#sample = this.#hostTime();
+    return this.#sample;
+  }
+
+  #hostTime(): number {
+    return this.#host.now() - this.#started;
+  }
+}
+
+function isAccess(reason: ExitReason): boolean {
+  return reason >= ExitReason.Io && reason <= ExitReason.MsrWrite;
+}

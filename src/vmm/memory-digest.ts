@@ -1,0 +1,12 @@
+/** A fingerprint of guest RAM. */
+import { createHash } from 'node:crypto';
+import type { GuestMemory } from './memory.js';
+
+/** SHA-256 of RAM from address 0 up, in hex; the ROM is left out. */
+export function memoryDigest(guest: { readonly memory: GuestMemory }): string {
+  const hash = createHash('sha256');
+  for (const { gpa, length, readonly } of guest.memory.regions) {
+    if (!readonly) hash.update(guest.memory.bytes(gpa, length));
+  }
+  return hash.digest('hex');
+}
