@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Builds every guest by the command in its own head ("# build: …", which is meant for this folder) and puts the images beside
+# Builds every guest by the commands in its own head ("# build: …", which is meant for this folder) and puts the images beside
 # the sources. With --check nothing is written: it fails, naming them, if images differ from what their sources give.
 # Needs GNU as and ld (the package binutils; it comes with g++).
 set -euo pipefail
@@ -10,13 +10,14 @@ cp "$here"/*.s "$here"/*.inc "$work"
 cd "$work"
 code=0
 for source in *.s; do
-  image=${source%.s}.bin
   eval "$(sed -n 's/^# build: *//p' "$source")"
+done
+for image in *.bin; do
   chmod 644 "$image"
   if [ "${1:-}" != --check ]; then
     cp "$image" "$here"
   elif ! cmp -s "$image" "$here/$image"; then
-    echo "$image is not what $source gives: run corpora/guests/build.sh"
+    echo "$image is not what its source gives: run corpora/guests/build.sh"
     code=1
   fi
 done

@@ -35,6 +35,7 @@ back_in_the_kernel:                 # from system call 0
     expect_equal "dword ptr [gate_calls]", 3, "calls of the interrupt gate"
     expect_equal "dword ptr [stack_selector]", USER_DATA, "the stack selector of ring 3"
     expect_equal "dword ptr [user_flags]", 0xc47, "SYSCALL saves the flags in R11"
+    # QEMU 7.2 (TCG) clears all of the status flags here and fails this line.
     expect_equal "dword ptr [kernel_flags]", 0x847, "and clears those that SFMASK names"
     finish
 
