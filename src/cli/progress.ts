@@ -1,0 +1,31 @@
+/** The progress line: on a terminal only, on standard error, and gone when the work is done. */
+
+const INTERVAL = 200;
+
+/** Shows what `text` says, five times a second, until {@link stop}. Does nothing where nobody watches. */
+export class Progress {
+  readonly #timer: NodeJS.Timeout | undefined;
+  #isShown = false;
+
+  /** `isQuiet`: the console of the guest is on the same terminal, which would be a muddle. */
+  constructor(text: () => string, isQuiet: boolean) {
+    if (isQuiet || process.stderr.isTTY !== true) return;
+    this.#timer = setInterval(() => {
+      this.#isShown = true;
+      process.stderr.write(`\r\u001b[K${text()}`);
+    }, INTERVAL);
+    this.#timer.unref();
+  }
+
+  /** Clears the line. */
+  stop(): void {
+    if (this.#timer !== undefined) clearInterval(this.#timer);
+    if (this.#isShown) process.stderr.write('\r\u001b[K');
+    this.#isShown = false;
+  }
+}
+
+/** 1234567 as `1,234,567`. */
+export function formatCount(count: number): string {
+  return String(count).replace(/\B(?=(\d{3})+(?!\d))/g, ',');
+}
