@@ -6,7 +6,7 @@ import {
 } from '../flags';
 import { moveStackPointer, popPeek, pushValue } from '../memory';
 import { cpl, virtual8086 } from '../mode';
-import { REG_AH, controlFlags, getReg, setReg } from '../registers';
+import { REG_AH, REG_RAX, controlFlags, getReg, setReg } from '../registers';
 
 /** `F8`, `F9`. */
 // @ts-ignore: decorator
@@ -69,4 +69,9 @@ export function popFlags<T>(op: usize): void {
   if (sizeof<T>() != 2) flags &= ~FLAG_RF;
   moveStackPointer(sizeof<T>());
   setFlagsWhole(flags);
+}
+
+/** `D6`, which the manual does not list: AL = CF ? FFh : 0. */
+export function carryToAl(op: usize): void {
+  setReg<u8>(REG_RAX, getCF() ? 0xff : 0);
 }

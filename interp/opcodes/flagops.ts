@@ -10,6 +10,7 @@ export const rows: OpcodeRow[] = [
   { encoding: 'FD', name: 'STD', size: 'none', reg: 'setDirection(op)' },
   { encoding: '9F', name: 'LAHF', size: 'none', reg: 'flagsToAh(op)' },
   { encoding: '9E', name: 'SAHF', size: 'none', reg: 'ahToFlags(op)' },
+  { encoding: 'D6', name: 'SALC', size: 'none', modes: 'no64', reg: 'carryToAl(op)' },
   { encoding: '9C', name: 'PUSHF', size: 'd64', reg: 'pushFlags<T>(op)' },
   { encoding: '9D', name: 'POPF', size: 'd64', ends: true, reg: 'popFlags<T>(op)' },
 ];

@@ -1,0 +1,106 @@
+/** Makes instructions of a row of the opcode table for 64-bit mode: every width, register and memory forms, random operands. */
+import type { OpcodeRow } from '../../../interp/opcodes/row.js';
+
+/** A random whole number from 0 to `below` - 1. */
+export type Random = (below: number) => number;
+
+/** A tiny generator of its own (Mulberry32), so that a failure can be repeated by its seed. */
+export function randomOf(seed: number): Random {
+  let state = seed;
+  return (below) => {
+    state = (state + 0x6d2b79f5) | 0;
+    let t = Math.imul(state ^ (state >>> 15), 1 | state);
+    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
+    return Math.floor((((t ^ (t >>> 14)) >>> 0) / 4294967296) * below);
+  };
+}
+
+function little(value: number, bytes: number): number[] {
+  return Array.from({ length: bytes }, (_, i) => Math.floor(value / 256 ** i) & 0xff);
+}
+
+const BOUNDARIES = [0, 1, 2, 7, 8, 15, 16, 31, 0x7f, 0x80, 0xff];
+
+function immediate(random: Random, bytes: number): number[] {
+  return Array.from({ length: bytes }, () =>
+    random(3) === 0 ? random(256) : (BOUNDARIES[random(BOUNDARIES.length)] ?? 0),
+  );
+}
+
+/** ModRM, SIB and displacement of a memory operand near `address`, which RSI, RDI, R12 and R13 hold; RBX is small. */
+function memoryForm(random: Random, reg: number, address: number): { rexB: number; bytes: number[] } {
+  const middle = (reg & 7) << 3;
+  const small = random(9);
+  switch (random(6)) {
+    case 0:
+      return { rexB: 0, bytes: [0x06 | middle] };
+    case 1:
+      return { rexB: 0, bytes: [0x46 | middle, small] };
+    case 2:
+      return { rexB: 0, bytes: [0x84 | middle, 0x1f | (random(4) << 6), ...little(small, 4)] };
+    case 3:
+      return { rexB: 0, bytes: [0x04 | middle, 0x25, ...little(address + small, 4)] };
+    case 4:
+      return { rexB: 1, bytes: [0x44 | middle, 0x24, 0x100 - small - 1] };
+    default:
+      return { rexB: 1, bytes: [0x45 | middle, small] };
+  }
+}
+
+/** The prefixes that choose the widths of a row: 66, and REX.W. */
+function widths(row: OpcodeRow): { prefix: number[]; rexW: boolean }[] {
+  const mandatory = /^(66|F2|F3) 0F/.test(row.encoding);
+  const plain = { prefix: [], rexW: false };
+  const word = { prefix: [0x66], rexW: false };
+  const quad = { prefix: [], rexW: true };
+  if (row.size === 'v') return row.encoding.startsWith('66') ? [plain, quad] : [plain, word, quad];
+  if (row.size === 'y') return [plain, quad];
+  if (row.size === 'd64' || row.size === 'z') return mandatory ? [plain] : [plain, word];
+  return [plain];
+}
+
+/** One random instruction of the row in 64-bit mode, and whether its operand is in memory; undefined where there is none. */
+export function encodeRow(row: OpcodeRow, random: Random, address: number): number[] | undefined {
+  if (row.modes === 'no64') return undefined;
+  const tokens = row.encoding.split(' ');
+  const out: number[] = [];
+  if (/^(66|F2|F3)$/.test(tokens[0] ?? '') && tokens[1] === '0F') out.push(Number.parseInt(tokens.shift() ?? '', 16));
+  const choices = widths(row);
+  const width = choices[random(choices.length)] ?? { prefix: [], rexW: false };
+  const opcode: number[] = [];
+  const tail: number[] = [];
+  let modrm: number[] = [];
+  let rex = width.rexW ? 0x48 : random(3) === 0 ? 0x40 : 0;
+  const reg = random(16);
+  for (const token of tokens) {
+    if (/^[0-9A-F]{2}$/.test(token)) opcode.push(Number.parseInt(token, 16));
+    else if (/^[0-9A-F]{2}\+r$/.test(token)) {
+      const r = random(16);
+      opcode.push(Number.parseInt(token, 16) + (r & 7));
+      if (r > 7) rex |= 0x41;
+    } else if (token[0] === '/') {
+      const field = token === '/r' ? reg : Number(token[1]);
+      if (token === '/r' && reg > 7) rex |= 0x44;
+      const memory = row.mem !== undefined && (row.reg === undefined || random(2) === 0);
+      if (memory) {
+        const form = memoryForm(random, field, address);
+        modrm = form.bytes;
+        if (form.rexB) rex |= 0x41;
+      } else {
+        const rm = random(16);
+        modrm = [0xc0 | ((field & 7) << 3) | (rm & 7)];
+        if (rm > 7) rex |= 0x41;
+      }
+    } else if (token === 'moffs') tail.push(...little(address, 8));
+    else if (token === 'ib' || token === 'ub') tail.push(...immediate(random, 1));
+    else if (token === 'iw') tail.push(...immediate(random, 2));
+    else if (token === 'id') tail.push(...immediate(random, 4));
+    else if (token === 'iz') tail.push(...immediate(random, width.prefix.length > 0 ? 2 : 4));
+    else if (token === 'iv') tail.push(...immediate(random, width.rexW ? 8 : width.prefix.length > 0 ? 2 : 4));
+    // A taken branch skips `inc rax`.
+    else if (token === 'cb') tail.push(3, 0x48, 0xff, 0xc0);
+    else if (token === 'cz') tail.push(3, 0, 0, 0, 0x48, 0xff, 0xc0);
+    else return undefined;
+  }
+  return [...width.prefix, ...out, ...(rex ? [rex] : []), ...opcode, ...modrm, ...tail];
+}
