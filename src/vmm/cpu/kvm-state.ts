@@ -128,6 +128,13 @@ export class KvmStateAccess {
     }
   }
 
+  /** The base of CS: KVM_GET_SREGS begins with it. */
+  readCodeBase(): bigint {
+    const { view, bytes } = this.#sregs;
+    this.#handle.transfer('KVM_GET_SREGS', bytes);
+    return view.getBigUint64(0, true);
+  }
+
   #apply(state: CpuState): void {
     this.#writeSregs(state);
     this.#writeMsrs(state);

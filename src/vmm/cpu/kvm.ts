@@ -2,8 +2,9 @@
  * The vCPU that KVM runs (Documentation/virt/kvm/api.rst). The general registers travel in the kvm_run page
  * (KVM_CAP_SYNC_REGS), so that an exit costs one system call; between two runs the page always has their current values.
  *
- * RIP at an exit whose instruction is not finished depends on the host (hardware virtualisation stays at the instruction,
- * the in-kernel emulator may be behind it): {@link KvmVcpu.complete} first.
+ * KVM finishes the instruction of an exit when it is entered again. To finish it without going on costs an entry of its own
+ * (immediate_exit), so {@link KvmVcpu.complete} only notes that it may be finished: the next run() does it on its way, or
+ * whoever asks for registers or state before. A further exit of the same instruction then comes from run().
  */
 import { assert } from '../../base/assert.js';
 import type { MemoryRegion } from '../memory.js';
@@ -56,7 +57,12 @@ export class KvmVcpu implements Vcpu {
   #out: Uint8Array | undefined;
   #outWords: Uint32Array | undefined;
   #closed = false;
+  /** The instruction of the last exit waits for its answer. */
   #pending = false;
+  /** It has its answer, and KVM finishes it at the next entry. */
+  #deferred = false;
+  /** It made another exit when it was to be finished: KVM_RUN's result, which run() gives out. */
+  #furtherExit: number | undefined;
   #halted = false;
   /** An event was injected that ends HLT and occupies the next entry. */
   #injected = false;
@@ -111,12 +117,22 @@ export class KvmVcpu implements Vcpu {
 
   run(_limit: number): ExitReason {
     this.#check();
-    if (this.#halted && !this.#injected) return this.exit.decode(KvmExit.Halt);
-    if (this.#singleStep && this.#pending) {
-      return this.complete() ?? this.exit.decode(KvmExit.Debug);
+    if (this.#furtherExit === undefined) {
+      if (this.#halted && !this.#injected) return this.exit.decode(KvmExit.Halt);
+      if (this.#singleStep && (this.#pending || this.#deferred)) {
+        this.complete();
+        this.#finish();
+        if (this.#furtherExit === undefined) return this.exit.decode(KvmExit.Debug);
+      }
+    }
+    const further = this.#furtherExit;
+    if (further !== undefined) {
+      this.#furtherExit = undefined;
+      return this.#decode(further);
     }
     this.#halted = false;
     this.#injected = false;
+    this.#deferred = false;
     this.#readyKnown = undefined;
     const code = this.#native.run();
     if (code < 0 && code !== EINTR && code !== EAGAIN) checkResult(code, 'KVM_RUN');
@@ -125,15 +141,11 @@ export class KvmVcpu implements Vcpu {
 
   complete(): ExitReason | undefined {
     this.#check();
-    if (!this.#pending) return undefined;
-    this.#readyKnown = undefined;
-    const code = this.#native.complete();
-    if (code === EINTR || (code === KvmExit.Debug && this.#singleStep)) {
+    if (this.#pending) {
       this.#pending = false;
-      return undefined;
+      this.#deferred = true;
     }
-    if (code < 0) checkResult(code, 'KVM_RUN');
-    return this.#decode(code);
+    return undefined;
   }
 
   get retired(): number {
@@ -143,7 +155,12 @@ export class KvmVcpu implements Vcpu {
   get canInject(): boolean {
     this.#check();
     if (this.#injected) return false;
-    return this.#readyKnown ?? this.#page.getUint8(RunPage.readyForInterruptInjection) !== 0;
+    if (this.#readyKnown !== undefined) return this.#readyKnown;
+    this.#finish();
+    if (this.#furtherExit !== undefined || this.#page.getUint8(RunPage.readyForInterruptInjection) === 0) return false;
+    const { reason } = this.exit;
+    this.#readyKnown = (reason !== ExitReason.Io && reason !== ExitReason.Mmio) || !this.#isAtRepeatedString();
+    return this.#readyKnown;
   }
 
   requestWindow(on: boolean): void {
@@ -167,6 +184,7 @@ export class KvmVcpu implements Vcpu {
 
   readRegisters(out: Uint8Array): void {
     this.#check();
+    this.#finish();
     const words = this.#wordsOf(out);
     const registers = this.#registers;
     for (let i = 0; i < KVM_REGS_ORDER.length; i++) {
@@ -178,6 +196,7 @@ export class KvmVcpu implements Vcpu {
 
   get rip(): number {
     this.#check();
+    this.#finish();
     return (this.#registers[RIP * 2] as number) + (this.#registers[RIP * 2 + 1] as number) * 2 ** 32;
   }
 
@@ -191,6 +210,8 @@ export class KvmVcpu implements Vcpu {
   }
 
   setFlags(low: number): void {
+    this.#check();
+    this.#finish();
     const kept = (this.#registers[RFLAGS * 2] as number) & RESERVED_FLAGS;
     this.#setWords(RFLAGS, ((low & ~RESERVED_FLAGS) | kept) >>> 0, 0);
   }
@@ -198,6 +219,7 @@ export class KvmVcpu implements Vcpu {
   getState(): CpuState {
     this.#check();
     assert(!this.#pending, 'the pending instruction is completed before the state is read');
+    this.#finish();
     const state: CpuState = initialState(cpuStateTable);
     this.#state.read(state);
     for (const [i, name] of GPR_NAMES.entries()) state[name] = this.#register64(KVM_REGS_ORDER[i] as number);
@@ -210,9 +232,10 @@ export class KvmVcpu implements Vcpu {
   setState(state: CpuState): void {
     this.#check();
     checkState(cpuStateTable, state);
-    if (this.#pending) this.complete();
+    this.complete();
+    this.#finish();
     this.#state.write(state);
-    this.#pending = false;
+    this.#furtherExit = undefined;
     for (const [i, name] of GPR_NAMES.entries()) this.#setRegister64(KVM_REGS_ORDER[i] as number, state[name]);
     this.#setRegister64(RIP, state.rip);
     this.#setRegister64(RFLAGS, state.rflags | 2n);
@@ -298,24 +321,49 @@ export class KvmVcpu implements Vcpu {
     return reason;
   }
 
+  /** Finishes the instruction that complete() left to the next entry. */
+  #finish(): void {
+    if (this.#pending) this.complete();
+    if (!this.#deferred) return;
+    this.#deferred = false;
+    const code = this.#native.complete();
+    if (code === EINTR || (code === KvmExit.Debug && this.#singleStep)) return;
+    if (code < 0) checkResult(code, 'KVM_RUN');
+    this.#furtherExit = code;
+  }
+
+  /**
+   * KVM comes back between the iterations of a repeated string instruction; the interpreter goes on to its next access. An
+   * event that lands there has no place in the exit stream, so it waits until the instruction is done.
+   */
+  #isAtRepeatedString(): boolean {
+    const code = this.#codeAtRip(4);
+    for (const byte of code) {
+      if (byte === 0xf2 || byte === 0xf3) return isRepeatedString(code);
+      if (!isPrefix(byte)) return false;
+    }
+    return false;
+  }
+
   /** The kernel did not say at which bytes it failed: they are read from guest memory. */
   #fetchErrorBytes(): void {
+    this.exit.errorBytes = this.#codeAtRip(15);
+  }
+
+  /** Up to `length` bytes at CS:RIP, less at the end of a page; none where nothing is mapped. */
+  #codeAtRip(length: number): Uint8Array {
     const translation = new Uint8Array(24);
     const view = new DataView(translation.buffer);
-    const state: CpuState = initialState(cpuStateTable);
-    this.#state.read(state);
-    view.setBigUint64(0, BigInt.asUintN(64, state.cs.base + this.#register64(RIP)), true);
-    if (this.#native.transfer('KVM_TRANSLATE', translation) < 0 || view.getUint8(16) === 0) return;
+    view.setBigUint64(0, BigInt.asUintN(64, this.#state.readCodeBase() + this.#register64(RIP)), true);
+    if (this.#native.transfer('KVM_TRANSLATE', translation) < 0 || view.getUint8(16) === 0) return new Uint8Array(0);
     const physical = Number(view.getBigUint64(8, true));
-    this.exit.errorBytes = this.#machine.memoryAt(physical, Math.min(15, 4096 - (physical % 4096))).slice();
+    return this.#machine.memoryAt(physical, Math.min(length, 4096 - (physical % 4096))).slice();
   }
 
   #setWords(register: number, low: number, high: number): void {
     this.#check();
-    if (this.#pending) {
-      const further = this.complete();
-      assert(further === undefined, 'the instruction is finished before a register is set');
-    }
+    this.#finish();
+    assert(this.#furtherExit === undefined, 'the instruction is finished before a register is set');
     this.#registers[register * 2] = low;
     this.#registers[register * 2 + 1] = high;
     this.#page.setUint8(RunPage.dirtyRegs, SYNC_REGS);
@@ -341,4 +389,15 @@ export class KvmVcpu implements Vcpu {
   #check(): void {
     if (this.#closed) throw closedError('vCPU');
   }
+}
+
+/** Legacy prefixes but REP, and REX in 64-bit mode (elsewhere INC and DEC: harmless, as nothing repeats behind them). */
+function isPrefix(byte: number): boolean {
+  return (byte & 0xf0) === 0x40 || [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3].includes(byte);
+}
+
+/** INS, OUTS, MOVS, CMPS, STOS, LODS or SCAS behind the prefixes. */
+function isRepeatedString(code: Uint8Array): boolean {
+  const opcode = code.find((byte) => !isPrefix(byte)) ?? 0;
+  return (opcode & 0xfc) === 0x6c || (opcode >= 0xa4 && opcode <= 0xaf && opcode !== 0xa8 && opcode !== 0xa9);
 }

@@ -60,7 +60,9 @@ export interface Vcpu {
    * Finishes the I/O, MMIO or MSR instruction of the last exit (its answer is taken from the exit record) without
    * executing another instruction, so that the state is that of an instruction boundary. Returns ExitReason of a further
    * exit that the same instruction made before it was finished (a page-crossing MMIO, the next element of REP INS), or
-   * undefined when it is finished. Nothing pending: returns undefined at once.
+   * undefined when it is finished. Nothing pending: returns undefined at once. KVM finishes it only with the next entry, or
+   * when registers or state are asked for; a further exit of the instruction then comes from run(), and canInject is false
+   * until it was taken.
    */
   complete(): ExitReason | undefined;
   /** Instructions retired so far; NaN where the engine does not count (KVM). */

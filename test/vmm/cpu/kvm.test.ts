@@ -177,6 +177,20 @@ describe.skipIf(kvmMissing !== undefined)(`KvmVcpu${kvmNote}`, () => {
     expect(seen).toEqual([1, 2, 3, 4, 5]);
   });
 
+  test('no interrupt is injected between two elements of REP OUTSB', () => {
+    // mov esi,20000h; mov ecx,3; mov dx,60h; rep outsb; out 10h,al
+    const code = [0xbe, 0, 0, 2, 0, 0xb9, 3, 0, 0, 0, 0x66, 0xba, 0x60, 0, 0xf3, 0x6e, 0xe6, 0x10];
+    const { vcpu } = start('cpl0', code, {}, 0x200n);
+    const injectable: boolean[] = [];
+    while (vcpu.run(NO_LIMIT) === ExitReason.Io && vcpu.exit.address === 0x60) {
+      vcpu.complete();
+      injectable.push(vcpu.canInject);
+    }
+    expect(injectable.at(0)).toBe(injectable.length === 1);
+    vcpu.complete();
+    expect(vcpu.canInject).toBe(true);
+  });
+
   test('the whole state survives getState, setState, getState', () => {
     for (const mode of PROBE_MODES) {
       const { vcpu } = start(mode, [0x90, 0xe6, 0x10]);
