@@ -2,7 +2,7 @@
 import { PAGE_DIRTY, PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE } from './layout';
 import { raiseAC, raiseGP, raiseSS } from './fault';
 import { isMode64, isProtected } from './mode';
-import { accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, fillTlb, TLB_READ, TLB_WRITE, tlbContext } from './tlb';
+import { accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, CONTEXT_WIDE, fillTlb, TLB_READ, TLB_WRITE, tlbContext } from './tlb';
 import { ATTRIBUTE_DB, ATTRIBUTE_P, ATTRIBUTE_S, ATTRIBUTE_UNUSABLE, SEG_SS, segmentAttributes, segmentLimit } from './registers';
 import { canonical } from './control';
 import { PAGE_CLOSED, PAGE_USER, PAGE_WRITE, translate } from './paging';
@@ -51,15 +51,15 @@ function accessFlags(context: u64, write: bool): u32 {
 /** Cuts a linear address to the mode, or checks that it is canonical, and checks alignment where that is on. */
 function settle(linear: u64, size: u32, context: u64): u64 {
   if (accessOf(context) == ACCESS_ALIGNED && (linear & <u64>(size - 1)) != 0 && size <= 8) raiseAC();
-  if (!isMode64) return linear & 0xffffffff;
+  if ((context & CONTEXT_WIDE) == 0) return linear & 0xffffffff;
   if (!canonical(linear) || !canonical(linear + size - 1)) raiseGP(0);
   return linear;
 }
 
 /** Linear address of the page after that of `linear`. */
-function nextPage(linear: u64): u64 {
+function nextPage(linear: u64, context: u64): u64 {
   const next = (linear & ~0xfff) + 0x1000;
-  return isMode64 ? next : next & 0xffffffff;
+  return (context & CONTEXT_WIDE) != 0 ? next : next & 0xffffffff;
 }
 
 /** PAGE_MAP entry of a physical address; 0 where there is no memory. */
@@ -109,7 +109,7 @@ export function readSlow(address: u64, size: u32, context: u64): u64 {
   const first = 0x1000 - (<u32>linear & 0xfff);
   const physical = translate(linear, flags);
   if (first < size) {
-    const second = translate(nextPage(linear), flags);
+    const second = translate(nextPage(linear, context), flags);
     const low = readPhysical(physical, first);
     return low | (readPhysical(second, size - first) << (first * 8));
   }
@@ -125,7 +125,7 @@ export function writeSlow(address: u64, size: u32, value: u64, context: u64): vo
   const first = 0x1000 - (<u32>linear & 0xfff);
   const physical = translate(linear, flags);
   if (first < size) {
-    const second = translate(nextPage(linear), flags);
+    const second = translate(nextPage(linear, context), flags);
     writePhysical(physical, first, value & ((<u64>1 << (first * 8)) - 1));
     writePhysical(second, size - first, value >> (first * 8));
     return;
@@ -146,7 +146,7 @@ export function rmwBeginSlow(address: u64, size: u32): usize {
   const physical = translate(linear, flags);
   rmwAddress = linear;
   if (0x1000 - (<u32>linear & 0xfff) < size) {
-    translate(nextPage(linear), flags);
+    translate(nextPage(linear, tlbContext), flags);
     return 0;
   }
   const entry = pageEntry(physical);
@@ -163,7 +163,7 @@ export function rmwReadSlow(size: u32): u64 {
   const first = 0x1000 - (<u32>linear & 0xfff);
   const physical = translate(linear, flags);
   if (first >= size) return readPhysical(physical, size);
-  const second = translate(nextPage(linear), flags);
+  const second = translate(nextPage(linear, tlbContext), flags);
   const low = readPhysical(physical, first);
   return low | (readPhysical(second, size - first) << (first * 8));
 }
@@ -183,7 +183,7 @@ export function probeWrite(linear: u64, size: u32, user: bool): void {
 }
 
 function probe(address: u64, size: u32, flags: u32): void {
-  const linear = settle(address, size, 0);
+  const linear = settle(address, size, tlbContext & CONTEXT_WIDE);
   translate(linear, flags);
-  if (0x1000 - (<u32>linear & 0xfff) < size) translate(nextPage(linear), flags);
+  if (0x1000 - (<u32>linear & 0xfff) < size) translate(nextPage(linear, tlbContext), flags);
 }

@@ -136,7 +136,7 @@ export function updateMode(): void {
   if (was64 != isMode64 || wasProtected != isProtected) for (let i: u32 = 0; i < 6; i++) refreshSegment(i);
   const user = currentCpl == 3;
   const aligned = user && (flags & FLAG_AC) != 0 && (cr0 & CR0_AM) != 0;
-  setTlbContext(user, (load<u64>(CPU_CR4) & CR4_SMAP) != 0, (flags & FLAG_AC) != 0, aligned, isMode64);
+  setTlbContext(user, (load<u64>(CPU_CR4) & CR4_SMAP) != 0, (flags & FLAG_AC) != 0, aligned, isMode64, isLongMode);
   attention = true;
 }
 

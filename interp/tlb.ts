@@ -24,7 +24,8 @@ export const ACCESS_CLOSED: u64 = 2;
 /** User with alignment checks: its entries are never filled. */
 export const ACCESS_ALIGNED: u64 = 3;
 const ACCESS_MASK: u64 = 7;
-const CONTEXT_MODE64: u64 = 8;
+/** Linear addresses have 64 bits; implicit accesses have them in compatibility mode too. */
+export const CONTEXT_WIDE: u64 = 8;
 const GENERATIONS: u64 = 255;
 
 let generation: u64 = 1;
@@ -40,9 +41,9 @@ function compose(): void {
 }
 
 /** From updateMode(): who accesses now. */
-export function setTlbContext(user: bool, smap: bool, ac: bool, aligned: bool, mode64: bool): void {
-  const mode = mode64 ? CONTEXT_MODE64 : 0;
-  systemBits = mode | (smap ? ACCESS_CLOSED : ACCESS_SUPERVISOR);
+export function setTlbContext(user: bool, smap: bool, ac: bool, aligned: bool, mode64: bool, longMode: bool): void {
+  const mode = mode64 ? CONTEXT_WIDE : 0;
+  systemBits = (longMode ? CONTEXT_WIDE : 0) | (smap ? ACCESS_CLOSED : ACCESS_SUPERVISOR);
   if (user) accessBits = mode | (aligned ? ACCESS_ALIGNED : ACCESS_USER);
   else accessBits = mode | (smap && !ac ? ACCESS_CLOSED : ACCESS_SUPERVISOR);
   compose();
