@@ -1,0 +1,99 @@
+/** Runs the guests of guests/ on either engine: values that they write to port 0xE0, until they halt or shut down. */
+import { accessSync, constants, readFileSync } from 'node:fs';
+import { cpuStateOf } from '../../../src/vmm/boot/cpu.js';
+import { writeGdt, writeIdentityMap } from '../../../src/vmm/boot/tables.js';
+import { type CpuidEntry, ExitReason, type Vcpu } from '../../../src/vmm/cpu/vcpu.js';
+import { openVcpu } from '../../../src/vmm/machine-engine.js';
+import { GuestMemory } from '../../../src/vmm/memory.js';
+
+/** The mode in which a guest starts. */
+export type GuestMode = 'real' | 'prot32' | 'long64';
+/** One of the two engines. */
+export type EngineUnderTest = 'kvm' | 'interp';
+
+const PORT = 0xe0;
+/** What every MSR of the machine reads as. */
+const MSR_ANSWER = 0x5ca1_ab1en;
+const MAX_EXITS = 2000;
+
+/** A guest that has run. */
+export interface GuestRun {
+  readonly vcpu: Vcpu;
+  readonly memory: GuestMemory;
+  readonly values: number[];
+  readonly reason: ExitReason;
+  readonly retired: number;
+}
+
+const row = (leaf: number, eax: number, ebx: number, ecx: number, edx: number): CpuidEntry => ({
+  function: leaf,
+  index: 0,
+  indexed: false,
+  eax,
+  ebx,
+  ecx,
+  edx,
+});
+
+/** GenuineIntel with long mode, NX, SYSCALL, RDTSCP, FXSR and SSE2, 40 physical address bits. */
+export const TEST_CPUID: readonly CpuidEntry[] = [
+  row(0, 7, 0x756e6547, 0x6c65746e, 0x49656e69),
+  row(1, 0x000306a9, 0, 0, 0x0783fbff),
+  row(7, 0, 0x0000_0001, 0, 0),
+  row(0x8000_0000, 0x8000_0008, 0, 0, 0),
+  row(0x8000_0001, 0, 0, 1, 0x2810_0800),
+  row(0x8000_0008, 0x3028, 0, 0, 0),
+];
+
+/** The image of guests/NAME.hex. */
+export function guestImage(name: string): Uint8Array {
+  const text = readFileSync(new URL(`guests/${name}.hex`, import.meta.url), 'ascii').replace(/\s/g, '');
+  return Uint8Array.from(Buffer.from(text, 'hex'));
+}
+
+/** A vCPU about to execute `image` at `base`. */
+export async function loadGuest(engine: EngineUnderTest, image: Uint8Array, mode: GuestMode, base = 0x1_0000) {
+  const memory = new GuestMemory({ ramSize: 16 << 20 });
+  memory.write(base, image);
+  if (mode !== 'real') writeGdt(memory, mode === 'long64' ? 64 : 32);
+  if (mode === 'long64') writeIdentityMap(memory);
+  const vcpu = await openVcpu(engine, memory);
+  vcpu.setCpuid(TEST_CPUID);
+  vcpu.setState(cpuStateOf({ mode, entry: base, stack: mode === 'real' ? 0x7000 : 0x9_0000 }));
+  return { memory, vcpu };
+}
+
+/** Runs a guest to its end. */
+export async function runGuest(
+  engine: EngineUnderTest,
+  image: Uint8Array,
+  mode: GuestMode,
+  base?: number,
+): Promise<GuestRun> {
+  const { memory, vcpu } = await loadGuest(engine, image, mode, base);
+  const values: number[] = [];
+  let reason: ExitReason = ExitReason.Kicked;
+  for (let exits = 0; exits < MAX_EXITS; exits++) {
+    reason = vcpu.run(Number.POSITIVE_INFINITY);
+    if (reason === ExitReason.MsrRead) {
+      vcpu.exit.bytes.setBigUint64(vcpu.exit.dataOffset, MSR_ANSWER, true);
+      continue;
+    }
+    if (reason !== ExitReason.Io) break;
+    const { isWrite, size, bytes, dataOffset, address } = vcpu.exit;
+    if (isWrite && address === PORT) {
+      values.push(size === 4 ? bytes.getUint32(dataOffset, true) : bytes.getUint16(dataOffset, true));
+    }
+  }
+  return { vcpu, memory, values, reason, retired: vcpu.retired };
+}
+
+/** Why KVM is not tried; undefined where it can be. */
+export const kvmMissing: string | undefined = (() => {
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch {
+    return ' (no /dev/kvm here)';
+  }
+})();
