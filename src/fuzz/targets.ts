@@ -1,0 +1,87 @@
+/** The targets: every device of the machine, once. test/fuzz/targets.test.ts holds that none is missing. */
+import { ExitCode, VmtapeError } from '../base/errors.js';
+import { DebugConsole } from '../vmm/devices/debug-console/debug-console.js';
+import { ExitPort } from '../vmm/devices/exit-port/exit-port.js';
+import { I8042 } from '../vmm/devices/i8042/i8042.js';
+import { Pic } from '../vmm/devices/pic/pic.js';
+import { Pit } from '../vmm/devices/pit/pit.js';
+import { PmTimer } from '../vmm/devices/pm-timer/pm-timer.js';
+import { Port92 } from '../vmm/devices/port92/port92.js';
+import { PostPort } from '../vmm/devices/post/post.js';
+import { ResetControl } from '../vmm/devices/reset-control/reset-control.js';
+import { Rtc } from '../vmm/devices/rtc/rtc.js';
+import { Uart } from '../vmm/devices/uart/uart.js';
+import { Bench, type Rig } from './rig.js';
+
+/** A device and how it is put on the bench. */
+export interface FuzzTarget {
+  readonly name: string;
+  /** A fresh device at guest time `now`. */
+  create(now: number): Rig;
+}
+
+/** 2024-02-29T23:59:50Z: a leap day is about to end. */
+const RTC_START = 1_709_251_190;
+
+function target(name: string, make: (bench: Bench) => Omit<Rig, 'bench'>): FuzzTarget {
+  return {
+    name,
+    create: (now) => {
+      const bench = new Bench(now);
+      return { bench, ...make(bench) };
+    },
+  };
+}
+
+function uartRig(bench: Bench): Omit<Rig, 'bench'> {
+  const device = new Uart({ irq: bench.irq(4), out: bench });
+  const receive = (value: number): void => {
+    const bytes = Uint8Array.from({ length: value % 40 }, (_, index) => value + index);
+    bench.note('taken', device.receive(bytes));
+  };
+  return { device, inputs: [receive] };
+}
+
+function picRig(bench: Bench): Omit<Rig, 'bench'> {
+  const device = new Pic();
+  const lines = Array.from({ length: 16 }, (_, irq) => (irq === 2 ? undefined : device.line(irq)));
+  return {
+    device,
+    inputs: [
+      (value) => lines[value & 15]?.set((value & 16) !== 0),
+      () => bench.note('vector', device.acknowledge()),
+      (value) => bench.note('level', device.level(value & 15) ? 1 : 0),
+    ],
+    observe: () => bench.note('intr', device.intr ? 1 : 0),
+  };
+}
+
+/** Every device. */
+export const targets: readonly FuzzTarget[] = [
+  target('pic', picRig),
+  target('uart', uartRig),
+  target('pit', (bench) => ({ device: new Pit({ irq: bench.irq(0), clock: bench.clock }), inputs: [] })),
+  target('rtc', (bench) => ({
+    device: new Rtc({ irq: bench.irq(8), clock: bench.clock }, { startTime: RTC_START, memorySize: 0x800_0000 }),
+    inputs: [],
+  })),
+  target('i8042', (bench) => ({ device: new I8042({ irq: bench.irq(1), resetLine: bench }), inputs: [] })),
+  target('port92', (bench) => ({ device: new Port92(bench), inputs: [] })),
+  target('reset-control', (bench) => ({ device: new ResetControl(bench), inputs: [] })),
+  target('pm-timer', (bench) => ({ device: new PmTimer({ clock: bench.clock }), inputs: [] })),
+  target('post', () => ({ device: new PostPort(), inputs: [] })),
+  target('debug-console', (bench) => ({ device: new DebugConsole(bench), inputs: [] })),
+  target('exit-port', (bench) => ({ device: new ExitPort(bench), inputs: [] })),
+];
+
+/** The target of that name; throws VMTAPE_USAGE if there is none. */
+export function findTarget(name: string): FuzzTarget {
+  const found = targets.find((candidate) => candidate.name === name);
+  if (found !== undefined) return found;
+  throw new VmtapeError(
+    'VMTAPE_USAGE',
+    `there is no fuzz target ${name}`,
+    ExitCode.Usage,
+    `the targets are ${targets.map((candidate) => candidate.name).join(', ')}`,
+  );
+}
