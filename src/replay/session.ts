@@ -53,6 +53,8 @@ export class ReplaySession {
   #hasRecord = false;
   #skipped = 0;
   #stopped = false;
+  /** The trace ended within an instruction. */
+  #endsWithin = false;
   #result: ReplayResult | undefined;
 
   private constructor(options: ReplayOptions, reader: TraceReader, guest: LoadedGuest, vcpu: Vcpu) {
@@ -251,13 +253,15 @@ export class ReplaySession {
 
   #exit(reason: ExitReason): void {
     let next: ExitReason | undefined = reason;
+    let isFurther = false;
     while (next !== undefined) {
       switch (next) {
         case ExitReason.Io:
         case ExitReason.Mmio:
         case ExitReason.MsrRead:
         case ExitReason.MsrWrite:
-          next = this.#access();
+          next = this.#access(isFurther);
+          isFurther = true;
           break;
         case ExitReason.Halt:
         case ExitReason.Shutdown:
@@ -275,11 +279,16 @@ export class ReplaySession {
   }
 
   /** The record of what the guest just did; what is incidental comes first. Undefined: the trace ends here. */
-  #expected(what: () => string): TraceRecord | undefined {
+  #expected(what: () => string, isFurther = false): TraceRecord | undefined {
     for (;;) {
       const record = this.#peek();
       if (!record) {
         if (this.#isBeyond() || this.#cursor.damage) return undefined;
+        // A recording may end within an instruction that makes several exits.
+        if (isFurther && this.#cursor.end) {
+          this.#endsWithin = true;
+          return undefined;
+        }
         throw new DivergenceFound('the guest makes an exit behind the last record', 'the end of the trace', what());
       }
       if (record.kind === RecordKind.Inject) {
@@ -307,14 +316,14 @@ export class ReplaySession {
   }
 
   /** An I/O, MMIO or MSR exit; what the same instruction does further. */
-  #access(): ExitReason | undefined {
+  #access(isFurther: boolean): ExitReason | undefined {
     const { vcpu, board } = this;
     const { exit } = vcpu;
     if (exit.isWrite && exit.reason === ExitReason.Io && exit.address === HOOK_PORT && this.#hook()) return undefined;
     let fault = false;
     for (let element = 0; element < exit.count; element++) {
       const access: ExitAccess = { exit, offset: exit.dataOffset + element * exit.size, fault: false, answered: false };
-      const record = this.#expected(() => compareAccess.describe(access));
+      const record = this.#expected(() => compareAccess.describe(access), isFurther || element > 0);
       if (!record) return undefined;
       compareAccess.question(record, access);
       if (board) {
@@ -407,7 +416,7 @@ export class ReplaySession {
         if (reason !== ExitReason.Limit) this.#exit(reason);
         return reason === ExitReason.Limit;
       }
-      finalDifference(this, end, notes);
+      finalDifference(this, end, !this.#endsWithin, notes);
       this.#result = { kind: 'complete', records: this.#consumed, end: endOf(end), instructions, notes };
     } else {
       this.#result = { kind: 'complete', records: this.#consumed, end: unknownEnd, instructions, notes, damage };

@@ -29,10 +29,10 @@ export function plainEnd(reason: EndReason, position: MachineEnd['position']): M
   return { reason, exitCode, message, position };
 }
 
-/** A write of `value` to the exit port: as QEMU's isa-debug-exit, exit code (value << 1) | 1. */
-export function exitPortEnd(value: number): MachineEnd {
-  const exitCode = ((value << 1) | 1) & 0xff;
-  return { reason: 'exit-port', exitCode, message: `The guest wrote ${value} to the exit port.`, position: 'exit' };
+/** A write to the exit port, which made `code` of it: a shell sees its low 8 bits. */
+export function exitPortEnd(code: number): MachineEnd {
+  const message = `The guest ended the run with exit code ${code & 0xff}.`;
+  return { reason: 'exit-port', exitCode: code & 0xff, message, position: 'exit' };
 }
 
 /** The engine met what it cannot execute: named with its bytes, RIP and mode. */

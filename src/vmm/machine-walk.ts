@@ -71,22 +71,3 @@ export function codeBits(state: CpuState): 16 | 32 | 64 {
   if (state.efer & LMA && state.cs.attributes & (1 << 13)) return 64;
   return state.cs.attributes & (1 << 14) ? 32 : 16;
 }
-
-/** The code begins with a string instruction that is repeated (F2 or F3 before 6C to 6F, A4 to A7, AA to AF). */
-export function isRepeatedString(code: Uint8Array): boolean {
-  let isRepeated = false;
-  for (const byte of code) {
-    if (byte === 0xf2 || byte === 0xf3) isRepeated = true;
-    else if (!isPrefix(byte)) return isRepeated && isString(byte);
-  }
-  return false;
-}
-
-function isPrefix(byte: number): boolean {
-  const isSegment = byte === 0x26 || byte === 0x2e || byte === 0x36 || byte === 0x3e || byte === 0x64 || byte === 0x65;
-  return isSegment || byte === 0x66 || byte === 0x67 || byte === 0xf0 || (byte >= 0x40 && byte <= 0x4f);
-}
-
-function isString(byte: number): boolean {
-  return (byte >= 0x6c && byte <= 0x6f) || (byte >= 0xa4 && byte <= 0xa7) || (byte >= 0xaa && byte <= 0xaf);
-}

@@ -26,7 +26,6 @@ import {
   type MachineOptions,
 } from './machine-options.js';
 import { Landing, type MachineTaps } from './machine-taps.js';
-import { codeBytes, isRepeatedString } from './machine-walk.js';
 import type { GuestMemory } from './memory.js';
 
 /** A slice lets the process handle signals and input in between. */
@@ -69,7 +68,6 @@ export class Machine {
   #sample = -1;
   /** The vCPU stands behind an exit that the guest made. */
   #atExit = false;
-  #afterAccess = false;
   #halted = false;
   #pendingSince = -1;
   #windowOn = false;
@@ -307,7 +305,6 @@ export class Machine {
   /** The exit is done: the vCPU stands at a boundary. */
   #finishExit(afterAccess: boolean): void {
     this.#atExit = true;
-    this.#afterAccess = afterAccess;
     this.retired = this.vcpu.retired;
     if (!afterAccess) this.exits++;
     if (this.board.end) this.#finish(this.board.end);
@@ -322,7 +319,7 @@ export class Machine {
       if (this.#windowOn) this.#window(false);
       return;
     }
-    if (this.vcpu.canInject && !this.#inString()) {
+    if (this.vcpu.canInject) {
       this.#inject(Landing.Exit);
       return;
     }
@@ -332,15 +329,6 @@ export class Machine {
       this.#windowLanding = Landing.Window;
       this.#window(true);
     }
-  }
-
-  /**
-   * KVM stands between two rounds of a REP instruction, where the interpreter does not stop: wait for the next exit.
-   * It may also be that such an instruction comes next, which does no harm.
-   */
-  #inString(): boolean {
-    if (this.#counting || !this.#afterAccess) return false;
-    return isRepeatedString(codeBytes(this.memory, this.vcpu.getState(), 15));
   }
 
   #window(on: boolean): void {

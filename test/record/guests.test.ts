@@ -1,0 +1,39 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { guests, imageOf, machineOf, noKvm, record, replay, Text } from '../helpers/tape.js';
+
+const directory = mkdtempSync(join(tmpdir(), 'vmtape-record-'));
+afterAll(() => rmSync(directory, { recursive: true }));
+
+const engines = ['interp', 'kvm'] as const;
+const modes = ['machine', 'cpu'] as const;
+
+describe.each(engines)('recorded on %s', (recorder) => {
+  describe.skipIf(recorder === 'kvm' && noKvm !== undefined)(`(${noKvm ?? 'KVM is there'})`, () => {
+    describe.each(Object.keys(guests))('the guest %s', (name) => {
+      const path = join(directory, `${name}.${recorder}`);
+      const serial = new Text();
+
+      it('is recorded', async () => {
+        const [mode, loadAt] = guests[name] as (typeof guests)[string];
+        const options = machineOf(recorder, imageOf(name), mode, loadAt, { serial, limits: { timeout: 20 } });
+        const summary = await record(options, path);
+        expect(summary.end).toMatchObject({ reason: 'exit-port', exitCode: 33 });
+        expect(serial.text).not.toBe('');
+      }, 70_000);
+
+      for (const engine of engines) {
+        for (const mode of modes) {
+          it.skipIf(engine === 'kvm' && noKvm !== undefined)(`replays on ${engine} in ${mode} mode`, async () => {
+            const replayed = new Text();
+            const result = await replay(path, engine, mode, { serial: replayed });
+            expect(result).toMatchObject({ kind: 'complete', notes: [], end: { exitCode: 33 } });
+            expect(replayed.text).toBe(serial.text);
+          }, 70_000);
+        }
+      }
+    });
+  });
+});
