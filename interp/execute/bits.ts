@@ -5,7 +5,7 @@ import { getCF, getOF, setCF, setOF, setStatus, statusFlags } from '../flags';
 import {
   cutAddress, effectiveAddress, linearForWrite, readOperand, readSegment, rmwBegin, rmwBeginLinear, rmwRead, rmwWrite,
 } from '../memory';
-import { opAddressSize, opImm, opReg, opRm, opSegment } from '../op';
+import { opAddressSize, opImm, opReg, opRegIndex, opRm, opSegment } from '../op';
 import { getReg, setReg } from '../registers';
 
 /** The operation of a `bit…` call: the low two bits of ModRM.reg of group 8. */
@@ -80,12 +80,13 @@ export function bitMemReg<T>(op: usize, kind: i32): void {
   setCF(<u32>(<u64>value >> bit) & 1);
 }
 
-/** A source of 0 leaves the destination and sets ZF, and with it PF. CF, OF, SF and AF, undefined, are cleared. */
+/** A source of 0 leaves the destination and sets ZF. Undefined: PF follows the index, CF, OF, SF and AF are cleared. */
 // @ts-ignore: decorator
 @inline
 function scanned<T>(op: usize, value: T, index: u64): void {
   if (value != 0) setReg<T>(opReg(op), <T>index);
-  setStatus(value == 0 ? 0x44 : 0);
+  if (value == 0) setStatus(0x44);
+  else setStatus(<u64>((popcnt<u32>(<u32>index) & 1) ^ 1) << 2);
 }
 
 /** `0F BC /r`, mod = 3. */
@@ -170,15 +171,17 @@ function crc32c(accumulator: u32, value: u64, bytes: u32): u32 {
   return crc;
 }
 
-/** `F2 0F 38 F0 /r`, `F2 0F 38 F1 /r`, mod = 3. The destination is always zero-extended. */
+/** `F2 0F 38 F0 /r`, `F2 0F 38 F1 /r`, mod = 3. The destination is never a byte register and always zero-extended. */
 export function crc32RegRm<T>(op: usize): void {
-  setReg<u32>(opReg(op), crc32c(getReg<u32>(opReg(op)), <u64>getReg<T>(opRm(op)), sizeof<T>()));
+  const register = <usize>opRegIndex(op) * 8;
+  setReg<u32>(register, crc32c(getReg<u32>(register), <u64>getReg<T>(opRm(op)), sizeof<T>()));
 }
 
 /** `F2 0F 38 F0 /r`, `F2 0F 38 F1 /r`, memory. */
 export function crc32RegMem<T>(op: usize): void {
   const value = readOperand<T>(op);
-  setReg<u32>(opReg(op), crc32c(getReg<u32>(opReg(op)), <u64>value, sizeof<T>()));
+  const register = <usize>opRegIndex(op) * 8;
+  setReg<u32>(register, crc32c(getReg<u32>(register), <u64>value, sizeof<T>()));
 }
 
 // @ts-ignore: decorator

@@ -9,7 +9,7 @@ import { getCF, setCF, setFlagsResult, setOF } from '../flags';
 import { rmwBegin, rmwRead, rmwWrite } from '../memory';
 import { opImm, opReg, opRm } from '../op';
 import { REG_RCX, getReg, setReg } from '../registers';
-import { shiftAuxiliary } from './vendor';
+import { isAmd, shiftAuxiliary } from './vendor';
 
 /** The operation of a `shift…` call: ModRM.reg of group 2. */
 export const SHIFT_ROL: i32 = 0;
@@ -234,14 +234,25 @@ export function shiftMemCl<T>(op: usize, kind: i32): void {
   shiftMemory<T>(op, kind, getReg<u8>(REG_RCX));
 }
 
-/** The bits of `fill` enter at the right; for 16 bits and counts above 16 those of `value` follow. `count` is not 0. */
+/** 16 bits by more than 16: what follows `fill` is `value` again on Intel's processors, `fill` again and no carry on AMD's. */
+// @ts-ignore: decorator
+@inline
+function follower<T>(value: T, fill: T): u64 {
+  return isAmd ? <u64>fill : <u64>value;
+}
+
+/** The bits of `fill` enter at the right. `count` is not 0. */
 function doubleLeft<T>(value: T, fill: T, count: u32): T {
   let result: T;
   if (sizeof<T>() == 2) {
-    const pair = (<u64>value << 32) | (<u64>fill << 16) | <u64>value;
-    const wide = pair << count;
+    const wide = ((<u64>value << 32) | (<u64>fill << 16) | follower<T>(value, fill)) << count;
     newCarry = <u32>(wide >> 48) & 1;
     result = <T>(wide >> 32);
+    if (isAmd && count >= 16) {
+      if (count > 16) newCarry = 0;
+      newOverflow = newCarry;
+      return result;
+    }
   } else {
     const bits = bitsOf<T>();
     newCarry = <u32>(<u64>value >> (bits - count)) & 1;
@@ -251,13 +262,13 @@ function doubleLeft<T>(value: T, fill: T, count: u32): T {
   return result;
 }
 
-/** The bits of `fill` enter at the left; for 16 bits and counts above 16 those of `value` follow. `count` is not 0. */
+/** The bits of `fill` enter at the left. `count` is not 0. */
 function doubleRight<T>(value: T, fill: T, count: u32): T {
   let result: T;
   if (sizeof<T>() == 2) {
-    const pair = (<u64>value << 32) | (<u64>fill << 16) | <u64>value;
-    newCarry = <u32>(pair >> (count - 1)) & 1;
-    result = <T>(pair >> count);
+    const wide = (follower<T>(value, fill) << 32) | (<u64>fill << 16) | <u64>value;
+    newCarry = isAmd && count > 16 ? 0 : <u32>(wide >> (count - 1)) & 1;
+    result = <T>(wide >> count);
   } else {
     const bits = bitsOf<T>();
     newCarry = <u32>(<u64>value >> (count - 1)) & 1;

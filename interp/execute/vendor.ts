@@ -4,8 +4,8 @@
  * is followed: "AuthenticAMD" in leaf 0 means AMD's, anything else Intel's.
  *
  * AMD (measured on Zen 5, test/interp/execute/native.test.ts): shifts set AF; multiplications leave SF, ZF, AF, PF; divisions
- * leave CF and OF, set AF and clear SF, ZF, PF; BSF and BSR clear CF, OF, SF, AF and set PF = ZF; LZCNT and TZCNT leave OF and clear
- * SF, AF, PF; a REP instruction with a count of 0 leaves all registers as they are.
+ * leave CF and OF, set AF and clear SF, ZF, PF; BSF and BSR clear CF, OF, SF, AF, and PF follows the index; LZCNT and TZCNT leave
+ * OF and clear SF, AF, PF; a REP instruction with a count of 0 leaves all registers as they are.
  *
  * Intel: shifts clear AF; multiplications set SF, ZF, PF by the lower half and clear AF; divisions leave all; BSF, BSR, LZCNT,
  * TZCNT as AMD as far as is known here; REP MOVS and REP STOS with an address size of 32 bits and a count of 0 clear the upper halves

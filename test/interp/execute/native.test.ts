@@ -87,14 +87,15 @@ function reachesFar(row: OpcodeRow, item: NativeCase): boolean {
 const vendor = /AuthenticAMD/.test(readFileSync('/proc/cpuinfo', 'utf8')) ? 'AuthenticAMD' : 'GenuineIntel';
 
 function maskOf(row: OpcodeRow, item: NativeCase): bigint {
-  // SHLD and SHRD of 16 bits by more than 16: even the result is undefined.
   if (vendor === 'AuthenticAMD') return ALL_STATUS;
   let mask = ALL_STATUS;
   for (const name of row.undefinedFlags ?? []) mask &= ~STATUS[name as keyof typeof STATUS];
   return item.code.length > 0 ? mask : 0n;
 }
 
+/** SHLD and SHRD of 16 bits by more than 16: even the result is undefined. */
 function undefinedResult(row: OpcodeRow, item: NativeCase): boolean {
+  if (vendor === 'AuthenticAMD') return false;
   if (!/^SH[LR]D/.test(row.name) || item.code[0] !== 0x66) return false;
   const count = row.name.endsWith('CL') ? Number((item.registers[1] ?? 0n) & 31n) : (item.code.at(-1) ?? 0) & 31;
   return count > 16;
