@@ -1,0 +1,213 @@
+/**
+ * The determinism ledger (design, section 3): every source of nondeterminism is a row; the row says how it is closed on this
+ * host, and counts how often an open one was hit while recording. `vmtape doctor` prints it, and each trace's header has it.
+ */
+import type { EffectiveCpuid } from './probes/cpuid.js';
+import type { HostReport } from './probes/host.js';
+
+/** The ids of the rows; stable. */
+export const LEDGER_IDS = [
+  'io',
+  'msr',
+  'cpuid',
+  'cpuid-beyond-model',
+  'tsc',
+  'random',
+  'paravirtual',
+  'time',
+  'interrupts',
+  'window',
+  'dma',
+  'host-input',
+  'x87-transcendental',
+] as const;
+/** The id of a row. */
+export type LedgerId = (typeof LEDGER_IDS)[number];
+
+/** `closed`: cannot happen unseen. `hooked`: the instruction is replaced where it was found. `open`: it can happen unseen. */
+export type LedgerStatus = 'closed' | 'hooked' | 'open';
+
+/** One source of nondeterminism. JSON. */
+export interface LedgerRow {
+  readonly id: LedgerId;
+  /** The source, in words. */
+  readonly source: string;
+  /** How it is closed. */
+  readonly how: string;
+  readonly status: LedgerStatus;
+  /** What shows that: what a probe saw, or why none is needed. */
+  readonly evidence: string;
+  /** How often it was met while recording. An open row that was hit makes a recording inexact. */
+  hits: number;
+}
+
+/** What the rows depend on besides the host. */
+export interface LedgerInput {
+  readonly engine: 'kvm' | 'interp';
+  /** The policy for RDTSC. */
+  readonly tsc: 'hook' | 'hide' | 'pass';
+  /** For engine kvm. */
+  readonly host?: HostReport | undefined;
+}
+
+type Judgement = Pick<LedgerRow, 'how' | 'status' | 'evidence'>;
+
+const SOURCES: Readonly<Record<LedgerId, string>> = {
+  io: 'port and MMIO reads',
+  msr: 'model-specific registers',
+  cpuid: 'CPUID',
+  'cpuid-beyond-model': 'CPU features that the interpreter does not have',
+  tsc: 'RDTSC, RDTSCP',
+  random: 'RDRAND, RDSEED',
+  paravirtual: 'kvmclock and hypercalls',
+  time: 'time',
+  interrupts: 'where interrupts land',
+  window: 'where interrupts land that have to wait',
+  dma: 'DMA into guest memory',
+  'host-input': 'console input, disk and network content',
+  'x87-transcendental': 'x87 transcendental instructions',
+};
+
+const INTERPRETED: Judgement = {
+  how: 'the interpreter has no such source',
+  status: 'closed',
+  evidence: 'by construction',
+};
+
+const ALWAYS: Readonly<Partial<Record<LedgerId, Judgement>>> = {
+  io: {
+    how: 'every access is an exit, and logged',
+    status: 'closed',
+    evidence: 'by construction: no device in the kernel',
+  },
+  time: { how: 'one clock, sampled at exits, logged where used', status: 'closed', evidence: 'by construction' },
+  interrupts: {
+    how: 'injected by us at exits, logged with RIP and registers',
+    status: 'closed',
+    evidence: 'by construction: the interrupt controllers are ours',
+  },
+  dma: { how: 'done by our devices at exits, logged', status: 'closed', evidence: 'by construction' },
+  'host-input': { how: 'logged where it enters', status: 'closed', evidence: 'by construction' },
+};
+
+/** The ledger of a machine. */
+export class Ledger {
+  readonly rows: readonly LedgerRow[];
+
+  constructor(input: LedgerInput) {
+    this.rows = LEDGER_IDS.map((id) => ({ id, source: SOURCES[id], ...judge(id, input), hits: 0 }));
+  }
+
+  /** The row with that id. */
+  row(id: LedgerId): LedgerRow {
+    return this.rows[LEDGER_IDS.indexOf(id)] as LedgerRow;
+  }
+
+  /** The source was met. */
+  hit(id: LedgerId, times = 1): void {
+    this.row(id).hits += times;
+  }
+
+  /** The sources of the open rows that were hit: with any, the recording is not exact. */
+  openHits(): string[] {
+    return this.rows.filter(({ status, hits }) => status === 'open' && hits > 0).map(({ source }) => source);
+  }
+
+  toJSON(): LedgerRow[] {
+    return this.rows.map((row) => ({ ...row }));
+  }
+}
+
+function judge(id: LedgerId, input: LedgerInput): Judgement {
+  const always = ALWAYS[id];
+  if (always) return always;
+  if (input.engine === 'interp') {
+    return id === 'tsc' ? { ...INTERPRETED, how: 'a function of the retired instructions' } : INTERPRETED;
+  }
+  const { host } = input;
+  if (!host?.kvm.available) return { how: 'nothing', status: 'open', evidence: 'this host was not examined' };
+  switch (id) {
+    case 'msr':
+      return host.msrFilterIsComplete
+        ? {
+            how: 'an MSR filter: all but pure CPU state exits',
+            status: 'closed',
+            evidence: evidenceOf(host, 'msr.filter'),
+          }
+        : { how: 'an MSR filter', status: 'open', evidence: evidenceOf(host, 'msr.filter') };
+    case 'cpuid':
+      return judgeCpuid(host.effectiveCpuid);
+    case 'cpuid-beyond-model':
+      return judgeBeyond(host.effectiveCpuid);
+    case 'tsc':
+      return judgeTsc(host, input.tsc);
+    case 'random':
+      return judgeRandom(host);
+    case 'paravirtual':
+      return {
+        how: 'not in CPUID, enforced by KVM; its MSRs are filtered',
+        status: 'closed',
+        evidence: evidenceOf(host, 'msr.filter'),
+      };
+    case 'window':
+      return host.windowIsExact
+        ? {
+            how: 'at the first boundary of the window',
+            status: 'closed',
+            evidence: 'exact in real mode, at CPL 0 and 3',
+          }
+        : {
+            how: 'not used: interrupts wait for an exit',
+            status: 'closed',
+            evidence: 'windows open late on this host',
+          };
+    default:
+      return {
+        how: 'executed by the host processor',
+        status: 'open',
+        evidence:
+          'the results of FSIN and the like differ between processors; hits are not seen while recording on KVM',
+      };
+  }
+}
+
+function evidenceOf(host: HostReport, id: string): string {
+  return host.probes.find((probe) => probe.id === id)?.evidence ?? 'not probed';
+}
+
+function judgeCpuid(seen: EffectiveCpuid | undefined): Judgement {
+  if (!seen) return { how: 'nothing', status: 'open', evidence: 'the probe guest did not run' };
+  if (seen.isObeyed) return { how: 'the table that KVM was given', status: 'closed', evidence: 'CPL 0 and 3 see it' };
+  const how = 'the table that a probe guest reads is recorded';
+  if (seen.isSame)
+    return { how, status: 'closed', evidence: 'KVM shows another table than asked, the same at CPL 0 and 3' };
+  return { how, status: 'open', evidence: 'CPL 0 and CPL 3 see different tables' };
+}
+
+function judgeBeyond(seen: EffectiveCpuid | undefined): Judgement {
+  if (!seen) return { how: 'nothing', status: 'open', evidence: 'the probe guest did not run' };
+  if (seen.beyond.length === 0) return { how: 'hidden in CPUID', status: 'closed', evidence: 'the guest sees none' };
+  return {
+    how: 'CPUID does not hide them on this host: keep the guest from them (noxsave, clearcpuid=…)',
+    status: 'open',
+    evidence: `the guest sees ${seen.beyond.join(' ')}`,
+  };
+}
+
+function judgeTsc(host: HostReport, policy: 'hook' | 'hide' | 'pass'): Judgement {
+  const evidence = host.rdtscExits ? 'RDTSC exits' : 'RDTSC executes without an exit';
+  if (host.rdtscExits) return { how: 'it is an exit', status: 'closed', evidence };
+  if (policy === 'hook') return { how: 'replaced by OUT in the code that vmtape loads', status: 'hooked', evidence };
+  return { how: policy === 'hide' ? 'hidden in CPUID' : 'nothing', status: 'open', evidence };
+}
+
+function judgeRandom(host: HostReport): Judgement {
+  const hidden = !host.effectiveCpuid?.beyond.some((name) => name === 'rdrand' || name === 'rdseed');
+  const executes = host.rdrandExecutes ? 'RDRAND executes' : 'RDRAND does not execute';
+  if (hidden) return { how: 'hidden in CPUID', status: 'closed', evidence: `the guest does not see it; ${executes}` };
+  return {
+    how: 'replaced by OUT in the code that vmtape loads',
+    status: 'hooked',
+    evidence: `CPUID shows it; ${executes}`,
+  };
+}
