@@ -32,4 +32,6 @@ export interface RecordSummary {
   readonly instructions: number | undefined;
   /** Ledger rows that were open and were hit: the recording is not exact. */
   readonly inexact: readonly string[];
+  /** Instructions that the interpreter executed for KVM. */
+  readonly assists: number;
 }

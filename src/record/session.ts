@@ -89,6 +89,7 @@ export class RecordSession {
       registers,
       memoryDigest: isExact ? memoryDigest(this.#options.machine.guest) : '',
       inexact,
+      assists: machine.assists,
     });
     this.#summary = {
       end,
@@ -96,6 +97,7 @@ export class RecordSession {
       bytes: this.#writer.bytes,
       instructions: Number.isNaN(vcpu.retired) ? undefined : vcpu.retired,
       inexact,
+      assists: machine.assists,
     };
     return this.#summary;
   }

@@ -75,6 +75,8 @@ export interface TraceEnd {
   readonly memoryDigest: string;
   /** Open rows of the ledger that were hit: the recording is not exact. */
   readonly inexact: readonly string[];
+  /** Instructions that the interpreter executed for KVM. */
+  readonly assists: number;
 }
 
 const HOOK_SIZE = 32;
@@ -176,6 +178,7 @@ export function parseEnd(message: unknown): TraceEnd {
     registers: fields.bytes('registers'),
     memoryDigest: fields.text('memoryDigest'),
     inexact: fields.texts('inexact'),
+    assists: fields.number('assists', Number.MAX_SAFE_INTEGER),
   };
 }
 

@@ -15,6 +15,7 @@ import { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
 import { HOOK_PORT, HOOK_SIZE } from './hooks/table.js';
+import { AssistedVcpu } from './machine-assist.js';
 import { Board } from './machine-board.js';
 import { engineErrorEnd, isMasked, plainEnd } from './machine-ends.js';
 import { openVcpu } from './machine-engine.js';
@@ -117,6 +118,11 @@ export class Machine {
       vcpu.close();
       throw error;
     }
+  }
+
+  /** Instructions that the interpreter executed for KVM, which could not. */
+  get assists(): number {
+    return this.vcpu instanceof AssistedVcpu ? this.vcpu.assists : 0;
   }
 
   /** Runs to the end, letting the process do other work now and then. `onSlice` is called in between. */

@@ -26,12 +26,16 @@ describe.each(engines)('recorded on %s', (recorder) => {
 
       for (const engine of engines) {
         for (const mode of modes) {
-          it.skipIf(engine === 'kvm' && noKvm !== undefined)(`replays on ${engine} in ${mode} mode`, async () => {
-            const replayed = new Text();
-            const result = await replay(path, engine, mode, { serial: replayed });
-            expect(result).toMatchObject({ kind: 'complete', notes: [], end: { exitCode: 33 } });
-            expect(replayed.text).toBe(serial.text);
-          }, 70_000);
+          it.skipIf(engine === 'kvm' && noKvm !== undefined)(
+            `replays on ${engine} in ${mode} mode`,
+            async () => {
+              const replayed = new Text();
+              const result = await replay(path, engine, mode, { serial: replayed });
+              expect(result).toMatchObject({ kind: 'complete', notes: [], end: { exitCode: 33 } });
+              expect(replayed.text).toBe(serial.text);
+            },
+            70_000,
+          );
         }
       }
     });

@@ -49,6 +49,7 @@ const end: Omit<TraceEnd, 'records'> = {
   registers: new Uint8Array(144),
   memoryDigest: 'cd',
   inexact: [],
+  assists: 0,
 };
 
 function writeTrace(path: string, records: number, finish = true, given = header): void {

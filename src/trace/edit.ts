@@ -1,0 +1,89 @@
+/** Making a changed copy of a trace: for tests of replaying, and for asking what a guest would do with another answer. */
+import { FrameKind } from './format.js';
+import { FrameReader, FrameWriter } from './frame.js';
+import { endMessage, headerMessage, parseEnd, parseHeader, type TraceEnd, type TraceHeader } from './header.js';
+import { packMessage, unpackMessage } from './msgpack.js';
+import { RecordKind, TraceRecord } from './record.js';
+import { RecordFrameReader, RecordFrameWriter } from './record-frame.js';
+
+/** What is changed. */
+export interface TraceEdit {
+  /** Changes the record, or returns false to leave it out. */
+  readonly record?: (record: TraceRecord) => boolean | undefined;
+  readonly header?: (header: TraceHeader) => TraceHeader;
+  readonly end?: (end: TraceEnd) => TraceEnd;
+}
+
+/** Copies the trace `from` to `to` with the changes; lengths, totals and checksums are made to fit. */
+export function editTrace(from: string, to: string, edit: TraceEdit): void {
+  const reader = new FrameReader(from);
+  const writer = new FrameWriter(to, reader.id, reader.date);
+  try {
+    let records = new RecordFrameWriter(false);
+    const flush = (): void => {
+      if (records.count > 0) writer.write(FrameKind.Records, records.take());
+    };
+    while (!reader.atEnd) {
+      const { kind, payload } = reader.read();
+      if (kind === FrameKind.Header) {
+        const header = parseHeader(unpackMessage(payload), reader.id, reader.date);
+        records = new RecordFrameWriter(header.counting);
+        writer.write(kind, packMessage(headerMessage(edit.header?.(header) ?? header)));
+      } else if (kind === FrameKind.Records) {
+        const frame = new RecordFrameReader(payload);
+        const record = new TraceRecord();
+        while (frame.next(record)) {
+          if (edit.record?.(record) !== false) append(records, record);
+          if (records.full) flush();
+        }
+      } else if (kind === FrameKind.End) {
+        flush();
+        const end = parseEnd(unpackMessage(payload));
+        writer.write(kind, packMessage(endMessage({ ...(edit.end?.(end) ?? end), records: records.total })));
+      } else {
+        writer.write(kind, payload);
+      }
+    }
+    flush();
+  } finally {
+    writer.close();
+    reader.close();
+  }
+}
+
+/** Writes a record as it was read. */
+export function append(records: RecordFrameWriter, record: TraceRecord): void {
+  const { kind, retired, address, size, data } = record;
+  const view = new DataView(data.buffer, data.byteOffset);
+  switch (kind) {
+    case RecordKind.IoRead:
+    case RecordKind.IoWrite:
+    case RecordKind.MmioRead:
+    case RecordKind.MmioWrite:
+      records.access(kind, retired, address, size, view, 0);
+      return;
+    case RecordKind.MsrRead:
+    case RecordKind.MsrWrite:
+      records.msr(kind, retired, address, record.fault, view, 0);
+      return;
+    case RecordKind.Halt:
+    case RecordKind.Shutdown:
+      records.plain(kind, retired);
+      return;
+    case RecordKind.Hook:
+      records.hook(retired, address, record.hookKind, record.low, record.high, record.aux, record.ebx);
+      return;
+    case RecordKind.Time:
+      records.time(retired, record.time);
+      return;
+    case RecordKind.Inject:
+      records.inject(retired, record.vector, record.landing, record.registers);
+      return;
+    case RecordKind.Input:
+      records.input(retired, record.bytes[0] as number);
+      return;
+    case RecordKind.Dma:
+      records.dma(retired, address, record.bytes);
+      return;
+  }
+}

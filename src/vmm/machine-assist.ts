@@ -1,0 +1,175 @@
+/**
+ * The assist (design, section 2): where KVM stops because its in-kernel emulator does not know an instruction, the
+ * interpreter executes that one instruction on the same memory, and KVM goes on. Handing over is copying the CPU state.
+ */
+import { ENGINE_ERROR_EMULATION } from '../../interp/layout.js';
+import type { CpuState } from './cpu/state.js';
+import { type CpuidEntry, ExitReason, type ExitRecord, type Vcpu } from './cpu/vcpu.js';
+import { translate } from './machine-walk.js';
+import type { GuestMemory } from './memory.js';
+
+const PAGE = 0x1000;
+/** The longest instruction. */
+const LENGTH_MAX = 15;
+
+/** A vCPU of KVM with the interpreter at its side. */
+export class AssistedVcpu implements Vcpu {
+  readonly engine: 'kvm' | 'interp';
+  /** Instructions that the interpreter executed. */
+  assists = 0;
+  readonly #kvm: Vcpu;
+  readonly #openInterpreter: () => Vcpu;
+  readonly #memory: GuestMemory;
+  #interpreter: Vcpu | undefined;
+  #cpuid: readonly CpuidEntry[] = [];
+  /** The engine whose exit is the last one. */
+  #exiting: Vcpu;
+  /** The interpreter is within an instruction: it waits for an answer. */
+  #isWithin = false;
+
+  constructor(kvm: Vcpu, openInterpreter: () => Vcpu, memory: GuestMemory) {
+    this.engine = kvm.engine;
+    this.#kvm = kvm;
+    this.#exiting = kvm;
+    this.#openInterpreter = openInterpreter;
+    this.#memory = memory;
+  }
+
+  get exit(): ExitRecord {
+    return this.#exiting.exit;
+  }
+
+  run(limit: number): ExitReason {
+    if (this.#isWithin) {
+      const further = this.complete();
+      if (further !== undefined) return further;
+    }
+    this.#exiting = this.#kvm;
+    for (;;) {
+      const reason = this.#kvm.run(limit);
+      if (reason !== ExitReason.EngineError || this.#kvm.exit.errorCode !== ENGINE_ERROR_EMULATION) return reason;
+      const assisted = this.#assist();
+      if (assisted !== undefined) return assisted;
+    }
+  }
+
+  complete(): ExitReason | undefined {
+    if (!this.#isWithin) return this.#kvm.complete();
+    const interpreter = this.#interpreter as Vcpu;
+    const further = interpreter.complete();
+    if (further === undefined) this.#handBack(interpreter);
+    return further;
+  }
+
+  /** One instruction. Undefined: KVM goes on; otherwise the exit that it made, or that nobody can execute it. */
+  #assist(): ExitReason | undefined {
+    const state = this.#kvm.getState();
+    this.#interpreter ??= this.#open();
+    const interpreter = this.#interpreter;
+    this.#forgetCode(interpreter, state);
+    interpreter.setState(state);
+    interpreter.setSingleStep(true);
+    const reason = interpreter.run(Number.POSITIVE_INFINITY);
+    if (reason === ExitReason.EngineError) return reason;
+    this.assists++;
+    if (reason >= ExitReason.Io && reason <= ExitReason.MsrWrite) {
+      this.#isWithin = true;
+    } else {
+      this.#handBack(interpreter);
+      if (reason === ExitReason.Debug) return undefined;
+    }
+    this.#exiting = interpreter;
+    return reason;
+  }
+
+  #open(): Vcpu {
+    const interpreter = this.#openInterpreter();
+    interpreter.setCpuid(this.#cpuid);
+    return interpreter;
+  }
+
+  /** KVM may have written the code at RIP since the interpreter decoded it. */
+  #forgetCode(interpreter: Vcpu, state: CpuState): void {
+    for (const linear of [state.cs.base + state.rip, state.cs.base + state.rip + BigInt(LENGTH_MAX - 1)]) {
+      const physical = translate(this.#memory, state, BigInt.asUintN(64, linear));
+      if (physical !== undefined) interpreter.invalidateCode(Math.floor(Number(physical) / PAGE) * PAGE, PAGE);
+    }
+  }
+
+  #handBack(interpreter: Vcpu): void {
+    this.#isWithin = false;
+    this.#kvm.setState(interpreter.getState());
+  }
+
+  get retired(): number {
+    return this.#kvm.retired;
+  }
+  get canInject(): boolean {
+    return !this.#isWithin && this.#kvm.canInject;
+  }
+  requestWindow(on: boolean): void {
+    this.#kvm.requestWindow(on);
+  }
+  injectInterrupt(vector: number): void {
+    this.#kvm.injectInterrupt(vector);
+  }
+  injectNmi(): void {
+    this.#kvm.injectNmi();
+  }
+  readRegisters(out: Uint8Array): void {
+    this.#current.readRegisters(out);
+  }
+  get rip(): number {
+    return this.#current.rip;
+  }
+  setRegister(index: number, low: number, high: number): void {
+    this.#current.setRegister(index, low, high);
+  }
+  setRip(low: number, high: number): void {
+    this.#current.setRip(low, high);
+  }
+  setFlags(low: number): void {
+    this.#current.setFlags(low);
+  }
+  getState(): CpuState {
+    return this.#current.getState();
+  }
+  setState(state: CpuState): void {
+    this.#kvm.setState(state);
+    this.#isWithin = false;
+  }
+  setCpuid(entries: readonly CpuidEntry[]): void {
+    this.#cpuid = entries;
+    this.#kvm.setCpuid(entries);
+    this.#interpreter?.setCpuid(entries);
+  }
+  setSingleStep(on: boolean): void {
+    this.#kvm.setSingleStep(on);
+  }
+  failMsr(): void {
+    this.#current.failMsr();
+  }
+  armTimer(microseconds: number): void {
+    this.#kvm.armTimer?.(microseconds);
+  }
+  kick(): void {
+    this.#kvm.kick();
+  }
+  takeDirtyPages(): Uint32Array {
+    const pages = this.#kvm.takeDirtyPages();
+    if (!this.#interpreter) return pages;
+    return Uint32Array.from(new Set([...pages, ...this.#interpreter.takeDirtyPages()])).sort();
+  }
+  invalidateCode(address: number, length: number): void {
+    this.#kvm.invalidateCode(address, length);
+    this.#interpreter?.invalidateCode(address, length);
+  }
+  close(): void {
+    this.#interpreter?.close();
+    this.#kvm.close();
+  }
+
+  get #current(): Vcpu {
+    return this.#isWithin ? (this.#interpreter as Vcpu) : this.#kvm;
+  }
+}
