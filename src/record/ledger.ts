@@ -190,7 +190,7 @@ function judgeBeyond(seen: EffectiveCpuid | undefined): Judgement {
   return {
     how: 'CPUID does not hide them on this host: keep the guest from them (noxsave, clearcpuid=…)',
     status: 'open',
-    evidence: `the guest sees ${seen.beyond.join(' ')}`,
+    evidence: `a kernel sees ${listOf(seen.beyondAtCpl0)}; user code sees ${listOf(seen.beyond)}`,
   };
 }
 
@@ -210,4 +210,8 @@ function judgeRandom(host: HostReport): Judgement {
     status: 'hooked',
     evidence: `CPUID shows it; ${executes}`,
   };
+}
+
+function listOf(names: readonly string[]): string {
+  return names.length === 0 ? 'none' : names.join(' ');
 }

@@ -36,6 +36,8 @@ export interface EffectiveCpuid {
   readonly isSame: boolean;
   /** Features that the guest sees at CPL 0 or 3 and that were not asked for. */
   readonly beyond: readonly string[];
+  /** Those of them that a kernel sees. */
+  readonly beyondAtCpl0: readonly string[];
   /** Features that were asked for and that the guest does not see at CPL 0. */
   readonly missing: readonly string[];
 }
@@ -52,6 +54,7 @@ export function readEffectiveCpuid(asked: readonly CpuidEntry[] = vmtape64Cpuid(
     isObeyed: sameTable(cpl0, asked) && sameTable(cpl3, asked),
     isSame: sameTable(cpl0, cpl3),
     beyond: [...shown],
+    beyondAtCpl0: featuresBeyond(cpl0, asked),
     missing: featureNames(asked).filter((name) => !featureNames(cpl0).includes(name)),
   };
 }

@@ -1,5 +1,6 @@
 /** Does the filter send every MSR to the machine but those that are pure CPU state? */
 import { KvmSystem } from '../../vmm/cpu/addon.js';
+import { vmtape64Cpuid } from '../../vmm/cpu/cpuid.js';
 import { STATE_MSRS } from '../../vmm/cpu/state.js';
 import { ExitReason } from '../../vmm/cpu/vcpu.js';
 import { ProbeGuest } from './guest.js';
@@ -21,6 +22,8 @@ export function probeMsrFilter(): ProbeResult {
     const guest = new ProbeGuest('cpl0');
     const missed: string[] = [];
     try {
+      // IA32_TSC_AUX is there only where CPUID has RDTSCP.
+      guest.vcpu.setCpuid(vmtape64Cpuid());
       // in eax,20h; mov ecx,eax; rdmsr; out 22h,al; jmp to the start
       guest.setHandler(13, [0xe6, 0x4d, 0xeb, 0xfe]);
       const code = [0xe5, 0x20, 0x89, 0xc1, 0x0f, 0x32, 0xe6, 0x22, 0xeb, 0xf6];

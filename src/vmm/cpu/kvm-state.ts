@@ -68,6 +68,7 @@ export class KvmStateAccess {
   readonly #xsave: Structure;
   readonly #xcrs = new Structure(392);
   readonly #msrs = new Structure(MSR_HEADER + MSRS.length * MSR_ENTRY);
+  readonly #oneMsr = new Structure(MSR_HEADER + MSR_ENTRY);
   readonly #hasSregs2: boolean;
   readonly #hasXcrs: boolean;
   /** MSRs that this kernel does not let us read: carried along. */
@@ -80,12 +81,24 @@ export class KvmStateAccess {
     this.#hasSregs2 = options.hasSregs2;
     this.#hasXcrs = options.hasXcrs;
     this.#xsave = new Structure(Math.max(4096, options.xsaveSize));
-    const one = new Structure(MSR_HEADER + MSR_ENTRY);
-    for (const entry of MSRS) {
-      one.view.setUint32(0, 1, true);
-      one.view.setUint32(MSR_HEADER, entry[0], true);
-      if (handle.transfer('KVM_GET_MSRS', one.bytes) === 1) this.#known.push(entry);
-    }
+    for (const entry of MSRS) if (this.readMsr(entry[0]) !== undefined) this.#known.push(entry);
+  }
+
+  /** One MSR as the host sees it; undefined where the kernel does not have it. */
+  readMsr(index: number): bigint | undefined {
+    const { view, bytes } = this.#oneMsr;
+    view.setUint32(0, 1, true);
+    view.setUint32(MSR_HEADER, index, true);
+    return this.#handle.transfer('KVM_GET_MSRS', bytes) === 1 ? view.getBigUint64(MSR_HEADER + 8, true) : undefined;
+  }
+
+  /** Sets one MSR as the host does; false where the kernel refuses. */
+  writeMsr(index: number, value: bigint): boolean {
+    const { view, bytes } = this.#oneMsr;
+    view.setUint32(0, 1, true);
+    view.setUint32(MSR_HEADER, index, true);
+    view.setBigUint64(MSR_HEADER + 8, value, true);
+    return this.#handle.transfer('KVM_SET_MSRS', bytes) === 1;
   }
 
   /** Indices of the MSRs of the state that the kernel does not have. */

@@ -23,6 +23,11 @@ const IDENTITY_MAP_ADDRESS = 0xfeff_c000;
 const TSS_ADDRESS = 0xfeff_d000;
 /** KVM_X86_QUIRK_FIX_HYPERCALL_INSN: the kernel would rewrite VMCALL in guest memory. */
 const QUIRK_FIX_HYPERCALL = 1 << 5;
+/**
+ * IA32_TSC_AUX is CPU state, but some kernels (kvm_pvm) raise #GP for the guest's access while they let the host set it: it is
+ * filtered like a foreign MSR, and KvmVcpu answers the exit itself.
+ */
+export const IA32_TSC_AUX = 0xc000_0103;
 const EFER = 0xc000_0080;
 const FS_BASE = 0xc000_0100;
 const GS_BASE = 0xc000_0101;
@@ -140,9 +145,11 @@ function collectBits(bitmap: Uint8Array, first: number, pages: number[]): void {
   }
 }
 
-/** The MSRs that the guest reaches without an exit: pure CPU state (state.ts). All others are exits. */
+/** The MSRs that the guest reaches without an exit: pure CPU state (state.ts) but IA32_TSC_AUX. All others are exits. */
 export function msrFilterRanges(): MsrFilterRange[] {
-  const indices = [...STATE_MSRS.map(([index]) => index as number), EFER, FS_BASE, GS_BASE].sort((a, b) => a - b);
+  const indices = [...STATE_MSRS.map(([index]) => index as number), EFER, FS_BASE, GS_BASE]
+    .filter((index) => index !== IA32_TSC_AUX)
+    .sort((a, b) => a - b);
   const ranges: { flags: number; base: number; allowed: boolean[] }[] = [];
   for (const index of indices) {
     const last = ranges.at(-1);

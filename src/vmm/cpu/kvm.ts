@@ -22,7 +22,7 @@ import {
 } from './kvm-constants.js';
 import { KvmExitRecord } from './kvm-exit.js';
 import { KvmStateAccess } from './kvm-state.js';
-import { encodeCpuid, type KvmRegion, MachineVm } from './kvm-vm.js';
+import { encodeCpuid, IA32_TSC_AUX, type KvmRegion, MachineVm } from './kvm-vm.js';
 import { type CpuState, cpuStateTable, GPR_NAMES, powerOnState } from './state.js';
 import { type CpuidEntry, ExitReason, REGISTERS_SIZE, type Vcpu } from './vcpu.js';
 
@@ -115,7 +115,7 @@ export class KvmVcpu implements Vcpu {
     return new KvmVcpu(regions, options);
   }
 
-  run(_limit: number): ExitReason {
+  run(limit: number): ExitReason {
     this.#check();
     if (this.#furtherExit === undefined) {
       if (this.#halted && !this.#injected) return this.exit.decode(KvmExit.Halt);
@@ -136,7 +136,8 @@ export class KvmVcpu implements Vcpu {
     this.#readyKnown = undefined;
     const code = this.#native.run();
     if (code < 0 && code !== EINTR && code !== EAGAIN) checkResult(code, 'KVM_RUN');
-    return this.#decode(code);
+    const reason = this.#decode(code);
+    return this.exit.address === IA32_TSC_AUX && this.#serveTscAux(reason) ? this.run(limit) : reason;
   }
 
   complete(): ExitReason | undefined {
@@ -319,6 +320,19 @@ export class KvmVcpu implements Vcpu {
     if (reason === ExitReason.Halt) this.#halted = true;
     else if (reason === ExitReason.EngineError && exit.errorBytes.length === 0) this.#fetchErrorBytes();
     return reason;
+  }
+
+  /** Does what RDMSR and WRMSR of IA32_TSC_AUX do; false: the exit is another one. See IA32_TSC_AUX in kvm-vm.ts. */
+  #serveTscAux(reason: ExitReason): boolean {
+    const { bytes, dataOffset } = this.exit;
+    if (reason === ExitReason.MsrRead) {
+      bytes.setBigUint64(dataOffset, this.#state.readMsr(IA32_TSC_AUX) ?? 0n, true);
+      return true;
+    }
+    if (reason !== ExitReason.MsrWrite) return false;
+    const value = bytes.getBigUint64(dataOffset, true);
+    if (value > 0xffff_ffffn || !this.#state.writeMsr(IA32_TSC_AUX, value)) this.failMsr();
+    return true;
   }
 
   /** Finishes the instruction that complete() left to the next entry. */

@@ -114,6 +114,17 @@ describe.skipIf(kvmMissing !== undefined)(`KvmVcpu${kvmNote}`, () => {
     expect(vcpu.getState().lstar).toBe(0x1234_5678_9abcn);
   });
 
+  test('IA32_TSC_AUX is no exit, keeps its value, and takes only 32 bits', () => {
+    // mov ecx,c0000103h; mov eax,77h; xor edx,edx; wrmsr; xor eax,eax; rdmsr; out 10h,al; inc edx; wrmsr
+    const code = [0xb9, 3, 1, 0, 0xc0, 0xb8, 0x77, 0, 0, 0, 0x31, 0xd2, 0x0f, 0x30, 0x31, 0xc0, 0x0f, 0x32, 0xe6, 0x10];
+    const g = start('cpl0', [...code, 0xff, 0xc2, 0x0f, 0x30]);
+    g.setHandler(13, [0xe6, 0x40]);
+    expect(g.runToOut(0x10)).toBe(0x77);
+    g.vcpu.complete();
+    expect(g.vcpu.getState().tscAux).toBe(0x77n);
+    expect(g.runToOut(0x40)).toBeDefined();
+  });
+
   test('failMsr makes the access raise #GP', () => {
     const g = start('cpl0', [0xb9, 0x10, 0, 0, 0, 0x0f, 0x30]);
     g.setHandler(13, [0xe6, 0x40]);

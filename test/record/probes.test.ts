@@ -1,0 +1,76 @@
+/** The probes and the ledger: their form everywhere, their substance where there is KVM. */
+import { describe, expect, test } from 'vitest';
+import { LEDGER_IDS, Ledger } from '../../src/record/ledger.js';
+import { readEffectiveCpuid } from '../../src/record/probes/cpuid.js';
+import { formatHostReport } from '../../src/record/probes/format.js';
+import { examineHost } from '../../src/record/probes/host.js';
+import { vmtape64Cpuid } from '../../src/vmm/cpu/cpuid.js';
+import { featureNames } from '../../src/vmm/cpu/cpuid-features.js';
+import { kvmMissing, kvmNote } from '../native/kvm-host.js';
+
+describe('where there is no KVM', () => {
+  test('the report says so with the reason, and never throws', async () => {
+    const report = await examineHost({ device: '/nonexistent/kvm' });
+    expect(report.kvm.available).toBe(false);
+    expect(report.kvm.reason).toMatch(/\S/);
+    expect(report.windowIsExact).toBe(false);
+    expect(formatHostReport(report)).toContain('KVM        not usable');
+    expect(JSON.parse(JSON.stringify(report))).toMatchObject({ kvm: { available: false } });
+  });
+
+  test('the ledger of KVM is open where the host was not examined', () => {
+    const ledger = new Ledger({ engine: 'kvm', tsc: 'hook' });
+    expect(ledger.row('msr').status).toBe('open');
+    expect(ledger.row('io').status).toBe('closed');
+  });
+});
+
+describe('the ledger', () => {
+  test('the interpreter has no open row', () => {
+    const ledger = new Ledger({ engine: 'interp', tsc: 'hook' });
+    expect(ledger.rows.map(({ id }) => id)).toEqual(LEDGER_IDS);
+    expect(ledger.rows.filter(({ status }) => status !== 'closed')).toEqual([]);
+  });
+
+  test('a hit on an open row makes a recording inexact, on a closed one not', () => {
+    const ledger = new Ledger({ engine: 'kvm', tsc: 'hook' });
+    ledger.hit('io', 5);
+    expect(ledger.openHits()).toEqual([]);
+    ledger.hit('tsc');
+    expect(ledger.openHits()).toEqual(['RDTSC, RDTSCP']);
+    expect(JSON.parse(JSON.stringify(ledger))[0]).toMatchObject({ id: 'io', hits: 5 });
+  });
+});
+
+describe('the CPUID table of the model', () => {
+  test('it has what 64-bit Linux asks for, and none of what the interpreter lacks', () => {
+    const names = featureNames(vmtape64Cpuid());
+    for (const name of ['fpu', 'pae', 'pge', 'cmov', 'fxsr', 'sse', 'sse2', 'lm', 'nx', 'syscall', 'cx16', 'pdpe1gb']) {
+      expect(names).toContain(name);
+    }
+    for (const name of ['xsave', 'avx', 'rdrand', 'rdseed', 'apic', 'mtrr', 'rtm']) expect(names).not.toContain(name);
+  });
+});
+
+describe.skipIf(kvmMissing !== undefined)(`on this host${kvmNote}`, () => {
+  test('every probe has an answer, and the report can be printed and sent', async () => {
+    const report = await examineHost();
+    expect(report.probes.map(({ id }) => id)).toContain('window.cpl0');
+    expect(report.probes.filter(({ verdict }) => verdict === 'unknown')).toEqual([]);
+    expect(report.msrFilterIsComplete).toBe(true);
+    expect(report.dirtyLogWorks).toBe(true);
+    expect(report.kickWorks).toBe(true);
+    const text = formatHostReport(report);
+    expect(text).toContain('Determinism ledger');
+    for (const line of text.split('\n')) expect(line.length).toBeLessThanOrEqual(120);
+    expect(JSON.parse(JSON.stringify(report)).probes.length).toBe(report.probes.length);
+  }, 30_000);
+
+  test('the effective CPUID has few enough rows for the interpreter, and the signature that was asked for or the host', () => {
+    const seen = readEffectiveCpuid();
+    expect(seen.table.length).toBeGreaterThan(5);
+    expect(seen.table.length).toBeLessThanOrEqual(126);
+    expect(featureNames(seen.table)).toContain('lm');
+    expect(seen.isObeyed).toBe(seen.isSame && seen.beyond.length === 0 && seen.missing.length === 0);
+  });
+});
