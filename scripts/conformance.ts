@@ -25,7 +25,8 @@ function usage(message: string): never {
 function show(failure: SstFailure, directory: string): void {
   const { file, number, test, mismatches } = failure;
   console.log(`${file} test ${number} (${test.index} of the full set): ${test.name}  [${hexBytes(test.bytes, ' ')}]`);
-  for (const { what, expected, actual } of mismatches) console.log(`    ${what}: expected ${expected}, actual ${actual}`);
+  for (const { what, expected, actual } of mismatches)
+    console.log(`    ${what}: expected ${expected}, actual ${actual}`);
   const place = directory === DEFAULT_DIRECTORY ? '' : ` ${directory}`;
   console.log(`    npm run conformance -- sst${place} --file ${file} --test ${number}`);
 }
@@ -39,7 +40,14 @@ async function sst(directory: string, only: string | undefined, number: number |
   const start = performance.now();
   for (const file of files) {
     let shown = 0;
-    runFile(runner, loadFile(directory, file), file, totals, (failure) => shown++ < SHOWN && show(failure, directory), number);
+    runFile(
+      runner,
+      loadFile(directory, file),
+      file,
+      totals,
+      (failure) => shown++ < SHOWN && show(failure, directory),
+      number,
+    );
   }
   const seconds = (performance.now() - start) / 1000;
   if (totals.tests === 0) usage(`${only} has no test ${number}`);

@@ -26,3 +26,36 @@ export function lockAllowed(bytes: Uint8Array): boolean {
   if (opcode === 0xf6 || opcode === 0xf7) return extension === 2 || extension === 3;
   return (opcode === 0xfe || opcode === 0xff) && extension < 2;
 }
+
+/** The segment override in force: the last one. */
+function override(bytes: Uint8Array): number | undefined {
+  return prefixes(bytes).findLast((byte) => byte < 0x80);
+}
+
+const POPS = new Set([0x07, 0x17, 0x1f, 0x9d, 0xc2, 0xc3, 0xc9, 0xca, 0xcb, 0xcf]);
+
+/** Words from DS:SI or the overriding segment. */
+const STRING_SOURCES = new Set([0xa5, 0xa7, 0xad, 0x6f]);
+/** Words at ES:DI only. */
+const STRING_TARGETS = new Set([0xab, 0xaf, 0x6d]);
+
+/**
+ * Does the instruction access the stack segment with the word that overruns, by its kind or by its operand's address? A string
+ * of words reaches offset FFFFh where its index is odd.
+ */
+export function overrunsStack(bytes: Uint8Array, si: number): boolean {
+  const [opcode, modrm] = opcodeAndModrm(bytes);
+  if (STRING_TARGETS.has(opcode)) return false;
+  if (STRING_SOURCES.has(opcode)) return override(bytes) === 0x36 && (si & 1) === 1;
+  if (POPS.has(opcode)) return true;
+  const segment = override(bytes);
+  if (segment !== undefined) return segment === 0x36;
+  const mode = modrm >> 6;
+  const base = modrm & 7;
+  return mode !== 3 && (base === 2 || base === 3 || (base === 6 && mode !== 0));
+}
+
+/** Bytes of the instruction without the HLT behind it. */
+export function lengthOf(bytes: Uint8Array): number {
+  return bytes.length - 1;
+}

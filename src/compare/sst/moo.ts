@@ -13,11 +13,37 @@ import { ExitCode, VmtapeError } from '../../base/errors.js';
 
 /** The registers in the order of the mask's bits. */
 export const REGISTER_NAMES = [
-  'AX', 'BX', 'CX', 'DX', 'CS', 'SS', 'DS', 'ES', 'SP', 'BP', 'SI', 'DI', 'IP', 'FLAGS',
+  'AX',
+  'BX',
+  'CX',
+  'DX',
+  'CS',
+  'SS',
+  'DS',
+  'ES',
+  'SP',
+  'BP',
+  'SI',
+  'DI',
+  'IP',
+  'FLAGS',
 ] as const;
 /** Index of a register in {@link MooState.registers}. */
 export const Register = {
-  AX: 0, BX: 1, CX: 2, DX: 3, CS: 4, SS: 5, DS: 6, ES: 7, SP: 8, BP: 9, SI: 10, DI: 11, IP: 12, FLAGS: 13,
+  AX: 0,
+  BX: 1,
+  CX: 2,
+  DX: 3,
+  CS: 4,
+  SS: 5,
+  DS: 6,
+  ES: 7,
+  SP: 8,
+  BP: 9,
+  SI: 10,
+  DI: 11,
+  IP: 12,
+  FLAGS: 13,
 } as const;
 
 /** A state, or what changed in it. */
@@ -31,7 +57,7 @@ export interface MooState {
 /** An exception or a software interrupt that the instruction raised. */
 export interface MooException {
   readonly vector: number;
-  /** Where the FLAGS that it pushed lie. */
+  /** Where the FLAGS that it pushed lie; cut down to an even address. */
   readonly flagsAddress: number;
 }
 
@@ -148,7 +174,8 @@ function readTest(chunks: Chunks): MooTest {
     else if (tag === 'EXCP') exception = { vector: chunk.u8(), flagsAddress: chunk.u32() };
   }
   if (!bytes || !initial || !final) return chunks.fail('a test without BYTS, INIT or FINA');
-  if (initial.registers.length !== 14 || initial.registers.includes(undefined)) chunks.fail('an INIT without all registers');
+  if (initial.registers.length !== 14 || initial.registers.includes(undefined))
+    chunks.fail('an INIT without all registers');
   return { index, name, bytes, initial, final, exception };
 }
 

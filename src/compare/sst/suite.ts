@@ -47,7 +47,11 @@ export function loadFile(directory: string, file: string): MooTest[] {
     const raw = readFileSync(join(directory, file));
     bytes = /\.gz$/i.test(file) ? gunzipSync(raw) : raw;
   } catch (error) {
-    throw new VmtapeError('VMTAPE_SST', `cannot read ${join(directory, file)}: ${(error as Error).message}`, ExitCode.BadFile);
+    throw new VmtapeError(
+      'VMTAPE_SST',
+      `cannot read ${join(directory, file)}: ${(error as Error).message}`,
+      ExitCode.BadFile,
+    );
   }
   return readMoo(bytes, file);
 }

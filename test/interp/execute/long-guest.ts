@@ -1,9 +1,9 @@
 /** A guest in 64-bit mode at CPL 0 that runs one instruction at a time from a given state, on the interpreter. */
 import { RAM_BASE } from '../../../interp/layout.js';
+import { InterpVcpu } from '../../../src/vmm/cpu/interp.js';
 import { powerOnState } from '../../../src/vmm/cpu/state.js';
 import { ExitReason } from '../../../src/vmm/cpu/vcpu.js';
 import { GuestMemory } from '../../../src/vmm/memory.js';
-import { InterpVcpu } from '../../../src/vmm/cpu/interp.js';
 import type { NativeCase } from './native-oracle.js';
 
 /** Page tables, GDT, IDT and handlers; then the three pages of native-oracle.c: code, operands, exchange. */
@@ -18,7 +18,22 @@ const HANDLERS = 0x10_8000;
 const CODE = 0x20_0000;
 const HLT = 0xf4;
 const GPR = [
-  'rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi', 'r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15',
+  'rax',
+  'rcx',
+  'rdx',
+  'rbx',
+  'rsp',
+  'rbp',
+  'rsi',
+  'rdi',
+  'r8',
+  'r9',
+  'r10',
+  'r11',
+  'r12',
+  'r13',
+  'r14',
+  'r15',
 ] as const;
 
 /** What an instruction made. */
@@ -78,7 +93,10 @@ export class LongGuest {
     this.#u64(GDT + 16, 0x00cf_9300_0000_ffffn);
     for (let vector = 0; vector < 256; vector++) {
       const handler = HANDLERS + vector * 16;
-      this.#u64(IDT + vector * 16, BigInt(handler & 0xffff) | (8n << 16n) | (0x8e00n << 32n) | (BigInt(handler >> 16) << 48n));
+      this.#u64(
+        IDT + vector * 16,
+        BigInt(handler & 0xffff) | (8n << 16n) | (0x8e00n << 32n) | (BigInt(handler >> 16) << 48n),
+      );
       this.memory.whole[RAM_BASE + handler] = HLT;
     }
   }

@@ -38,7 +38,7 @@ function pack(cases: readonly NativeCase[]): Uint8Array {
     const at = number * IN;
     view.setUint8(at, item.code.length);
     bytes.set(item.code, at + 8);
-    item.registers.forEach((value, i) => view.setBigUint64(at + 24 + i * 8, value, true));
+    for (const [i, value] of item.registers.entries()) view.setBigUint64(at + 24 + i * 8, value, true);
     view.setBigUint64(at + 152, item.flags, true);
     bytes.set(item.memory, at + 160);
   });

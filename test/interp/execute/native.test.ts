@@ -31,8 +31,24 @@ const names = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'];
 const notHere = /^(POPF|INS|OUTS|RET|CALL [EJ]|JMP Ev|PREFETCHW)/;
 
 const interesting = [
-  0n, 1n, 2n, 7n, 0x7fn, 0x80n, 0xffn, 0x100n, 0x7fffn, 0x8000n, 0xffffn, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn,
-  0x1_0000_0000n, 0x7fff_ffff_ffff_ffffn, 0x8000_0000_0000_0000n, 0xffff_ffff_ffff_ffffn,
+  0n,
+  1n,
+  2n,
+  7n,
+  0x7fn,
+  0x80n,
+  0xffn,
+  0x100n,
+  0x7fffn,
+  0x8000n,
+  0xffffn,
+  0x7fff_ffffn,
+  0x8000_0000n,
+  0xffff_ffffn,
+  0x1_0000_0000n,
+  0x7fff_ffff_ffff_ffffn,
+  0x8000_0000_0000_0000n,
+  0xffff_ffff_ffff_ffffn,
 ];
 
 function word(random: Random): bigint {
@@ -65,7 +81,8 @@ function makeCase(row: OpcodeRow, random: Random): NativeCase | undefined {
   if (/^(LOOP|JrCXZ)/.test(row.name) && random(2) === 0) code.unshift(0x67);
   if (/^DIV|^IDIV/.test(row.name)) registers[2] = random(2) === 0 ? BigInt(random(8)) : 0xffff_ffff_ffff_ffffn;
   // An index into a string of bits stays near its base.
-  if (/^BT/.test(row.name)) for (const i of [0, 1, 2, 5, 8, 9, 10, 11, 14, 15]) registers[i] = BigInt.asUintN(64, BigInt(random(256) - 64));
+  if (/^BT/.test(row.name))
+    for (const i of [0, 1, 2, 5, 8, 9, 10, 11, 14, 15]) registers[i] = BigInt.asUintN(64, BigInt(random(256) - 64));
   if (/^BT/.test(row.name)) for (const i of [4, 6, 7, 12, 13]) registers[i] = at;
   let flags = 0n;
   for (const bit of Object.values(STATUS)) if (random(2) === 0) flags |= bit;
@@ -135,14 +152,18 @@ describe('integer instructions give what the processor of this host gives', () =
         else if (want.signal === 0) {
           want.registers.forEach((value, i) => {
             const other = have.registers[i] ?? 0n;
-            if (value !== other) different.push(`${names[i] ?? `r${i}`} ${value.toString(16)}, got ${other.toString(16)}`);
+            if (value !== other)
+              different.push(`${names[i] ?? `r${i}`} ${value.toString(16)}, got ${other.toString(16)}`);
           });
           const mask = maskOf(row, item) | 0x400n;
           if (((want.flags ^ have.flags) & mask) !== 0n) {
             different.push(`flags ${(want.flags & mask).toString(16)}, got ${(have.flags & mask).toString(16)}`);
           }
           const same = want.memory.every((value, i) => value === have.memory[i]);
-          if (!same) different.push(`memory ${Buffer.from(want.memory).toString('hex')}, got ${Buffer.from(have.memory).toString('hex')}`);
+          if (!same)
+            different.push(
+              `memory ${Buffer.from(want.memory).toString('hex')}, got ${Buffer.from(have.memory).toString('hex')}`,
+            );
         }
         if (different.length > 0) {
           wrong.push(
