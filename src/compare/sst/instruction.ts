@@ -41,12 +41,15 @@ const STRING_TARGETS = new Set([0xab, 0xaf, 0x6d]);
 
 /**
  * Does the instruction access the stack segment with the word that overruns, by its kind or by its operand's address? A string
- * of words reaches offset FFFFh where its index is odd.
+ * of words reaches offset FFFFh where its index is odd, a single one where it is there.
  */
 export function overrunsStack(bytes: Uint8Array, si: number): boolean {
   const [opcode, modrm] = opcodeAndModrm(bytes);
   if (STRING_TARGETS.has(opcode)) return false;
-  if (STRING_SOURCES.has(opcode)) return override(bytes) === 0x36 && (si & 1) === 1;
+  if (STRING_SOURCES.has(opcode)) {
+    const repeated = prefixes(bytes).some((byte) => byte >= 0xf2);
+    return override(bytes) === 0x36 && (repeated ? (si & 1) === 1 : si === 0xffff);
+  }
   if (POPS.has(opcode)) return true;
   const segment = override(bytes);
   if (segment !== undefined) return segment === 0x36;
