@@ -1,0 +1,138 @@
+import { describe, expect, it } from 'vitest';
+import { MachineClock } from '../../src/vmm/clock.js';
+import { powerOnState } from '../../src/vmm/cpu/state.js';
+import { ConsoleSink } from '../../src/vmm/machine-console.js';
+import { cpuModel, lookUpCpuid } from '../../src/vmm/machine-cpuid.js';
+import { MsrStore, msrState } from '../../src/vmm/machine-msrs.js';
+import { codeBits, codeBytes, translate } from '../../src/vmm/machine-walk.js';
+import { GuestMemory } from '../../src/vmm/memory.js';
+import { checkState } from '../../src/vmm/state/check.js';
+
+describe('the MSR store', () => {
+  const view = new DataView(new ArrayBuffer(8));
+
+  function store(): { msrs: MsrStore; clock: MachineClock } {
+    const clock = new MachineClock();
+    return { msrs: new MsrStore(clock), clock };
+  }
+
+  it('reads the TSC as guest time, a tick a nanosecond, and takes a write of it', () => {
+    const { msrs, clock } = store();
+    clock.set(0x12_3456_789a);
+    expect(msrs.read(0x10, view, 0)).toBe(true);
+    expect(view.getBigUint64(0, true)).toBe(0x12_3456_789an);
+    view.setBigUint64(0, 1000n, true);
+    expect(msrs.write(0x10, view, 0)).toBe(true);
+    clock.set(0x12_3456_789a + 5);
+    expect(msrs.timestamp()).toBe(1005);
+  });
+
+  it('refuses what it does not know, and writes to what cannot be written', () => {
+    const { msrs } = store();
+    expect(msrs.read(0x1234_5678, view, 0)).toBe(false);
+    expect(msrs.write(0x1234_5678, view, 0)).toBe(false);
+    expect(msrs.write(0xfe, view, 0)).toBe(false);
+    view.setBigUint64(0, 0xc06n, true);
+    expect(msrs.write(0x2ff, view, 0)).toBe(true);
+    view.setBigUint64(0, 1n << 40n, true);
+    expect(msrs.write(0x2ff, view, 0)).toBe(false);
+    expect(msrs.read(0x2ff, view, 0)).toBe(true);
+    expect(view.getBigUint64(0, true)).toBe(0xc06n);
+  });
+
+  it('saves and loads all that it has', () => {
+    const { msrs } = store();
+    view.setBigUint64(0, 0x0606_0606_0606_0606n, true);
+    msrs.write(0x250, view, 0);
+    const state = msrs.saveState();
+    checkState(msrState, state);
+    const other = store().msrs;
+    other.loadState(state);
+    expect(other.saveState()).toEqual(state);
+    msrs.reset();
+    expect(msrs.saveState()).toEqual(store().msrs.saveState());
+  });
+});
+
+describe('the console sink', () => {
+  it('sees a text that begins within itself', () => {
+    const sink = new ConsoleSink();
+    sink.watch('aab');
+    for (const letter of 'xaaab') {
+      expect(sink.matched).toBe(false);
+      sink.write(letter.charCodeAt(0));
+    }
+    expect(sink.matched).toBe(true);
+  });
+
+  it('digests all bytes', () => {
+    const sink = new ConsoleSink();
+    for (const letter of 'abc') sink.write(letter.charCodeAt(0));
+    expect(sink.digest()).toBe('ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad');
+    expect(sink.digest()).toBe(sink.digest());
+    expect(sink.count).toBe(3);
+  });
+});
+
+describe('looking up CPUID', () => {
+  const row = { index: 0, indexed: false, ebx: 0, ecx: 0, edx: 0 };
+  const table = [
+    { ...row, function: 0, eax: 4, ebx: 0x6874_7541, edx: 0x6974_6e65, ecx: 0x444d_4163 },
+    { ...row, function: 4, eax: 0x11, indexed: true, index: 1 },
+    { ...row, function: 4, eax: 0x10, indexed: true, index: 0 },
+  ];
+  const out = new Uint32Array(4);
+
+  it('finds a leaf by its index, and reads the last basic leaf beyond it', () => {
+    lookUpCpuid(table, 4, 1, out);
+    expect(out[0]).toBe(0x11);
+    lookUpCpuid(table, 0x77, 0, out);
+    expect(out[0]).toBe(0x10);
+    lookUpCpuid(table, 0x8000_0000, 0, out);
+    expect([...out]).toEqual([0, 0, 0, 0]);
+    expect(cpuModel(table)).toBe('AuthenticAMD');
+  });
+});
+
+describe('walking the page tables', () => {
+  const memory = new GuestMemory({ ramSize: 0x40_0000 });
+  const state = powerOnState();
+  state.cr0 = 0x8000_0001n;
+  state.cr3 = 0x1000n;
+
+  it('finds 4 KiB and 2 MiB pages in long mode', () => {
+    state.cr4 = 0x20n;
+    state.efer = 0x500n;
+    memory.writeU64(0x1000 + 0x1ff * 8, 0x2003n);
+    memory.writeU64(0x2000 + 0x1fe * 8, 0x3003n);
+    memory.writeU64(0x3000, 0x8000_0000_0020_0083n);
+    memory.writeU64(0x3008, 0x4003n);
+    memory.writeU64(0x4000 + 5 * 8, 0x7003n);
+    expect(translate(memory, state, 0xffff_ffff_8012_3456n)).toBe(0x32_3456n);
+    expect(translate(memory, state, 0xffff_ffff_8020_5abcn)).toBe(0x7abcn);
+    expect(translate(memory, state, 0xffff_ffff_8020_6000n)).toBeUndefined();
+    expect(translate(memory, state, 0n)).toBeUndefined();
+  });
+
+  it('finds 4 KiB and 4 MiB pages in 32-bit paging', () => {
+    state.cr4 = 0x10n;
+    state.efer = 0n;
+    memory.writeU32(0x1000, 0x2003);
+    memory.writeU32(0x2000 + 7 * 4, 0x9003);
+    memory.writeU32(0x1004, 0x83);
+    expect(translate(memory, state, 0x7123n)).toBe(0x9123n);
+    expect(translate(memory, state, 0x41_2345n)).toBe(0x1_2345n);
+    expect(translate(memory, state, 0x80_0000n)).toBeUndefined();
+  });
+
+  it('reads code at CS:RIP with the width of its segment', () => {
+    const real = powerOnState();
+    real.cs = { ...real.cs, selector: 0x100, base: 0x1000n };
+    real.rip = 0x20n;
+    memory.write(0x1020, Uint8Array.of(0xf3, 0x6c, 0x90));
+    expect([...codeBytes(memory, real, 3)]).toEqual([0xf3, 0x6c, 0x90]);
+    expect(codeBits(real)).toBe(16);
+    real.cs.attributes |= 1 << 14;
+    expect(codeBits(real)).toBe(32);
+  });
+});
