@@ -10,9 +10,9 @@
 .global _start
 .include "console.inc"
 
-.set WORKING_TICKS, 12
+.set WORKING_TICKS, 16
 .set SLEEPING_TICKS, 5
-.set ROUNDS, 100                    # of work between two exits
+.set ROUNDS, 50                     # of work between two exits
 .set VECTOR_BASE, 0x20
 .set PIT_RELOAD, 1193               # 1193182 Hz / 1193: a tick every 0.99985 ms
 .set POST_PORT, 0x80
@@ -98,14 +98,14 @@ work:
     print " after round "
     mov eax, dword ptr [rounds_done]
     call put_decimal
-    print ", sum "
-    mov eax, dword ptr [sum]
-    call put_hex
     print "\n"
     cmp dword ptr [ticks_seen], WORKING_TICKS
     jb work
 
-    print "Sleeping between the ticks.\n"
+    print "The sum is "
+    mov eax, dword ptr [sum]
+    call put_hex
+    print ". Sleeping between the ticks.\n"
     mov dword ptr [ticks], 0
     mov dword ptr [wakes], 0
 sleep:

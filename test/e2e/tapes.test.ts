@@ -15,6 +15,12 @@ beforeAll(async () => {
   noKvm = await whyNoKvm();
 });
 
+/** A trace without its prelude's id, date and checksum over them. */
+function body(path: string): Buffer {
+  const bytes = readFileSync(path);
+  return bytes.fill(0, 16, 40).fill(0, 44, 48);
+}
+
 async function replays(trace: string, engine: string, mode: string, console: string): Promise<void> {
   const replay = await vmtape(['replay', trace, '--engine', engine, '--mode', mode]);
   expect(replay.stderr).not.toMatch(/diverge/i);
@@ -43,14 +49,18 @@ describe.each(guestImages().filter((image) => !image.bench))('$name', ({ name, o
 test('twenty recordings of the interrupt guest on KVM differ from each other, and each replays exactly', async (context) => {
   if (noKvm !== undefined) context.skip(noKvm);
   const consoles = new Set<string>();
+  const bodies = new Set<string>();
   for (let round = 0; round < 20; round++) {
     const trace = join(folder, `ticks-${round}.vmtape`);
     const recording = await vmtape(['record', '--engine', 'kvm', ...guestOptions('prot32-ticks'), '-o', trace]);
     expect(recording.code).toBe(33);
     consoles.add(recording.stdout);
+    bodies.add(body(trace).toString('latin1'));
     await replays(trace, 'interp', 'machine', recording.stdout);
   }
-  expect(consoles.size).toBe(20);
+  expect(bodies.size).toBe(20);
+  // Where the ticks landed can be read on the console, too.
+  expect(consoles.size).toBeGreaterThan(10);
 }, 300_000);
 
 test.each(['prot32-ticks', 'clocks'])(
@@ -61,11 +71,7 @@ test.each(['prot32-ticks', 'clocks'])(
       const recording = await vmtape(['record', '--engine', 'interp', ...guestOptions(name), '-o', file]);
       expect(recording.code).toBe(33);
     }
-    const [first, second] = files.map((file) => {
-      const bytes = readFileSync(file);
-      bytes.fill(0, 16, 40); // the id and the date; then the checksum over them
-      return bytes.fill(0, 44, 48);
-    });
+    const [first, second] = files.map(body);
     expect(first?.equals(second ?? Buffer.alloc(0))).toBe(true);
   },
 );
