@@ -67,7 +67,11 @@ export class RecordSession {
   }
 
   #abandon(): void {
-    this.#writer.flush();
+    try {
+      this.#writer.flush();
+    } catch {
+      // The error that ended the run is the one to tell; a full disk is one.
+    }
     this.#writer.close();
   }
 

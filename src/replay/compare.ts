@@ -7,9 +7,9 @@ import { DivergenceFound } from './report.js';
 
 /** One element of an exit under comparison. */
 export interface ExitAccess {
-  readonly exit: ExitRecord;
+  exit: ExitRecord;
   /** Where its data lies. */
-  readonly offset: number;
+  offset: number;
   /** An MSR access was refused. */
   fault: boolean;
   /** A read has its answer. */

@@ -5,8 +5,8 @@
  * what the guest must do next.
  */
 import { AssertionError, assert } from '../base/assert.js';
-import { type TraceCursor, TraceReader } from '../trace/reader.js';
-import { describeRecord, formatRecord, RecordKind, TraceRecord } from '../trace/record.js';
+import { TraceReader } from '../trace/reader.js';
+import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { HookPerformer } from '../vmm/hooks/perform.js';
 import { HOOK_PORT, HOOK_SIZE } from '../vmm/hooks/table.js';
@@ -18,6 +18,7 @@ import type { LoadedGuest, MachineEnd } from '../vmm/machine-options.js';
 import { checkHook, checkPlain, compareAccess, type ExitAccess } from './compare.js';
 import type { Divergence } from './divergence.js';
 import { finalDifference } from './end.js';
+import { RecordFeed } from './feed.js';
 import { guestOf } from './guest.js';
 import { LandingWalker } from './landing.js';
 import type { ReplayOptions, ReplayResult } from './options.js';
@@ -29,7 +30,6 @@ const SLICE_INSTRUCTIONS = 2_000_000;
 const SLICE_TURNS = 20_000;
 /** How far behind the place of a record the interpreter runs before the exit is said not to come. */
 const OVERRUN = 1_000_000;
-const BEFORE = 8;
 
 /** Replays one trace. */
 export class ReplaySession {
@@ -41,18 +41,19 @@ export class ReplaySession {
   readonly serial: ConsoleSink;
   readonly debugConsole: ConsoleSink;
   readonly #options: ReplayOptions;
-  readonly #cursor: TraceCursor;
+  readonly #feed: RecordFeed;
   readonly #walker: LandingWalker;
   readonly #hooks: HookPerformer;
   readonly #decoder: SerialDecoder | undefined;
   /** Both the trace and the engine count instructions. */
   readonly #comparesCounts: boolean;
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
-  readonly #recent: TraceRecord[] = Array.from({ length: BEFORE }, () => new TraceRecord());
-  #consumed = 0;
-  #hasRecord = false;
   #skipped = 0;
   #stopped = false;
+  /** The element under comparison; reused. */
+  readonly #compared: ExitAccess;
+  /** Instead, a halt or a shutdown. */
+  #plainName: string | undefined;
   /** The trace ended within an instruction. */
   #endsWithin = false;
   #result: ReplayResult | undefined;
@@ -81,7 +82,8 @@ export class ReplaySession {
     this.debugConsole = this.board?.debugConsole ?? new ConsoleSink(options.debugConsole);
     this.#decoder = isMachine ? undefined : new SerialDecoder(this.serial, this.debugConsole);
     this.#hooks = this.board?.hooks ?? new HookPerformer(guest.hooks, noSources);
-    this.#cursor = reader.cursor();
+    this.#feed = new RecordFeed(reader.cursor(), options.until);
+    this.#compared = { exit: vcpu.exit, offset: 0, fault: false, answered: false };
     this.#comparesCounts = header.counting && vcpu.engine === 'interp';
     this.#walker = new LandingWalker(vcpu, this.#comparesCounts, options.windowExact ?? vcpu.engine === 'interp');
   }
@@ -120,7 +122,7 @@ export class ReplaySession {
   /** Replays for some milliseconds at most; the result, if there is one. */
   runSlice(): ReplayResult | undefined {
     if (this.#result) return this.#result;
-    if (this.#stopped) this.#result = { kind: 'interrupted', records: this.#consumed };
+    if (this.#stopped) this.#result = { kind: 'interrupted', records: this.#feed.consumed };
     this.vcpu.armTimer?.(SLICE_MICROSECONDS);
     try {
       for (let turn = 0; turn < SLICE_TURNS && !this.#result; turn++) if (!this.#step()) break;
@@ -140,7 +142,7 @@ export class ReplaySession {
 
   /** Records replayed so far. */
   get records(): number {
-    return this.#consumed;
+    return this.#feed.consumed;
   }
 
   /** Idempotent. */
@@ -154,29 +156,9 @@ export class ReplaySession {
     return Number.isNaN(this.vcpu.retired) ? undefined : this.vcpu.retired;
   }
 
-  /** The next record, not consumed yet; undefined: there is none, or it is not to be replayed. */
-  #peek(): TraceRecord | undefined {
-    if (!this.#hasRecord) {
-      if (!this.#cursor.next()) return undefined;
-      this.#hasRecord = true;
-    }
-    return this.#isBeyond() ? undefined : this.#cursor.record;
-  }
-
-  #isBeyond(): boolean {
-    return this.#hasRecord && this.#cursor.record.ordinal >= (this.#options.until ?? Number.POSITIVE_INFINITY);
-  }
-
-  #consume(): void {
-    assert(this.#hasRecord, 'there is a record to consume');
-    (this.#recent[this.#consumed % BEFORE] as TraceRecord).assign(this.#cursor.record);
-    this.#consumed++;
-    this.#hasRecord = false;
-  }
-
   /** Does the next thing. False: the slice is over. */
   #step(): boolean {
-    const record = this.#peek();
+    const record = this.#feed.peek();
     if (!record) return this.#noMoreRecords();
     if (this.#incidental(record)) return true;
     if (record.kind === RecordKind.Inject) {
@@ -231,7 +213,7 @@ export class ReplaySession {
       default:
         return false;
     }
-    this.#consume();
+    this.#feed.consume();
     return true;
   }
 
@@ -268,7 +250,7 @@ export class ReplaySession {
           this.#plain(next === ExitReason.Halt ? RecordKind.Halt : RecordKind.Shutdown);
           return;
         case ExitReason.EngineError: {
-          const record = this.#peek();
+          const record = this.#feed.peek();
           const expected = record ? describeRecord(record) : 'nothing';
           throw new DivergenceFound('the engine cannot go on', expected, engineErrorEnd(this.vcpu).message);
         }
@@ -279,27 +261,35 @@ export class ReplaySession {
   }
 
   /** The record of what the guest just did; what is incidental comes first. Undefined: the trace ends here. */
-  #expected(what: () => string, isFurther = false): TraceRecord | undefined {
+  #expected(isFurther: boolean): TraceRecord | undefined {
     for (;;) {
-      const record = this.#peek();
+      const record = this.#feed.peek();
       if (!record) {
-        if (this.#isBeyond() || this.#cursor.damage) return undefined;
+        if (this.#feed.isBeyond || this.#feed.damage) return undefined;
         // A recording may end within an instruction that makes several exits.
-        if (isFurther && this.#cursor.end) {
+        if (isFurther && this.#feed.end) {
           this.#endsWithin = true;
           return undefined;
         }
-        throw new DivergenceFound('the guest makes an exit behind the last record', 'the end of the trace', what());
+        throw new DivergenceFound(
+          'the guest makes an exit behind the last record',
+          'the end of the trace',
+          this.#actual(),
+        );
       }
       if (record.kind === RecordKind.Inject) {
-        throw new DivergenceFound('the guest makes an exit where an interrupt was', describeRecord(record), what());
+        throw new DivergenceFound(
+          'the guest makes an exit where an interrupt was',
+          describeRecord(record),
+          this.#actual(),
+        );
       }
       if (this.#incidental(record)) continue;
       if (this.#comparesCounts && record.retired !== this.vcpu.retired) {
         throw new DivergenceFound(
           'the exit comes at another instruction',
           `${describeRecord(record)} at instruction ${record.retired}`,
-          `${what()} at instruction ${this.vcpu.retired}`,
+          `${this.#actual()} at instruction ${this.vcpu.retired}`,
         );
       }
       if (this.reader.header.counting) this.#setTime(record.retired + this.#skipped);
@@ -308,11 +298,29 @@ export class ReplaySession {
   }
 
   #plain(kind: RecordKind): void {
-    const what = () => (kind === RecordKind.Halt ? 'halt' : 'shutdown');
-    const record = this.#expected(what);
-    if (!record) return;
-    checkPlain(record, kind, what());
-    this.#consume();
+    this.#plainName = recordNames[kind];
+    const record = this.#expected(false);
+    if (record) {
+      checkPlain(record, kind, this.#actual());
+      this.#feed.consume();
+    }
+    this.#plainName = undefined;
+  }
+
+  /** Element `element` of the exit comes under comparison. */
+  #begin(element: number): ExitAccess {
+    const access = this.#compared;
+    const { exit } = this.vcpu;
+    access.exit = exit;
+    access.offset = exit.dataOffset + element * exit.size;
+    access.fault = false;
+    access.answered = false;
+    return access;
+  }
+
+  /** What the guest just did, in words. */
+  #actual(): string {
+    return this.#plainName ?? compareAccess.describe(this.#compared);
   }
 
   /** An I/O, MMIO or MSR exit; what the same instruction does further. */
@@ -322,8 +330,8 @@ export class ReplaySession {
     if (exit.isWrite && exit.reason === ExitReason.Io && exit.address === HOOK_PORT && this.#hook()) return undefined;
     let fault = false;
     for (let element = 0; element < exit.count; element++) {
-      const access: ExitAccess = { exit, offset: exit.dataOffset + element * exit.size, fault: false, answered: false };
-      const record = this.#expected(() => compareAccess.describe(access), isFurther || element > 0);
+      const access = this.#begin(element);
+      const record = this.#expected(isFurther || element > 0);
       if (!record) return undefined;
       compareAccess.question(record, access);
       if (board) {
@@ -337,7 +345,7 @@ export class ReplaySession {
         }
       }
       fault = record.fault;
-      this.#consume();
+      this.#feed.consume();
     }
     if (fault) vcpu.failMsr();
     return vcpu.complete();
@@ -349,16 +357,16 @@ export class ReplaySession {
     const { exit } = vcpu;
     const hooks = this.#hooks;
     if (exit.size !== HOOK_SIZE || exit.count !== 1 || hooks.table.sites.length === 0) return false;
-    const access: ExitAccess = { exit, offset: exit.dataOffset, fault: false, answered: false };
+    const access = this.#begin(0);
     // The time of a hook is that of its exit, before it is finished.
-    const record = this.#expected(() => compareAccess.describe(access));
+    const record = this.#expected(false);
     if (!record) return true;
     vcpu.complete();
     const site = hooks.find(vcpu);
     if (site < 0) {
       compareAccess.question(record, access);
       board?.access(exit, 0);
-      this.#consume();
+      this.#feed.consume();
       return true;
     }
     if (board) hooks.answer(site);
@@ -370,7 +378,7 @@ export class ReplaySession {
     }
     checkHook(record, site, hooks);
     hooks.apply(site, vcpu);
-    this.#consume();
+    this.#feed.consume();
     return true;
   }
 
@@ -398,15 +406,15 @@ export class ReplaySession {
       }
     }
     vcpu.injectInterrupt(record.vector);
-    this.#consume();
+    this.#feed.consume();
   }
 
   /** The records are used up: the end is compared. False: the slice is over. */
   #noMoreRecords(): boolean {
-    const { end, damage } = this.#cursor;
+    const { end, damage } = this.#feed;
     const instructions = this.#instructions;
-    if (this.#isBeyond()) {
-      this.#result = { kind: 'stopped', records: this.#consumed, instructions };
+    if (this.#feed.isBeyond) {
+      this.#result = { kind: 'stopped', records: this.#feed.consumed, instructions };
       return false;
     }
     const notes: string[] = [];
@@ -417,9 +425,9 @@ export class ReplaySession {
         return reason === ExitReason.Limit;
       }
       finalDifference(this, end, !this.#endsWithin, notes);
-      this.#result = { kind: 'complete', records: this.#consumed, end: endOf(end), instructions, notes };
+      this.#result = { kind: 'complete', records: this.#feed.consumed, end: endOf(end), instructions, notes };
     } else {
-      this.#result = { kind: 'complete', records: this.#consumed, end: unknownEnd, instructions, notes, damage };
+      this.#result = { kind: 'complete', records: this.#feed.consumed, end: unknownEnd, instructions, notes, damage };
     }
     return false;
   }
@@ -427,22 +435,18 @@ export class ReplaySession {
   #report(found: DivergenceFound): Divergence {
     const { vcpu, reader } = this;
     const instructions = this.#instructions;
-    const record = this.#hasRecord ? this.#cursor.record : undefined;
-    const before: string[] = [];
-    for (let index = Math.max(0, this.#consumed - BEFORE); index < this.#consumed; index++) {
-      before.push(formatRecord(this.#recent[index % BEFORE] as TraceRecord));
-    }
+    const record = this.#feed.waiting;
     const retired = record && !Number.isNaN(record.retired) ? record.retired : undefined;
     const mode = this.board ? 'machine' : 'cpu';
     return {
-      record: this.#consumed,
+      record: this.#feed.consumed,
       what: found.what,
       expected: found.expected,
       actual: found.actual,
       instructions,
       recordedInstructions: retired,
       ...cpuPlace(vcpu, this.guest.memory),
-      before,
+      before: this.#feed.recent(),
       command: `vmtape replay ${quoted(reader.path)} --engine ${vcpu.engine} --mode ${mode}`,
     };
   }
