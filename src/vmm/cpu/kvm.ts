@@ -134,6 +134,7 @@ export class KvmVcpu implements Vcpu {
     this.#injected = false;
     this.#deferred = false;
     this.#readyKnown = undefined;
+    this.#state.invalidate();
     const code = this.#native.run();
     if (code < 0 && code !== EINTR && code !== EAGAIN) checkResult(code, 'KVM_RUN');
     const reason = this.#decode(code);
@@ -173,12 +174,14 @@ export class KvmVcpu implements Vcpu {
     this.#check();
     checkNumber(vector, 255, 'The vector');
     assert(this.canInject, 'an interrupt is injected only where it can be taken');
+    this.#state.invalidate();
     checkResult(this.#native.interrupt(vector), 'KVM_INTERRUPT');
     this.#injected = true;
   }
 
   injectNmi(): void {
     this.#check();
+    this.#state.invalidate();
     checkResult(this.#native.nmi(), 'KVM_NMI');
     if (this.#halted) this.#injected = true;
   }
@@ -240,11 +243,7 @@ export class KvmVcpu implements Vcpu {
     for (const [i, name] of GPR_NAMES.entries()) this.#setRegister64(KVM_REGS_ORDER[i] as number, state[name]);
     this.#setRegister64(RIP, state.rip);
     this.#setRegister64(RFLAGS, state.rflags | 2n);
-    const start = this.#registers.byteOffset;
-    const registers = new Uint8Array(this.#registers.buffer, start, KVM_REGS_SIZE).slice();
-    checkResult(this.#native.transfer('KVM_SET_REGS', registers), 'KVM_SET_REGS');
-    // KVM_SET_REGS drops nothing but pending exceptions; the page must not set the same registers again.
-    this.#page.setBigUint64(RunPage.dirtyRegs, 0n, true);
+    this.#page.setUint8(RunPage.dirtyRegs, SYNC_REGS);
     this.#page.setBigUint64(RunPage.cr8, state.cr8, true);
     this.#halted = state.halted;
     this.#injected = state.injectedInterrupt !== 0 || (state.halted && state.nmiPending);
@@ -340,6 +339,7 @@ export class KvmVcpu implements Vcpu {
     if (this.#pending) this.complete();
     if (!this.#deferred) return;
     this.#deferred = false;
+    this.#state.invalidate();
     const code = this.#native.complete();
     if (code === EINTR || (code === KvmExit.Debug && this.#singleStep)) return;
     if (code < 0) checkResult(code, 'KVM_RUN');
