@@ -1,0 +1,54 @@
+/** Choosing the engine, and what it needs: the CPUID table, the ledger, how exact its interrupt window is. */
+import { accessSync, constants } from 'node:fs';
+import { vmtape64Cpuid } from '../vmm/cpu/cpuid.js';
+import { findCpuid } from '../vmm/cpu/cpuid-features.js';
+import type { CpuidEntry } from '../vmm/cpu/vcpu.js';
+import { HookKind } from '../vmm/hooks/table.js';
+import type { EngineName } from '../vmm/machine-options.js';
+import type { EngineChoice, TscPolicy } from './machine-arguments.js';
+
+/** CPUID.01H:EDX bit 4, TSC; CPUID.80000001H:EDX bit 4 (AMD's copy) and bit 27, RDTSCP; 80000007H:EDX bit 8, invariant. */
+const HIDDEN_TSC = [
+  [0x1, 1 << 4],
+  [0x8000_0001, (1 << 4) | (1 << 27)],
+  [0x8000_0007, 1 << 8],
+] as const;
+
+/** `auto` becomes KVM where it can be opened, and the interpreter elsewhere, with the reason. */
+export async function chooseEngine(choice: EngineChoice): Promise<{ engine: EngineName; reason?: string }> {
+  if (choice !== 'auto') return { engine: choice };
+  const reason = await whyNotKvm();
+  return reason === undefined ? { engine: 'kvm' } : { engine: 'interp', reason };
+}
+
+/** Why KVM cannot be used here; undefined: it can. */
+export async function whyNotKvm(): Promise<string | undefined> {
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+    const { KvmSystem } = await import('../vmm/cpu/addon.js');
+    new KvmSystem().close();
+    return undefined;
+  } catch (error) {
+    const { code, message } = error as { code?: string; message: string };
+    if (code === 'ENOENT') return 'this host has no /dev/kvm';
+    if (code === 'EACCES' || code === 'EPERM') return '/dev/kvm may not be opened: no permission';
+    return message.replace(/\.$/, '');
+  }
+}
+
+/** The CPUID table of a machine: the model, without the time-stamp counter if it is to be hidden. */
+export function cpuidFor(tsc: TscPolicy): CpuidEntry[] {
+  const table = vmtape64Cpuid();
+  if (tsc !== 'hide') return table;
+  return table.map((row) => {
+    const hidden = HIDDEN_TSC.find(([leaf]) => findCpuid([row], leaf, 0) !== undefined);
+    return hidden === undefined ? row : { ...row, edx: (row.edx & ~hidden[1]) >>> 0 };
+  });
+}
+
+/** What to replace in the guest's code. Random numbers and CPUID are the machine's whatever becomes of time stamps. */
+export function hooksFor(tsc: TscPolicy): ReadonlySet<HookKind> {
+  const kinds = new Set<HookKind>([HookKind.Rdrand, HookKind.Rdseed, HookKind.Cpuid]);
+  if (tsc === 'hook') for (const kind of [HookKind.Rdtsc, HookKind.Rdtscp]) kinds.add(kind);
+  return kinds;
+}

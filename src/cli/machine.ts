@@ -1,0 +1,59 @@
+/** From the command's machine options to the options of a Machine. */
+import { realHost } from '../base/host.js';
+import type { BootedGuest } from '../vmm/boot/boot.js';
+import type { Machine } from '../vmm/machine.js';
+import type { MachineOptions } from '../vmm/machine-options.js';
+import { type ConsoleOutput, openConsole, readConsole } from './console.js';
+import { checkDumps, stateToJson, writeDumps, writeResult } from './dump.js';
+import { chooseEngine, cpuidFor, hooksFor } from './engine.js';
+import type { MachineArguments } from './machine-arguments.js';
+
+/** A machine that is ready to be opened. */
+export interface PreparedMachine {
+  readonly options: Omit<MachineOptions, 'taps'>;
+  readonly guest: BootedGuest;
+  readonly console: ConsoleOutput;
+  /** Why `--engine auto` did not take KVM. */
+  readonly engineReason: string | undefined;
+}
+
+/** Loads the guest and chooses the engine. Everything that can be refused is refused here, before a file is made. */
+export async function prepareMachine(args: MachineArguments): Promise<PreparedMachine> {
+  // The disassembler of the loaders takes a while to start: only who needs it waits.
+  const { bootGuest } = await import('../vmm/boot/boot.js');
+  const guest = bootGuest({ ramSize: args.ramSize, source: args.source, hooks: hooksFor(args.tsc) });
+  checkDumps(args.dumpMemory, guest.memory);
+  const { engine, reason } = await chooseEngine(args.engine);
+  const console = openConsole(args.serial);
+  const options = {
+    engine,
+    guest,
+    cpuid: cpuidFor(args.tsc),
+    serial: console,
+    host: realHost,
+    strictBus: args.strictBus,
+    inputOpen: args.serial.kind === 'stdio' && process.stdin.isTTY === true,
+    limits: args.limits,
+  };
+  return { options, guest, console, engineReason: reason };
+}
+
+/** Connects standard input with a machine whose console is standard input and output. Returns how to stop that. */
+export function connectInput(machine: Machine, args: MachineArguments): () => void {
+  if (args.serial.kind !== 'stdio') return () => {};
+  return readConsole((bytes) => machine.receive(bytes));
+}
+
+/** Writes what --dump-state and --dump-mem ask for, however the run ended. */
+export function writeResults(machine: Machine, args: MachineArguments): void {
+  if (args.dumpState !== undefined) {
+    writeResult('--dump-state', args.dumpState, stateToJson(machine.vcpu.getState()));
+  }
+  writeDumps(args.dumpMemory, machine.memory);
+}
+
+/** Says on standard error, on a terminal only, which engine `auto` chose and why. */
+export function explainEngine(prepared: PreparedMachine): void {
+  if (prepared.engineReason === undefined || process.stderr.isTTY !== true) return;
+  process.stderr.write(`vmtape: running on the interpreter, as ${prepared.engineReason}\n`);
+}

@@ -1,0 +1,117 @@
+/** vmtape record: runs a guest and records it. */
+import { randomBytes } from 'node:crypto';
+import { cpus, release, type as systemType } from 'node:os';
+import type { Command } from 'commander';
+import type { RecordSummary } from '../record/options.js';
+import type { RecordSession } from '../record/session.js';
+import { connectInput, explainEngine, type PreparedMachine, prepareMachine, writeResults } from './machine.js';
+import {
+  addMachineOptions,
+  checkOwnOutput,
+  type MachineArguments,
+  type MachineFlags,
+  readMachineArguments,
+} from './machine-arguments.js';
+import { formatCount, Progress } from './progress.js';
+import { sayEnd } from './run.js';
+import { withSignals } from './signals.js';
+
+const HELP = `
+Records everything that the guest's run depends on, so that "vmtape replay" can repeat it exactly, anywhere. The
+guest's serial console is standard input and output. Ctrl-C ends the recording cleanly: the trace is whole up to there.
+
+Exit code: as of "vmtape run": the guest's own if it wrote to port 0xF4, else 0, 1, 2 or 6.
+
+Examples:
+  A guest of ours, on KVM where there is one:
+    $ vmtape record --flat corpora/guests/prot32-ticks.bin --load-at 0x100000 --mode prot32 -o ticks.vmtape
+    $ vmtape replay ticks.vmtape
+  Debian on KVM (npm run guest:debian fetches it):
+    $ vmtape record --engine kvm --kernel .cache/guests/debian-amd64/vmlinux \\
+        --append "earlyprintk=serial console=ttyS0 nokaslr" --until-serial "Memory: " -o d.vmtape`;
+
+const ID_SIZE = 16;
+
+interface RecordFlags extends MachineFlags {
+  readonly output: string;
+}
+
+/** Adds the command. `setExit` takes the exit code. */
+export function addRecord(program: Command, setExit: (code: number) => void): void {
+  const command = program
+    .command('record')
+    .summary('run a guest and record it')
+    .description('Runs a guest and records it.')
+    .requiredOption('-o, --output <file>', 'the trace to write')
+    .addHelpText('after', HELP);
+  addMachineOptions(command).action(async (flags: RecordFlags) => {
+    setExit(await record(flags));
+  });
+}
+
+async function record(flags: RecordFlags): Promise<number> {
+  const args = readMachineArguments(flags);
+  checkOwnOutput('--output', flags.output, flags, args);
+  const prepared = await prepareMachine(args);
+  explainEngine(prepared);
+  const session = await openSession(flags, args, prepared);
+  const { machine } = session;
+  const disconnect = connectInput(machine, args);
+  const progress = new Progress(() => `${formatCount(machine.exits)} exits recorded`, args.serial.kind === 'stdio');
+  try {
+    const summary = await withSignals(
+      () => session.stop(),
+      () => session.run(),
+    );
+    prepared.console.close();
+    progress.stop();
+    writeResults(machine, args);
+    sayEnd(summary.end);
+    saySummary(flags.output, summary);
+    return summary.end.exitCode;
+  } finally {
+    progress.stop();
+    disconnect();
+    prepared.console.close();
+    session.close();
+  }
+}
+
+async function openSession(
+  flags: RecordFlags,
+  args: MachineArguments,
+  prepared: PreparedMachine,
+): Promise<RecordSession> {
+  const { RecordSession } = await import('../record/session.js');
+  return RecordSession.open({
+    machine: prepared.options,
+    path: flags.output,
+    id: randomBytes(ID_SIZE),
+    date: Date.now(),
+    options: describeOptions(flags),
+    tsc: args.tsc,
+    ledger: [],
+    host: describeHost(prepared.options.engine),
+  });
+}
+
+/** The options as they were given: without those that do not change what is recorded. */
+function describeOptions(flags: RecordFlags): Record<string, unknown> {
+  const { output: _output, dumpState: _dumpState, dumpMem: _dumpMem, serial: _serial, ...rest } = flags;
+  return rest;
+}
+
+function describeHost(engine: string): Record<string, unknown> {
+  // A recording of the interpreter is the same on every host: it does not say where it was made.
+  if (engine === 'interp') return {};
+  return { system: `${systemType()} ${release()}`, processor: cpus()[0]?.model ?? 'unknown', node: process.version };
+}
+
+/** On a terminal, in a line, what was recorded. */
+function saySummary(path: string, summary: RecordSummary): void {
+  for (const row of summary.inexact) process.stderr.write(`vmtape: not exact: ${row}\n`);
+  if (process.stderr.isTTY !== true) return;
+  const counted = summary.instructions === undefined ? '' : `, ${formatCount(summary.instructions)} instructions`;
+  const size = `${formatCount(summary.records)} records, ${formatCount(summary.bytes)} bytes${counted}`;
+  process.stderr.write(`vmtape: ${path}: ${size}\n`);
+}

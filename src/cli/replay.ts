@@ -1,0 +1,158 @@
+/** vmtape replay: repeats a recording and compares every record. */
+import type { Command } from 'commander';
+import { ExitCode } from '../base/errors.js';
+import { realHost } from '../base/host.js';
+import type { Divergence } from '../replay/divergence.js';
+import type { ReplayOptions, ReplayResult } from '../replay/options.js';
+import { type ConsoleOutput, openConsole } from './console.js';
+import { checkInput } from './files.js';
+import { formatCount, Progress } from './progress.js';
+import { withSignals } from './signals.js';
+import { parseCount, parseWord, usageError } from './values.js';
+
+const HELP = `
+Repeats a recording and compares it, record by record, with the trace. The first difference stops it with a report.
+
+--mode machine runs the devices and compares their answers; --mode cpu has no devices: what the guest read is taken
+from the trace, and what it wrote is compared.
+
+Exit code: 0 if everything was equal, 2 for a mistake in the options, 3 at a difference, 5 if the trace is damaged,
+6 if this host cannot replay it.
+
+Examples:
+  $ vmtape replay d.vmtape
+  $ vmtape replay d.vmtape --mode cpu --serial none --json
+  Stop before record 1234:
+  $ vmtape replay d.vmtape --until 1234`;
+
+interface ReplayFlags {
+  readonly engine: string;
+  readonly mode: string;
+  readonly until?: string;
+  readonly serial?: string;
+  readonly json?: boolean;
+}
+
+/** Adds the command. `setExit` takes the exit code. */
+export function addReplay(program: Command, setExit: (code: number) => void): void {
+  program
+    .command('replay')
+    .summary('repeat a recording and compare every record')
+    .description('Repeats a recording and compares every record.')
+    .argument('<file>', 'the trace')
+    .option('--engine <engine>', 'interp or kvm', 'interp')
+    .option('--mode <mode>', 'machine (with devices) or cpu (without)', 'machine')
+    .option('--until <n>', 'stop before the record with this ordinal')
+    .option('--serial <where>', 'the serial console: stdio or none (default: stdio; with --json: none)')
+    .option('--json', 'print the result as JSON')
+    .addHelpText('after', HELP)
+    .action(async (path: string, flags: ReplayFlags) => {
+      setExit(await replay(path, flags));
+    });
+}
+
+async function replay(path: string, flags: ReplayFlags): Promise<number> {
+  const engine = parseWord('--engine', flags.engine, ['interp', 'kvm'] as const);
+  const mode = parseWord('--mode', flags.mode, ['machine', 'cpu'] as const);
+  const serial = parseWord('--serial', flags.serial ?? (flags.json ? 'none' : 'stdio'), ['stdio', 'none'] as const);
+  if (flags.json && serial === 'stdio') {
+    throw usageError('--json and --serial stdio contradict each other: both are standard output');
+  }
+  const until = flags.until === undefined ? undefined : parseCount('--until', flags.until, 0);
+  checkInput('FILE', path);
+  const console = openConsole({ kind: serial });
+  try {
+    const options = { path, engine, mode, serial: console, host: realHost, ...(until !== undefined && { until }) };
+    const result = await runReplay(options, console, serial === 'stdio');
+    return flags.json ? sayJson(result) : sayResult(path, result);
+  } finally {
+    console.close();
+  }
+}
+
+async function runReplay(
+  options: ReplayOptions,
+  console: ConsoleOutput,
+  isConsoleShown: boolean,
+): Promise<ReplayResult> {
+  const { ReplaySession } = await import('../replay/session.js');
+  const session = await ReplaySession.open(options);
+  const progress = new Progress(() => `${formatCount(session.records)} records replayed`, isConsoleShown);
+  try {
+    return await withSignals(
+      () => session.stop(),
+      () => session.run(),
+    );
+  } finally {
+    progress.stop();
+    console.flush();
+    session.close();
+  }
+}
+
+function exitCodeOf(result: ReplayResult): number {
+  switch (result.kind) {
+    case 'complete':
+    case 'stopped':
+      return ExitCode.Ok;
+    case 'interrupted':
+      return ExitCode.GuestFailed;
+    case 'divergence':
+      return ExitCode.Divergence;
+  }
+}
+
+function sayJson(result: ReplayResult): number {
+  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  return exitCodeOf(result);
+}
+
+/** The console is on standard output; what became of the replay goes to standard error. */
+function sayResult(path: string, result: ReplayResult): number {
+  const say = (text: string): void => void process.stderr.write(`vmtape: ${text}\n`);
+  switch (result.kind) {
+    case 'complete':
+      say(`${path}: all ${formatCount(result.records)} records are equal`);
+      for (const note of result.notes) say(`note: ${note}`);
+      break;
+    case 'stopped':
+      say(`${path}: stopped before record ${result.records}; the ${formatCount(result.records)} before it are equal`);
+      break;
+    case 'interrupted':
+      say(`${path}: interrupted after ${formatCount(result.records)} records, all equal`);
+      break;
+    case 'divergence':
+      process.stderr.write(formatDivergence(path, result.divergence));
+  }
+  return exitCodeOf(result);
+}
+
+/** The report of a difference, for people (docs/reading-a-divergence.md). */
+export function formatDivergence(path: string, divergence: Divergence): string {
+  const { record, what, expected, actual, instructions, recordedInstructions, rip, disassembly, registers } =
+    divergence;
+  const registerLines = Object.entries(registers).map(([name, value]) => `${name.padEnd(6)} ${value}`);
+  const rows = [];
+  for (let index = 0; index < registerLines.length; index += 3) {
+    rows.push(`    ${registerLines.slice(index, index + 3).join('  ')}`);
+  }
+  const counts = [
+    instructions === undefined ? [] : [`  instructions ${formatCount(instructions)}`],
+    recordedInstructions === undefined ? [] : [`  recorded at  ${formatCount(recordedInstructions)} instructions`],
+  ].flat();
+  const lines = [
+    `vmtape: ${path} diverges at record ${record}: ${what}`,
+    `  expected     ${expected}`,
+    `  actual       ${actual}`,
+    ...counts,
+    `  rip          0x${rip}  ${disassembly}`,
+    '  registers of the replay:',
+    ...rows,
+    ...(divergence.before.length === 0
+      ? []
+      : ['  the records before it:', ...divergence.before.map((line) => `    ${line}`)]),
+    'See it again with:',
+    `  ${divergence.command}`,
+  ];
+  return `${lines.join('\n')}\n`;
+}
