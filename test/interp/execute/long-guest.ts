@@ -1,4 +1,4 @@
-/** A guest in 64-bit mode at CPL 0 that runs one instruction at a time from a given state, on the interpreter. */
+/** A guest in long mode at CPL 0, 64-bit or compatibility mode, that runs one instruction at a time from a given state, on the interpreter. */
 import { RAM_BASE } from '../../../interp/layout.js';
 import { InterpVcpu } from '../../../src/vmm/cpu/interp.js';
 import { powerOnState } from '../../../src/vmm/cpu/state.js';
@@ -59,11 +59,10 @@ export class LongGuest {
     state.cr3 = BigInt(PML4);
     state.cr4 = 0x20n;
     state.efer = 0x500n;
-    state.cs = { selector: 8, base: 0n, limit: 0xffff_ffff, attributes: 0xa09b };
     for (const name of ['ss', 'ds', 'es', 'fs', 'gs'] as const) {
       state[name] = { selector: 16, base: 0n, limit: 0xffff_ffff, attributes: 0xc093 };
     }
-    state.gdtr = { base: BigInt(GDT), limit: 23 };
+    state.gdtr = { base: BigInt(GDT), limit: 31 };
     state.idtr = { base: BigInt(IDT), limit: 0xfff };
   }
 
@@ -91,6 +90,7 @@ export class LongGuest {
     for (let page = 0; page < 0x30; page++) this.#u64(HIGH_TABLE + page * 8, BigInt(CODE + (page << 12) + 7));
     this.#u64(GDT + 8, 0x00af_9b00_0000_ffffn);
     this.#u64(GDT + 16, 0x00cf_9300_0000_ffffn);
+    this.#u64(GDT + 24, 0x00cf_9b00_0000_ffffn);
     for (let vector = 0; vector < 256; vector++) {
       const handler = HANDLERS + vector * 16;
       this.#u64(
@@ -111,8 +111,12 @@ export class LongGuest {
     memory.whole[RAM_BASE + CODE + item.code.length] = HLT;
     vcpu.invalidateCode(CODE, 32);
     GPR.forEach((name, i) => {
-      state[name] = item.registers[i] ?? 0n;
+      state[name] = item.bits === 64 || i < 8 ? (item.registers[i] ?? 0n) : 0n;
     });
+    state.cs =
+      item.bits === 64
+        ? { selector: 8, base: 0n, limit: 0xffff_ffff, attributes: 0xa09b }
+        : { selector: 24, base: 0n, limit: 0xffff_ffff, attributes: 0xc09b };
     state.rip = BigInt(CODE);
     state.rflags = item.flags | 0x202n;
     vcpu.setState(state);

@@ -1,5 +1,5 @@
 /*
- * Executes single instructions of 64-bit user mode on the processor itself. Cases come on stdin, results go to stdout; both are
+ * Executes single instructions of 64-bit and of 32-bit (compatibility) user mode on the processor itself. Cases come on stdin, results go to stdout; both are
  * arrays of the structures below (native-oracle.ts writes and reads them). Build: cc -O1 -o oracle native-oracle.c
  */
 #define _GNU_SOURCE
@@ -11,7 +11,7 @@
 #include <sys/mman.h>
 
 struct case_in {
-  uint8_t length, pad[7];
+  uint8_t length, bits32, pad[6];
   uint8_t code[16];
   uint64_t registers[16];
   uint64_t flags;
@@ -61,23 +61,81 @@ static uint8_t *stack(uint8_t *p, int opcode, int extension, uint32_t address) {
   return p + 4;
 }
 
-static void assemble(const struct case_in *in) {
-  static const uint8_t save[] = {0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57};
-  static const uint8_t restore[] = {0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xfc, 0xc3};
-  uint8_t *p = (uint8_t *)CODE;
-  memcpy(p, save, sizeof save);
-  p += sizeof save;
+static const uint8_t save[] = {0x53, 0x55, 0x41, 0x54, 0x41, 0x55, 0x41, 0x56, 0x41, 0x57};
+static const uint8_t restore[] = {0x41, 0x5f, 0x41, 0x5e, 0x41, 0x5d, 0x41, 0x5c, 0x5d, 0x5b, 0xfc, 0xc3};
+
+static uint8_t *put(uint8_t *p, const void *bytes, size_t length) {
+  memcpy(p, bytes, length);
+  return p + length;
+}
+
+static void assemble64(const struct case_in *in) {
+  uint8_t *p = put((uint8_t *)CODE, save, sizeof save);
   p = move(p, 0x89, 4, OWN_RSP);
   p = stack(p, 0xff, 6, FLAGS_IN);
   *p++ = 0x9d;
   for (int i = 0; i < 16; i++) p = move(p, 0x8b, i, REGISTERS_IN + 8 * i);
-  memcpy(p, in->code, in->length);
-  p += in->length;
+  p = put(p, in->code, in->length);
   for (int i = 0; i < 16; i++) p = move(p, 0x89, i, REGISTERS_OUT + 8 * i);
   p = move(p, 0x8b, 4, OWN_RSP);
   *p++ = 0x9c;
   p = stack(p, 0x8f, 0, FLAGS_OUT);
-  memcpy(p, restore, sizeof restore);
+  put(p, restore, sizeof restore);
+}
+
+/* Linux's selectors of user code, 32 and 64 bits, and of user data. */
+#define CODE32 0x23
+#define CODE64 0x33
+#define DATA32 0x2b
+/* A stack that 32 bits can address. */
+#define STACK32 (EXCHANGE + 0xf00)
+
+static uint8_t *move32(uint8_t *p, int opcode, int reg, uint32_t address) {
+  *p++ = opcode;
+  *p++ = 0x05 | reg << 3;
+  return put(p, &address, 4);
+}
+
+/* A far jump through the six bytes of its operand. */
+static uint8_t *jump_far(uint8_t *p, uint32_t target, uint16_t selector) {
+  *p++ = 0xea;
+  p = put(p, &target, 4);
+  return put(p, &selector, 2);
+}
+
+static void assemble32(const struct case_in *in) {
+  uint8_t *p = put((uint8_t *)CODE, save, sizeof save);
+  p = move(p, 0x89, 4, OWN_RSP);
+  /* push CODE32; push target; retfq */
+  *p++ = 0x6a;
+  *p++ = CODE32;
+  *p++ = 0x68;
+  uint32_t target = (uint32_t)(uintptr_t)p + 6;
+  p = put(p, &target, 4);
+  *p++ = 0x48;
+  *p++ = 0xcb;
+  /* mov esp, STACK32; push [FLAGS_IN]; popf */
+  *p++ = 0xbc;
+  uint32_t own = STACK32;
+  p = put(p, &own, 4);
+  uint32_t flags = FLAGS_IN;
+  *p++ = 0xff;
+  *p++ = 0x35;
+  p = put(p, &flags, 4);
+  *p++ = 0x9d;
+  for (int i = 0; i < 8; i++) p = move32(p, 0x8b, i, REGISTERS_IN + 8 * i);
+  p = put(p, in->code, in->length);
+  for (int i = 0; i < 8; i++) p = move32(p, 0x89, i, REGISTERS_OUT + 8 * i);
+  *p++ = 0xbc;
+  p = put(p, &own, 4);
+  *p++ = 0x9c;
+  *p++ = 0x8f;
+  *p++ = 0x05;
+  flags = FLAGS_OUT;
+  p = put(p, &flags, 4);
+  p = jump_far(p, (uint32_t)(uintptr_t)p + 7, CODE64);
+  p = move(p, 0x8b, 4, OWN_RSP);
+  put(p, restore, sizeof restore);
 }
 
 int main(void) {
@@ -89,6 +147,8 @@ int main(void) {
   for (unsigned i = 0; i < sizeof signals / sizeof *signals; i++) sigaction(signals[i], &action, 0);
   int rights = PROT_READ | PROT_WRITE | PROT_EXEC;
   if (mmap((void *)CODE, 0x30000, rights, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED_NOREPLACE, -1, 0) != (void *)CODE) return 2;
+  /* Null in 64-bit mode, but needed by 32-bit code. */
+  __asm__ volatile("mov %0, %%ds; mov %0, %%es" : : "r"(DATA32));
   struct case_in in;
   struct case_out out;
   while (fread(&in, sizeof in, 1, stdin) == 1) {
@@ -97,7 +157,9 @@ int main(void) {
     memcpy((void *)OPERAND, in.memory, 64);
     memcpy((void *)REGISTERS_IN, in.registers, 128);
     *(uint64_t *)FLAGS_IN = in.flags | 0x202;
-    assemble(&in);
+    memset((void *)REGISTERS_OUT, 0, 128);
+    *(uint64_t *)FLAGS_OUT = 0;
+    (in.bits32 ? assemble32 : assemble64)(&in);
     volatile int caught = sigsetjmp(back, 1);
     if (caught == 0) {
       ((void (*)(void))CODE)();

@@ -13,6 +13,8 @@ const OUT = 8 + 128 + 8 + 64;
 
 /** What an instruction starts from. */
 export interface NativeCase {
+  /** 64-bit or 32-bit mode; in the latter only the lower halves of the first eight registers count. */
+  readonly bits: 32 | 64;
   readonly code: Uint8Array;
   readonly registers: BigUint64Array;
   readonly flags: bigint;
@@ -37,6 +39,7 @@ function pack(cases: readonly NativeCase[]): Uint8Array {
   cases.forEach((item, number) => {
     const at = number * IN;
     view.setUint8(at, item.code.length);
+    view.setUint8(at + 1, item.bits === 32 ? 1 : 0);
     bytes.set(item.code, at + 8);
     for (const [i, value] of item.registers.entries()) view.setBigUint64(at + 24 + i * 8, value, true);
     view.setBigUint64(at + 152, item.flags, true);

@@ -1,12 +1,13 @@
 /**
- * Every integer instruction that user mode has, in 64-bit mode, against the processor of the host: registers, memory and all status
+ * Every integer instruction that user mode has, in 64-bit and 32-bit mode, against the processor of the host: registers, memory and all status
  * flags, also the undefined ones where the host is of a vendor whose way the interpreter follows by measurement (AMD). On another
  * vendor's processor, the undefined flags of the opcode table are masked.
  */
 import { readFileSync } from 'node:fs';
 import { afterAll, describe, expect, it } from 'vitest';
 import { rows as alu } from '../../../interp/opcodes/alu.js';
-import { rows as bits } from '../../../interp/opcodes/bits.js';
+import { rows as bcd } from '../../../interp/opcodes/bcd.js';
+import { rows as bitRows } from '../../../interp/opcodes/bits.js';
 import { rows as branch } from '../../../interp/opcodes/branch.js';
 import { rows as convert } from '../../../interp/opcodes/convert.js';
 import { rows as exchange } from '../../../interp/opcodes/exchange.js';
@@ -17,7 +18,7 @@ import type { OpcodeRow } from '../../../interp/opcodes/row.js';
 import { rows as shift } from '../../../interp/opcodes/shift.js';
 import { rows as stack } from '../../../interp/opcodes/stack.js';
 import { rows as string } from '../../../interp/opcodes/string.js';
-import { encodeRow, type Random, randomOf } from './encode-row.js';
+import { type Bits, encodeRow, type Random, randomOf } from './encode-row.js';
 import { LongGuest } from './long-guest.js';
 import { buildNativeOracle, NATIVE_OPERAND, type NativeCase } from './native-oracle.js';
 
@@ -28,7 +29,7 @@ const ALL_STATUS = 0x8d5n;
 const OPERAND = NATIVE_OPERAND + 24;
 const names = ['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'];
 /** Needs the privilege of the kernel, or means another thing there. */
-const notHere = /^(POPF|INS|OUTS|RET|CALL [EJ]|JMP Ev|PREFETCHW)/;
+const notHere = /^(POPF|INS|OUTS|RET|CALL [EJ]|JMP Ev|PREFETCHW|BOUND|PUSH [CDES]S)/;
 
 const interesting = [
   0n,
@@ -58,8 +59,8 @@ function word(random: Random): bigint {
   return choice === 1 ? value & 0xffn : value;
 }
 
-function makeCase(row: OpcodeRow, random: Random): NativeCase | undefined {
-  const code = encodeRow(row, random, OPERAND);
+function makeCase(row: OpcodeRow, random: Random, bits: Bits): NativeCase | undefined {
+  const code = encodeRow(row, random, OPERAND, bits);
   if (code === undefined) return undefined;
   const registers = BigUint64Array.from({ length: 16 }, () => word(random));
   const at = BigInt(OPERAND);
@@ -76,7 +77,7 @@ function makeCase(row: OpcodeRow, random: Random): NativeCase | undefined {
     registers[1] = BigInt(random(4));
     registers[7] = at + BigInt(random(16)) - 8n;
     if (random(2) === 0) code.unshift(random(2) === 0 ? 0xf3 : 0xf2);
-    if (random(3) === 0) code.unshift(0x67);
+    if (bits === 64 && random(3) === 0) code.unshift(0x67);
   }
   if (/^(LOOP|JrCXZ)/.test(row.name) && random(2) === 0) code.unshift(0x67);
   if (/^DIV|^IDIV/.test(row.name)) registers[2] = random(2) === 0 ? BigInt(random(8)) : 0xffff_ffff_ffff_ffffn;
@@ -88,7 +89,8 @@ function makeCase(row: OpcodeRow, random: Random): NativeCase | undefined {
   for (const bit of Object.values(STATUS)) if (random(2) === 0) flags |= bit;
   if (repeat && random(3) === 0) flags |= 0x400n;
   const memory = Uint8Array.from({ length: 64 }, () => (random(3) === 0 ? random(256) : random(2) * 255));
-  return { code: Uint8Array.from(code), registers, flags, memory };
+  if (bits === 32) for (const [i, value] of registers.entries()) registers[i] = i < 8 ? value & 0xffff_ffffn : 0n;
+  return { bits, code: Uint8Array.from(code), registers, flags, memory };
 }
 
 /** BT with RSP or another pointer as index would reach far away; the pointers as index are left out. */
@@ -120,7 +122,7 @@ function undefinedResult(row: OpcodeRow, item: NativeCase): boolean {
 
 const signals: Record<number, number> = { 0: 8, 6: 4, 12: 7, 13: 11, 14: 11 };
 const oracle = buildNativeOracle();
-const families = { alu, bits, branch, convert, exchange, flagops, move, muldiv, shift, stack, string };
+const families = { alu, bcd, bits: bitRows, branch, convert, exchange, flagops, move, muldiv, shift, stack, string };
 
 describe('integer instructions give what the processor of this host gives', () => {
   if ('missing' in oracle) {
@@ -128,51 +130,53 @@ describe('integer instructions give what the processor of this host gives', () =
     return;
   }
   afterAll(() => oracle.close());
-  for (const [family, rows] of Object.entries(families)) {
-    it(family, async () => {
-      const guest = await LongGuest.create(vendor);
-      const random = randomOf(0x5eed);
-      const cases: [OpcodeRow, NativeCase][] = [];
-      for (const row of rows) {
-        if (notHere.test(row.name)) continue;
-        for (let i = 0; i < CASES_A_ROW; i++) {
-          const item = makeCase(row, random);
-          if (item !== undefined && !reachesFar(row, item)) cases.push([row, item]);
-        }
-      }
-      const native = oracle.run(cases.map(([, item]) => item));
-      const wrong: string[] = [];
-      cases.forEach(([row, item], number) => {
-        const want = native[number];
-        if (want === undefined || undefinedResult(row, item)) return;
-        const have = guest.run(item, NATIVE_OPERAND);
-        const different: string[] = [];
-        const haveSignal = have.vector === undefined ? 0 : (signals[have.vector] ?? -1);
-        if (haveSignal !== want.signal) different.push(`signal ${want.signal}, vector ${have.vector}`);
-        else if (want.signal === 0) {
-          want.registers.forEach((value, i) => {
-            const other = have.registers[i] ?? 0n;
-            if (value !== other)
-              different.push(`${names[i] ?? `r${i}`} ${value.toString(16)}, got ${other.toString(16)}`);
-          });
-          const mask = maskOf(row, item) | 0x400n;
-          if (((want.flags ^ have.flags) & mask) !== 0n) {
-            different.push(`flags ${(want.flags & mask).toString(16)}, got ${(have.flags & mask).toString(16)}`);
+  for (const [family, rows] of Object.entries(families))
+    for (const bits of [64, 32] as const) {
+      if (rows.every((row) => row.modes === (bits === 64 ? 'no64' : 'only64'))) continue;
+      it(`${family}, ${bits} bits`, async () => {
+        const guest = await LongGuest.create(vendor);
+        const random = randomOf(0x5eed);
+        const cases: [OpcodeRow, NativeCase][] = [];
+        for (const row of rows) {
+          if (notHere.test(row.name)) continue;
+          for (let i = 0; i < CASES_A_ROW; i++) {
+            const item = makeCase(row, random, bits);
+            if (item !== undefined && !reachesFar(row, item)) cases.push([row, item]);
           }
-          const same = want.memory.every((value, i) => value === have.memory[i]);
-          if (!same)
-            different.push(
-              `memory ${Buffer.from(want.memory).toString('hex')}, got ${Buffer.from(have.memory).toString('hex')}`,
+        }
+        const native = oracle.run(cases.map(([, item]) => item));
+        const wrong: string[] = [];
+        cases.forEach(([row, item], number) => {
+          const want = native[number];
+          if (want === undefined || undefinedResult(row, item)) return;
+          const have = guest.run(item, NATIVE_OPERAND);
+          const different: string[] = [];
+          const haveSignal = have.vector === undefined ? 0 : (signals[have.vector] ?? -1);
+          if (haveSignal !== want.signal) different.push(`signal ${want.signal}, vector ${have.vector}`);
+          else if (want.signal === 0) {
+            want.registers.forEach((value, i) => {
+              const other = have.registers[i] ?? 0n;
+              if (value !== other)
+                different.push(`${names[i] ?? `r${i}`} ${value.toString(16)}, got ${other.toString(16)}`);
+            });
+            const mask = maskOf(row, item) | 0x400n;
+            if (((want.flags ^ have.flags) & mask) !== 0n) {
+              different.push(`flags ${(want.flags & mask).toString(16)}, got ${(have.flags & mask).toString(16)}`);
+            }
+            const same = want.memory.every((value, i) => value === have.memory[i]);
+            if (!same)
+              different.push(
+                `memory ${Buffer.from(want.memory).toString('hex')}, got ${Buffer.from(have.memory).toString('hex')}`,
+              );
+          }
+          if (different.length > 0) {
+            wrong.push(
+              `${row.name} [${Buffer.from(item.code).toString('hex')}] flags ${item.flags.toString(16)} ` +
+                `${Array.from(item.registers, (value) => value.toString(16)).join(' ')}: ${different.join('; ')}`,
             );
-        }
-        if (different.length > 0) {
-          wrong.push(
-            `${row.name} [${Buffer.from(item.code).toString('hex')}] flags ${item.flags.toString(16)} ` +
-              `${Array.from(item.registers, (value) => value.toString(16)).join(' ')}: ${different.join('; ')}`,
-          );
-        }
+          }
+        });
+        expect(wrong.slice(0, 10), `${wrong.length} of ${cases.length} cases differ`).toEqual([]);
       });
-      expect(wrong.slice(0, 10), `${wrong.length} of ${cases.length} cases differ`).toEqual([]);
-    });
-  }
+    }
 });
