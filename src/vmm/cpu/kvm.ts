@@ -156,7 +156,7 @@ export class KvmVcpu implements Vcpu {
 
   get canInject(): boolean {
     this.#check();
-    if (this.#injected) return false;
+    if (this.#injected || this.#pending) return false;
     if (this.#readyKnown !== undefined) return this.#readyKnown;
     this.#finish();
     if (this.#furtherExit !== undefined || this.#page.getUint8(RunPage.readyForInterruptInjection) === 0) return false;
@@ -214,7 +214,7 @@ export class KvmVcpu implements Vcpu {
   }
 
   setFlags(low: number): void {
-    this.#check();
+    this.complete();
     this.#finish();
     const kept = (this.#registers[RFLAGS * 2] as number) & RESERVED_FLAGS;
     this.#setWords(RFLAGS, ((low & ~RESERVED_FLAGS) | kept) >>> 0, 0);
@@ -336,7 +336,6 @@ export class KvmVcpu implements Vcpu {
 
   /** Finishes the instruction that complete() left to the next entry. */
   #finish(): void {
-    if (this.#pending) this.complete();
     if (!this.#deferred) return;
     this.#deferred = false;
     this.#state.invalidate();
@@ -376,6 +375,7 @@ export class KvmVcpu implements Vcpu {
 
   #setWords(register: number, low: number, high: number): void {
     this.#check();
+    this.complete();
     this.#finish();
     assert(this.#furtherExit === undefined, 'the instruction is finished before a register is set');
     this.#registers[register * 2] = low;
