@@ -36,9 +36,10 @@ export async function whyNotKvm(): Promise<string | undefined> {
   }
 }
 
-/** The CPUID table of a machine: the model, without the time-stamp counter if it is to be hidden. */
-export function cpuidFor(tsc: TscPolicy): CpuidEntry[] {
-  const table = vmtape64Cpuid();
+/** The CPUID table of a machine: what model and engine both have, without the time-stamp counter if it is to be hidden. */
+export async function cpuidFor(tsc: TscPolicy, engine: EngineName): Promise<CpuidEntry[]> {
+  const model = vmtape64Cpuid();
+  const table = engine === 'kvm' ? (await import('../vmm/cpu/kvm-cpuid.js')).forThisKvm(model) : model;
   if (tsc !== 'hide') return table;
   return table.map((row) => {
     const hidden = HIDDEN_TSC.find(([leaf]) => findCpuid([row], leaf, 0) !== undefined);

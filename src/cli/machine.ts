@@ -28,7 +28,7 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
   const options = {
     engine,
     guest,
-    cpuid: cpuidFor(args.tsc),
+    cpuid: await cpuidFor(args.tsc, engine),
     serial: console,
     host: realHost,
     strictBus: args.strictBus,
