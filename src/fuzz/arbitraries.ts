@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import type { Device } from '../vmm/device.js';
 import { type Field, type Fields, type StateTable, TIME_MAX } from '../vmm/state/fields.js';
 import type { Operation } from './operations.js';
+import { phrasesOf } from './phrases.js';
 
 /** A u32: single bits, bytes and the edges of each width come often. */
 export const anyValue: fc.Arbitrary<number> = fc.oneof(
@@ -47,19 +48,22 @@ function access(device: Device): fc.Arbitrary<Operation> {
   );
 }
 
-/** Sequences of operations on `device`, which has so many inputs; up to `most` of them. */
+/** Sequences on `device`, which has so many inputs: up to `most` operations or phrases (see phrases.ts). */
 export function anyOperations(device: Device, inputs: number, most: number): fc.Arbitrary<Operation[]> {
-  const kinds: fc.WeightedArbitrary<Operation>[] = [
-    { weight: 8, arbitrary: access(device) },
-    { weight: 2, arbitrary: fc.record({ kind: fc.constant('pass' as const), ns: anySpan }) },
-    { weight: 1, arbitrary: fc.constant({ kind: 'deadline' as const }) },
+  const single = (operation: fc.Arbitrary<Operation>) => operation.map((one) => [one]);
+  const kinds: fc.WeightedArbitrary<Operation[]>[] = [
+    { weight: 8, arbitrary: single(access(device)) },
+    { weight: 2, arbitrary: single(fc.record({ kind: fc.constant('pass' as const), ns: anySpan })) },
+    { weight: 1, arbitrary: single(fc.constant({ kind: 'deadline' as const })) },
   ];
   if (inputs > 0) {
     const input = fc.integer({ min: 0, max: inputs - 1 });
     const value = anyValue;
-    kinds.push({ weight: 4, arbitrary: fc.record({ kind: fc.constant('input' as const), input, value }) });
+    kinds.push({ weight: 4, arbitrary: single(fc.record({ kind: fc.constant('input' as const), input, value })) });
   }
-  return fc.array(fc.oneof(...kinds), { maxLength: most });
+  for (const phrase of phrasesOf(device.name)) kinds.push({ weight: 3, arbitrary: phrase });
+  // By default fast-check keeps lists short; devices need a few writes to get anywhere.
+  return fc.array(fc.oneof(...kinds), { maxLength: most, size: 'max' }).map((phrases) => phrases.flat());
 }
 
 /** A change to encoded bytes: one byte set, the end cut off, or bytes added. */

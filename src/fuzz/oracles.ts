@@ -82,6 +82,8 @@ export function reset(target: FuzzTarget, before: readonly Operation[], after: r
 }
 
 interface Snapshot {
+  /** As the device gave it: must not change when the device goes on. */
+  readonly state: Record<string, unknown>;
   readonly encoded: Uint8Array;
   readonly now: number;
   readonly levels: readonly (readonly [number, boolean])[];
@@ -89,19 +91,29 @@ interface Snapshot {
 
 function save(rig: Rig): Snapshot {
   const { device, bench } = rig;
-  const encoded = encodeState(device.stateTable, device.saveState());
+  const state = device.saveState();
+  const encoded = encodeState(device.stateTable, state);
   silent(rig, 'saving');
-  return { encoded, now: bench.clock.now(), levels: [...bench.levels] };
+  return { state, encoded, now: bench.clock.now(), levels: [...bench.levels] };
 }
 
-function load(rig: Rig, snapshot: Snapshot): void {
+/** Loads a snapshot and returns the state that was decoded: the device must not keep it. */
+function load(rig: Rig, snapshot: Snapshot): Record<string, unknown> {
   const { device, bench } = rig;
   bench.clock.loadState({ now: snapshot.now });
   // The interrupt controller restores the levels that it was driven with.
   for (const [line, level] of snapshot.levels) bench.levels.set(line, level);
   bench.take();
-  device.loadState(decodeState(device.stateTable, snapshot.encoded));
+  const state = decodeState(device.stateTable, snapshot.encoded);
+  device.loadState(state);
   silent(rig, 'loading');
+  return state;
+}
+
+/** A state that was saved or loaded is still what it was. */
+function unshared(target: FuzzTarget, state: Record<string, unknown>, encoded: Uint8Array, where: string): void {
+  const { stateTable } = target.create(START).device;
+  if (!equalBytes(encodeState(stateTable, state), encoded)) fail(`${where} shares memory with the device`);
 }
 
 function silent(rig: Rig, what: string): void {
@@ -122,8 +134,9 @@ export function cut(target: FuzzTarget, operations: readonly Operation[]): void 
     const rig = target.create(0);
     // Every other device was used before: loading must replace everything.
     if (at % 2 === 1) for (const operation of operations.slice(at)) perform(rig, operation);
+    let loaded: Record<string, unknown>;
     try {
-      load(rig, snapshot);
+      loaded = load(rig, snapshot);
     } catch (error) {
       if (error instanceof Finding) throw error;
       fail(`cut after operation ${at}: loading threw ${String(error)}`);
@@ -137,6 +150,8 @@ export function cut(target: FuzzTarget, operations: readonly Operation[]): void 
       );
     }
     sameState(whole, rig, `cut after operation ${at}, at the end`);
+    unshared(target, snapshot.state, snapshot.encoded, 'the saved state');
+    unshared(target, loaded, snapshot.encoded, 'the loaded state');
   }
 }
 

@@ -17,6 +17,8 @@ export interface FuzzOptions {
   readonly runs: number;
   /** fast-check's path to one case: shows only that. */
   readonly path?: string | undefined;
+  /** False: a failure is shown as it was found. Default true. */
+  readonly shrink?: boolean;
 }
 
 /** The result of one oracle on one target. */
@@ -49,14 +51,16 @@ interface Outcome {
   readonly errorInstance: unknown;
 }
 
-const MOST_OPERATIONS = { answers: 60, reset: 30, cut: 16, hostile: 12 } as const;
+/** Operations or phrases in a sequence. */
+const MOST_OPERATIONS = { answers: 40, reset: 20, cut: 10, hostile: 8 } as const;
 
 /** Runs one oracle. Deterministic for a seed. */
 export function fuzz(target: FuzzTarget, oracle: OracleName, options: FuzzOptions): FuzzResult {
   const { device, inputs } = target.create(0);
   const sequence = anyOperations(device, inputs.length, MOST_OPERATIONS[oracle]);
   const { seed, runs, path } = options;
-  const parameters = { seed, numRuns: runs, ...(path === undefined ? {} : { path }) };
+  const endOnFailure = options.shrink === false;
+  const parameters = { seed, numRuns: runs, endOnFailure, ...(path === undefined ? {} : { path }) };
   let outcome: Outcome;
   switch (oracle) {
     case 'answers':

@@ -56,15 +56,17 @@ function picRig(bench: Bench): Omit<Rig, 'bench'> {
   };
 }
 
+function rtcRig(bench: Bench): Omit<Rig, 'bench'> {
+  const device = new Rtc({ irq: bench.irq(8), clock: bench.clock }, { startTime: RTC_START, memorySize: 0x800_0000 });
+  return { device, inputs: [], observe: () => bench.note('nmi off', device.nmiOff ? 1 : 0) };
+}
+
 /** Every device. */
 export const targets: readonly FuzzTarget[] = [
   target('pic', picRig),
   target('uart', uartRig),
   target('pit', (bench) => ({ device: new Pit({ irq: bench.irq(0), clock: bench.clock }), inputs: [] })),
-  target('rtc', (bench) => ({
-    device: new Rtc({ irq: bench.irq(8), clock: bench.clock }, { startTime: RTC_START, memorySize: 0x800_0000 }),
-    inputs: [],
-  })),
+  target('rtc', rtcRig),
   target('i8042', (bench) => ({ device: new I8042({ irq: bench.irq(1), resetLine: bench }), inputs: [] })),
   target('port92', (bench) => ({ device: new Port92(bench), inputs: [] })),
   target('reset-control', (bench) => ({ device: new ResetControl(bench), inputs: [] })),

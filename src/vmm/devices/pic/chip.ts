@@ -28,15 +28,15 @@ function first(chip: ChipState, set: number): number {
   return -1;
 }
 
-/** The input that would be acknowledged now, or -1: INT is low. */
-export function pendingInput(chip: ChipState): number {
+/** The input that would be acknowledged now, or -1: INT is low. `slaves`: the inputs at which another chip stands. */
+export function pendingInput(chip: ChipState, slaves: number): number {
   const input = first(chip, irr(chip) & ~chip.imr);
   if (input < 0) return -1;
   let inService = chip.isr;
   // "Special Mask Mode … enables interrupts from all other levels": masked levels in service do not inhibit.
   if (chip.specialMask) inService &= ~chip.imr;
   // Special fully nested: a slave in service does not lock out its own further requests.
-  if (chip.nested && input === bits.CASCADE) inService &= ~(1 << bits.CASCADE);
+  if (chip.nested && slaves & (1 << input)) inService &= ~(1 << input);
   const serving = first(chip, inService);
   return serving < 0 || rank(chip, input) < rank(chip, serving) ? input : -1;
 }
@@ -89,9 +89,9 @@ export function writeData(chip: ChipState, value: number): void {
 }
 
 /** A poll: as INTA, but answered to a read (OCW3, "Poll Command"). */
-export function poll(chip: ChipState): number {
+export function poll(chip: ChipState, slaves: number): number {
   chip.poll = false;
-  const input = pendingInput(chip);
+  const input = pendingInput(chip, slaves);
   if (input < 0) return 0;
   startService(chip, input);
   return 0x80 | input;

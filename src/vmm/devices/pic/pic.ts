@@ -11,6 +11,9 @@ import { irr, pendingInput, poll, setLine, startService, writeCommand, writeData
 import * as bits from './registers.js';
 import { type ChipState, type PicState, picState } from './state.js';
 
+/** The master's inputs at which another chip stands. */
+const SLAVES = 1 << bits.CASCADE;
+
 /** See the head of the file. */
 export class Pic extends ByteDevice<typeof picState> {
   #intr = false;
@@ -55,14 +58,16 @@ export class Pic extends ByteDevice<typeof picState> {
    */
   acknowledge(): number {
     const master = this.#master;
-    const input = pendingInput(master);
+    const input = pendingInput(master, SLAVES);
     if (input >= 0) startService(master, input);
     let vector = master.vectorPage * 8 + (input < 0 ? 7 : input);
     if (input === bits.CASCADE && !master.single && master.icw3 & (1 << bits.CASCADE)) {
       const slave = this.#slave;
-      const inner = pendingInput(slave);
+      const inner = pendingInput(slave, 0);
       if (inner >= 0) startService(slave, inner);
-      vector = slave.vectorPage * 8 + (inner < 0 ? 7 : inner);
+      // A slave that was given another identity does not answer: the data bus floats.
+      const answers = (slave.icw3 & 7) === bits.CASCADE;
+      vector = answers ? slave.vectorPage * 8 + (inner < 0 ? 7 : inner) : 0xff;
       // INT of the slave falls during INTA, so that what still waits makes an edge.
       setLine(master, bits.CASCADE, false);
     }
@@ -84,7 +89,7 @@ export class Pic extends ByteDevice<typeof picState> {
     const isMaster = port === bits.MASTER_COMMAND || port === bits.MASTER_DATA;
     const chip = isMaster ? this.#master : this.#slave;
     if (chip.poll) {
-      const answer = poll(chip);
+      const answer = poll(chip, isMaster ? SLAVES : 0);
       this.#settle();
       return answer;
     }
@@ -118,7 +123,7 @@ export class Pic extends ByteDevice<typeof picState> {
 
   protected override checkConsistency(state: PicState): void {
     const [master, slave] = state.chips as [ChipState, ChipState];
-    if (((master.lines >> bits.CASCADE) & 1) !== (pendingInput(slave) >= 0 ? 1 : 0)) {
+    if (((master.lines >> bits.CASCADE) & 1) !== (pendingInput(slave, 0) >= 0 ? 1 : 0)) {
       throw stateError('pic.chips[0].lines', 'contradicts what the slave asks for');
     }
     if (master.elcr & ~bits.ELCR_MASTER_MASK) throw stateError('pic.chips[0].elcr', 'has a bit that cannot be set');
@@ -126,7 +131,7 @@ export class Pic extends ByteDevice<typeof picState> {
   }
 
   protected override afterLoad(): void {
-    this.#intr = pendingInput(this.#master) >= 0;
+    this.#intr = pendingInput(this.#master, SLAVES) >= 0;
   }
 
   get #master(): ChipState {
@@ -138,7 +143,7 @@ export class Pic extends ByteDevice<typeof picState> {
 
   /** Carries the slave's INT to the master and the master's to the processor. */
   #settle(): void {
-    setLine(this.#master, bits.CASCADE, pendingInput(this.#slave) >= 0);
-    this.#intr = pendingInput(this.#master) >= 0;
+    setLine(this.#master, bits.CASCADE, pendingInput(this.#slave, 0) >= 0);
+    this.#intr = pendingInput(this.#master, SLAVES) >= 0;
   }
 }
