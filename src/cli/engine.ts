@@ -1,9 +1,10 @@
 /** Choosing the engine, and what it needs: the CPUID table, the ledger, how exact its interrupt window is. */
 import { accessSync, constants } from 'node:fs';
+import type { Ledger } from '../record/ledger.js';
 import { vmtape64Cpuid } from '../vmm/cpu/cpuid.js';
 import { findCpuid } from '../vmm/cpu/cpuid-features.js';
 import type { CpuidEntry } from '../vmm/cpu/vcpu.js';
-import { HookKind } from '../vmm/hooks/table.js';
+import { HookKind, type HookTable } from '../vmm/hooks/table.js';
 import type { EngineName } from '../vmm/machine-options.js';
 import type { EngineChoice, TscPolicy } from './machine-arguments.js';
 
@@ -52,4 +53,32 @@ export function hooksFor(tsc: TscPolicy): ReadonlySet<HookKind> {
   const kinds = new Set<HookKind>([HookKind.Rdrand, HookKind.Rdseed, HookKind.Cpuid]);
   if (tsc === 'hook') for (const kind of [HookKind.Rdtsc, HookKind.Rdtscp]) kinds.add(kind);
   return kinds;
+}
+
+/** What an engine gives to a machine and to a trace's header. */
+export interface EngineFacts {
+  /** The CPUID table of the machine: what hooked CPUID answers, and what is recorded. */
+  readonly cpuid: readonly CpuidEntry[];
+  /** The interrupt window opens at the first boundary that can take an interrupt. */
+  readonly windowExact: boolean;
+  readonly ledger: Ledger;
+}
+
+/**
+ * Examines the engine on this host. A KVM that shows another CPUID table than asked for: where the guest's CPUID
+ * instructions are hooked they get the model all the same; elsewhere what the guest really sees is recorded.
+ */
+export async function examineEngine(engine: EngineName, tsc: TscPolicy, hooks: HookTable): Promise<EngineFacts> {
+  const { Ledger } = await import('../record/ledger.js');
+  const cpuid = await cpuidFor(tsc, engine);
+  if (engine === 'interp') return { cpuid, windowExact: true, ledger: new Ledger({ engine, tsc }) };
+  const { examineHost } = await import('../record/probes/host.js');
+  const host = await examineHost({ scope: 'ledger', cpuid });
+  const isHooked = hooks.sites.some((site) => site.kind === HookKind.Cpuid);
+  const seen = host.effectiveCpuid;
+  return {
+    cpuid: isHooked || seen === undefined ? cpuid : seen.table,
+    windowExact: host.windowIsExact,
+    ledger: new Ledger({ engine, tsc, host }),
+  };
 }

@@ -1,11 +1,12 @@
 /** From the command's machine options to the options of a Machine. */
 import { realHost } from '../base/host.js';
+import type { Ledger } from '../record/ledger.js';
 import type { BootedGuest } from '../vmm/boot/boot.js';
 import type { Machine } from '../vmm/machine.js';
 import type { MachineOptions } from '../vmm/machine-options.js';
 import { type ConsoleOutput, openConsole, readConsole } from './console.js';
 import { checkDumps, stateToJson, writeDumps, writeResult } from './dump.js';
-import { chooseEngine, cpuidFor, hooksFor } from './engine.js';
+import { chooseEngine, examineEngine, hooksFor } from './engine.js';
 import type { MachineArguments } from './machine-arguments.js';
 
 /** A machine that is ready to be opened. */
@@ -13,6 +14,7 @@ export interface PreparedMachine {
   readonly options: Omit<MachineOptions, 'taps'>;
   readonly guest: BootedGuest;
   readonly console: ConsoleOutput;
+  readonly ledger: Ledger;
   /** Why `--engine auto` did not take KVM. */
   readonly engineReason: string | undefined;
 }
@@ -24,18 +26,20 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
   const guest = bootGuest({ ramSize: args.ramSize, source: args.source, hooks: hooksFor(args.tsc) });
   checkDumps(args.dumpMemory, guest.memory);
   const { engine, reason } = await chooseEngine(args.engine);
+  const { cpuid, windowExact, ledger } = await examineEngine(engine, args.tsc, guest.hooks);
   const console = openConsole(args.serial);
   const options = {
     engine,
     guest,
-    cpuid: await cpuidFor(args.tsc, engine),
+    cpuid,
+    landing: { windowExact },
     serial: console,
     host: realHost,
     strictBus: args.strictBus,
     inputOpen: args.serial.kind === 'stdio' && process.stdin.isTTY === true,
     limits: args.limits,
   };
-  return { options, guest, console, engineReason: reason };
+  return { options, guest, console, ledger, engineReason: reason };
 }
 
 /** Connects standard input with a machine whose console is standard input and output. Returns how to stop that. */

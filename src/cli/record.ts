@@ -90,7 +90,8 @@ async function openSession(
     date: Date.now(),
     options: describeOptions(flags),
     tsc: args.tsc,
-    ledger: [],
+    ledger: prepared.ledger.toJSON(),
+    inexact: () => prepared.ledger.openHits(),
     host: describeHost(prepared.options.engine),
   });
 }

@@ -1,0 +1,71 @@
+/** The command `vmtape`. One file a command; this one puts them together and turns errors into exit codes. */
+import { Command } from 'commander';
+import { packageVersion } from '../base/version.js';
+import { addDoctor } from './doctor.js';
+import { reportError } from './errors.js';
+import { addInspect } from './inspect.js';
+import { addRecord } from './record.js';
+import { addReplay } from './replay.js';
+import { addRun } from './run.js';
+
+const HELP = `
+Exit codes: 0 fine; 1 the guest or the run failed; 2 a mistake in the options or files; 3 a replay that differs;
+5 a damaged or foreign trace; 6 the host cannot do it. run and record exit with the guest's own code if it wrote to
+port 0xF4.
+
+First steps:
+  $ vmtape doctor
+  $ vmtape record --flat corpora/guests/prot32-ticks.bin --load-at 0x100000 --mode prot32 -o ticks.vmtape
+  $ vmtape replay ticks.vmtape
+  $ vmtape inspect ticks.vmtape
+"vmtape COMMAND --help" explains each command.`;
+
+/** Builds the program; `setExit` is called with the exit code of the command that ran. */
+export function buildProgram(setExit: (code: number) => void): Command {
+  const program = new Command('vmtape')
+    .description('Records what a virtual machine did, bit for bit, and replays it anywhere.')
+    .version(packageVersion())
+    .helpCommand(false)
+    .showSuggestionAfterError()
+    .configureOutput({ outputError: (text, write) => write(oneLine(text)) })
+    .exitOverride()
+    .addHelpText('after', HELP);
+  addRun(program, setExit);
+  addRecord(program, setExit);
+  addReplay(program, setExit);
+  addInspect(program, setExit);
+  addDoctor(program, setExit);
+  for (const command of program.commands) command.copyInheritedSettings(program);
+  return program;
+}
+
+/** Commander's `error: …` in the form of all our errors: one line. */
+function oneLine(text: string): string {
+  const sentence = text.replace(/^error: /, '').trim();
+  return `vmtape: ${sentence.replace(/\s*\n\s*/g, ' ').replaceAll("'", '')}\n`;
+}
+
+async function main(argv: readonly string[]): Promise<number> {
+  let exitCode = 0;
+  const program = buildProgram((code) => {
+    exitCode = code;
+  });
+  if (argv.length <= 2) {
+    process.stderr.write('vmtape: no command is given; see vmtape --help\n');
+    return 2;
+  }
+  try {
+    await program.parseAsync(argv);
+    return exitCode;
+  } catch (error) {
+    return reportError(error);
+  }
+}
+
+/** Who reads our output may stop reading, as `head` does: then there is nothing more to do. */
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  process.exit(error.code === 'EPIPE' ? 0 : 1);
+});
+process.stderr.on('error', () => {});
+
+process.exit(await main(process.argv));
