@@ -176,12 +176,11 @@ function evidenceOf(host: HostReport, id: string): string {
 }
 
 function judgeCpuid(seen: EffectiveCpuid | undefined): Judgement {
-  if (!seen) return { how: 'nothing', status: 'open', evidence: 'the probe guest did not run' };
-  if (seen.isObeyed) return { how: 'the table that KVM was given', status: 'closed', evidence: 'CPL 0 and 3 see it' };
-  const how = 'the table that a probe guest reads is recorded';
-  if (seen.isSame)
-    return { how, status: 'closed', evidence: 'KVM shows another table than asked, the same at CPL 0 and 3' };
-  return { how, status: 'open', evidence: 'CPL 0 and CPL 3 see different tables' };
+  if (seen?.isObeyed) return { how: 'the table that KVM was given', status: 'closed', evidence: 'CPL 0 and 3 see it' };
+  const how = 'replaced by OUT in the code that vmtape loads; the machine answers from its table';
+  if (!seen) return { how, status: 'hooked', evidence: 'the probe guest did not run' };
+  const where = seen.isSame ? 'the same at CPL 0 and 3' : 'different at CPL 0 and 3';
+  return { how, status: 'hooked', evidence: `elsewhere KVM shows another table than asked, ${where}` };
 }
 
 function judgeBeyond(seen: EffectiveCpuid | undefined): Judgement {

@@ -13,6 +13,7 @@ import { type InstructionResult, LEDGER_INSTRUCTIONS, notEmulated, probeInstruct
 import { probeDirtyLog, probeReadonly, probeSyncRegs } from './memory.js';
 import { probeMsrFilter } from './msr.js';
 import { type ProbeResult, probe } from './result.js';
+import { probeSoftwareInterrupt, probeSyscall } from './rings.js';
 import { probeSingleStep } from './stepping.js';
 import { measureAll, type ProbeFigures, probeKick } from './timing.js';
 import { probeWindow } from './window.js';
@@ -81,6 +82,8 @@ export async function examineHost(options: ExamineOptions = {}): Promise<HostRep
     for (const mode of PROBE_MODES) await add(probeSyncRegs(mode));
     for (const mode of PROBE_MODES) await add(probeDirtyLog(mode));
     await add(probeReadonly());
+    await add(probeSyscall());
+    await add(probeSoftwareInterrupt());
     for (const mode of PROBE_MODES) await add(probeKick(mode, host));
   }
   const instructions = examineInstructions(probes, scope === 'all' ? undefined : LEDGER_INSTRUCTIONS);
