@@ -106,7 +106,7 @@ export function writePhysical(physical: u64, size: u32, value: u64): void {
 export function readSlow(address: u64, size: u32, context: u64): u64 {
   const linear = settle(address, size, context);
   const flags = accessFlags(context, false);
-  const first = 0x1000 - (<u32>linear & 0xfff);
+  const first: u32 = 0x1000 - (<u32>linear & 0xfff);
   const physical = translate(linear, flags);
   if (first < size) {
     const second = translate(nextPage(linear, context), flags);
@@ -122,7 +122,7 @@ export function readSlow(address: u64, size: u32, context: u64): u64 {
 export function writeSlow(address: u64, size: u32, value: u64, context: u64): void {
   const linear = settle(address, size, context);
   const flags = accessFlags(context, true);
-  const first = 0x1000 - (<u32>linear & 0xfff);
+  const first: u32 = 0x1000 - (<u32>linear & 0xfff);
   const physical = translate(linear, flags);
   if (first < size) {
     const second = translate(nextPage(linear, context), flags);
@@ -145,7 +145,7 @@ export function rmwBeginSlow(address: u64, size: u32): usize {
   const flags = accessFlags(tlbContext, true);
   const physical = translate(linear, flags);
   rmwAddress = linear;
-  if (0x1000 - (<u32>linear & 0xfff) < size) {
+  if (<u32>0x1000 - (<u32>linear & 0xfff) < size) {
     translate(nextPage(linear, tlbContext), flags);
     return 0;
   }
@@ -160,7 +160,7 @@ export function rmwBeginSlow(address: u64, size: u32): usize {
 export function rmwReadSlow(size: u32): u64 {
   const linear = rmwAddress;
   const flags = accessFlags(tlbContext, true);
-  const first = 0x1000 - (<u32>linear & 0xfff);
+  const first: u32 = 0x1000 - (<u32>linear & 0xfff);
   const physical = translate(linear, flags);
   if (first >= size) return readPhysical(physical, size);
   const second = translate(nextPage(linear, tlbContext), flags);
@@ -185,5 +185,5 @@ export function probeWrite(linear: u64, size: u32, user: bool): void {
 function probe(address: u64, size: u32, flags: u32): void {
   const linear = settle(address, size, tlbContext & CONTEXT_WIDE);
   translate(linear, flags);
-  if (0x1000 - (<u32>linear & 0xfff) < size) translate(nextPage(linear, tlbContext), flags);
+  if (<u32>0x1000 - (<u32>linear & 0xfff) < size) translate(nextPage(linear, tlbContext), flags);
 }

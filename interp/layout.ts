@@ -57,6 +57,8 @@ export const CPU_MSR_PAT = 0x12a0;
 export const CPU_MSR_MISC_ENABLE = 0x12a8;
 /** i64: the guest's TSC is the retired-instruction count plus this. */
 export const CPU_TSC_OFFSET = 0x12b0;
+/** The four PDPTE registers of PAE paging, u64 each: loaded with CR3, not with each walk. */
+export const CPU_PDPTE = 0x12c0;
 /** u32 each, 0 or 1. */
 export const CPU_INTERRUPT_SHADOW = 0x1300;
 export const CPU_NMI_MASKED = 0x1304;

@@ -11,6 +11,7 @@ import { checkSegment, readSlow, rmwBeginSlow, rmwReadSlow, rmwWriteSlow, writeS
 
 export { flushTlb, flushTlbPage } from './tlb';
 export { probeRead, probeWrite } from './access';
+export { loadPdptes } from './paging';
 
 /** op byte 31: a 64-bit address in a segment without base: the linear address is the effective address. */
 export const ADDRESSING_FLAT: u8 = 1;

@@ -6,6 +6,7 @@
  * linear address into an offset of the memory. Only pages of plain memory are here; the write TLB only has pages that are
  * writable, marked dirty, and hold no decoded code.
  */
+import { clearJumps } from './block';
 import { TLB_BASE } from './layout';
 
 export const TLB_READ: usize = TLB_BASE;
@@ -54,6 +55,7 @@ export function flushTlb(): void {
   generation++;
   if (generation > GENERATIONS) {
     memory.fill(TLB_BASE, 0, TLB_SIZE);
+    clearJumps();
     generation = 1;
   }
   compose();

@@ -13,7 +13,7 @@ const IO_MAP_BASE: u32 = 102;
 const TSS_LIMIT: u32 = 103;
 
 /** #GP(0) unless the guest may access `size` ports from `port` on: CPL <= IOPL, or all bits in the TSS's map are clear. */
-export function checkPortPermission(port: u32, size: u32): void {
+export function checkPortAccess(port: u32, size: u32): void {
   if (protectedMode()) {
     if (cpl() <= ioPrivilege()) return;
   } else if (!virtual8086()) return;
@@ -29,12 +29,12 @@ export function checkPortPermission(port: u32, size: u32): void {
 }
 
 function input<T>(port: u32): void {
-  checkPortPermission(port, sizeof<T>());
+  checkPortAccess(port, sizeof<T>());
   setReg<T>(REG_RAX, <T>ioRead(port, sizeof<T>()));
 }
 
 function output<T>(port: u32): void {
-  checkPortPermission(port, sizeof<T>());
+  checkPortAccess(port, sizeof<T>());
   ioWrite(port, sizeof<T>(), <u32>getReg<T>(REG_RAX));
 }
 

@@ -1,0 +1,39 @@
+/** What the host calls (src/vmm/cpu/interp.ts). */
+import { clearJumps, flushBlocks, invalidateCode } from './block';
+import { initializeDecoder } from './decode';
+import { refreshVendor } from './execute/vendor';
+import { initializeHandlers } from './generated/opcodes';
+import { clearPendingIo, ioPending } from './io';
+import { flushTlb } from './memory';
+import { refreshAll } from './mode';
+import { refreshPaging } from './paging';
+
+export { afterUnwind, resume, run } from './run';
+export { invalidateCode, ioPending };
+
+/** Once, before anything else. */
+export function initialize(): void {
+  initializeDecoder();
+  initializeHandlers();
+  flushBlocks();
+  clearJumps();
+}
+
+/** The host changed the state, or the CPUID table. */
+export function stateChanged(): void {
+  flushTlb();
+  refreshVendor();
+  refreshPaging();
+  refreshAll();
+}
+
+/** The host replaced the state: the instruction under way is forgotten. */
+export function forgetIo(): void {
+  clearPendingIo();
+}
+
+/** The host took the dirty pages: the next write to each is to be seen again. */
+export function dirtyTaken(): void {
+  flushTlb();
+}
+export { faultVector, faultCode } from './fault';

@@ -1,0 +1,277 @@
+/**
+ * The run loop: finds or decodes the block at RIP, executes it, and between blocks looks at what may interrupt (SDM vol. 3A,
+ * 6.9). The host calls run(); whenever an import throws (fault.ts), it calls afterUnwind(), and then, if that returned 0, resume().
+ */
+import {
+  BLOCK_HEADER, BLOCK_MAX, LOOSE_BLOCK, blockEnd, findPhysical, jumpContext, jumpEntry, keepBlock, refreshJumpContext,
+  reserveBlock, setCurrentBlock,
+} from './block';
+import { clearRepeatWanted, currentOp, currentRip, firstOp, nextRip, repeatWanted, setCurrentOp, setFirstOp } from './control';
+import { decodeInstruction } from './decode';
+import {
+  UNWIND_EXCEPTION, VECTOR_DB, exitRetires, faultCode, faultHasCode, faultVector, raiseGP, unwindKind,
+} from './fault';
+import { beginInstruction, codeLinear, fetchAborted, fetchByte, fetchCrossed, fetchLength, fetchPhysical, locate, pageLeft } from './fetch';
+import { FLAG_IF, FLAG_RF, FLAG_TF, changeControlFlags, materializeFlags, setStatus } from './flags';
+import { clearPendingIo, resumeIo } from './io';
+import {
+  CPU_DR, CPU_HALTED, CPU_INJECTED_INTERRUPT, CPU_INTERRUPT_SHADOW, CPU_NMI_MASKED, CPU_NMI_PENDING, CPU_RFLAGS, CPU_RIP,
+  CPU_RIP_BASE, ENGINE_ERROR_FETCH, EXIT_COMPLETED, EXIT_DEBUG, EXIT_ENGINE_ERROR, EXIT_ERROR_BYTES, EXIT_ERROR_CODE,
+  EXIT_ERROR_LENGTH, EXIT_HALT, EXIT_KICKED, EXIT_LIMIT, EXIT_REASON, EXIT_WINDOW, RUN_COMPLETE_ONLY,
+  RUN_KICK, RUN_LIMIT, RUN_RETIRED, RUN_SINGLE_STEP, RUN_WINDOW_REQUEST,
+} from './layout';
+import { attention, clearAttention, codeEnd, currentCodeSize, requestAttention } from './mode';
+import { OP_BYTES, opLength, opStart } from './op';
+import { deliverException, deliverInterrupt, deliverNmi } from './system/interrupt';
+
+/** DR6.BS: a single step. */
+const DR6: usize = CPU_DR + 32;
+const DR6_BS: u64 = 1 << 14;
+
+/** The instruction of the last I/O exit comes first, before any event. */
+let finishing: bool = false;
+/** RFLAGS.TF was set when the instruction under way began. */
+let stepping: bool = false;
+/** The instruction that ran last is a REP instruction that has iterations left. */
+let unfinished: bool = false;
+/** One instruction was executed, and EXIT_DEBUG is due for it. */
+let debugDue: bool = false;
+
+/** Moves the one instruction of a block that is not kept to its own place. */
+function finishLoose(block: usize, length: u32): usize {
+  memory.copy(LOOSE_BLOCK + BLOCK_HEADER, block + BLOCK_HEADER, OP_BYTES);
+  store<u32>(LOOSE_BLOCK, 0xffffffff);
+  store<u32>(LOOSE_BLOCK, 1, 8);
+  store<u32>(LOOSE_BLOCK, length, 12);
+  return LOOSE_BLOCK;
+}
+
+/** Decodes from `rip` on; the code of its first byte was located. */
+function decodeBlock(rip: u64, most: u32): usize {
+  const physical = fetchPhysical;
+  const block = reserveBlock();
+  let op = block + BLOCK_HEADER;
+  let start: u32 = 0;
+  let count: u32 = 0;
+  for (;;) {
+    beginInstruction(count == 0, codeEnd - (rip + start));
+    const ends = decodeInstruction(op, start);
+    if (fetchAborted) break;
+    start += fetchLength;
+    count++;
+    op += OP_BYTES;
+    if (fetchCrossed || ends || count == most || pageLeft() == 0) break;
+  }
+  if (fetchCrossed || most == 1) return finishLoose(block, start);
+  keepBlock(block, physical, currentCodeSize, count, start);
+  return block;
+}
+
+/** The block at `rip`, from the cache by linear address, by physical address, or new. */
+function blockAt(rip: u64): usize {
+  const linear = codeLinear(rip);
+  refreshJumpContext();
+  const entry = jumpEntry(linear);
+  let block: usize;
+  if (load<u64>(entry) == linear && load<u32>(entry, 8) == jumpContext) {
+    block = load<u32>(entry, 12);
+  } else {
+    if (rip >= codeEnd) raiseGP(0);
+    locate(linear);
+    block = findPhysical(fetchPhysical, currentCodeSize);
+    if (block == 0) block = decodeBlock(rip, BLOCK_MAX);
+    if (block == LOOSE_BLOCK) return block;
+    refreshJumpContext();
+    store<u64>(entry, linear);
+    store<u32>(entry, jumpContext, 8);
+    store<u32>(entry, <u32>block, 12);
+  }
+  if (rip + load<u32>(block, 12) > codeEnd) {
+    locate(linear);
+    return decodeBlock(rip, 1);
+  }
+  return block;
+}
+
+/** Executes at most `most` instructions from CPU_RIP on, within one block. */
+function execute(most: u64): void {
+  const rip = load<u64>(CPU_RIP);
+  const block = blockAt(rip);
+  const first = block + BLOCK_HEADER;
+  const count = <u64>load<u32>(block, 8);
+  const last = first + <usize>count * OP_BYTES;
+  store<u64>(CPU_RIP_BASE, rip);
+  store<u64>(CPU_RIP, rip + load<u32>(block, 12));
+  setFirstOp(first);
+  setCurrentBlock(block, count <= most ? last : first + <usize>most * OP_BYTES);
+  let op = first;
+  do {
+    setCurrentOp(op);
+    call_indirect<void>(load<u32>(op), op);
+    op += OP_BYTES;
+  } while (op < blockEnd);
+  let done = <u64>((op - first) / OP_BYTES);
+  unfinished = repeatWanted;
+  if (repeatWanted) {
+    clearRepeatWanted();
+    done--;
+    store<u64>(CPU_RIP, currentRip());
+  } else if (op < last) {
+    // Stopped before its end: by the limit, or because it was overwritten.
+    store<u64>(CPU_RIP, rip + opStart(op));
+  }
+  store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + done);
+  setCurrentOp(0);
+  setFirstOp(0);
+  setCurrentBlock(0, 0);
+}
+
+/** May an interrupt be taken at this boundary? */
+function canInject(): bool {
+  return (load<u64>(CPU_RFLAGS) & FLAG_IF) != 0 && load<u32>(CPU_INTERRUPT_SHADOW) == 0;
+}
+
+/** Events at a boundary, in the order of their priority (SDM vol. 3A, table 6-2). Not 0: an exit. */
+function takeEvents(): u32 {
+  if (debugDue) {
+    debugDue = false;
+    if (load<u32>(RUN_SINGLE_STEP) != 0) return EXIT_DEBUG;
+  }
+  if (load<u32>(CPU_NMI_PENDING) != 0 && load<u32>(CPU_NMI_MASKED) == 0 && load<u32>(CPU_INTERRUPT_SHADOW) == 0) {
+    store<u32>(CPU_NMI_PENDING, 0);
+    store<u32>(CPU_HALTED, 0);
+    deliverNmi();
+  }
+  const injected = load<u32>(CPU_INJECTED_INTERRUPT);
+  if (injected != 0 && canInject()) {
+    store<u32>(CPU_INJECTED_INTERRUPT, 0);
+    store<u32>(CPU_HALTED, 0);
+    deliverInterrupt(injected & 0xff);
+  }
+  if (load<u32>(CPU_HALTED) != 0) return EXIT_HALT;
+  if (load<u32>(RUN_WINDOW_REQUEST) != 0 && canInject()) return EXIT_WINDOW;
+  return 0;
+}
+
+/** Must the next instruction be executed alone? */
+function mustStep(): bool {
+  const flags = load<u64>(CPU_RFLAGS);
+  return (
+    load<u32>(CPU_INTERRUPT_SHADOW) != 0 || (flags & (FLAG_TF | FLAG_RF)) != 0 || load<u32>(RUN_SINGLE_STEP) != 0 ||
+    load<u32>(CPU_INJECTED_INTERRUPT) != 0 || load<u32>(CPU_NMI_PENDING) != 0
+  );
+}
+
+/** One instruction, and what follows from it: the shadow ends, RF falls, a step traps. */
+function executeOne(): void {
+  stepping = (load<u64>(CPU_RFLAGS) & FLAG_TF) != 0;
+  store<u32>(CPU_INTERRUPT_SHADOW, 0);
+  if ((load<u64>(CPU_RFLAGS) & FLAG_RF) != 0) changeControlFlags(FLAG_RF, 0);
+  execute(1);
+  afterOne();
+}
+
+/** What is due once an instruction that ran alone is complete. */
+function afterOne(): void {
+  requestAttention();
+  debugDue = load<u32>(RUN_SINGLE_STEP) != 0;
+  if (!stepping) return;
+  stepping = false;
+  // MOV SS and STI hold the trap back too; software interrupts cleared TF and are not trapped.
+  if (load<u32>(CPU_INTERRUPT_SHADOW) != 0) return;
+  store<u64>(DR6, load<u64>(DR6) | DR6_BS);
+  deliverException(VECTOR_DB, false, 0);
+}
+
+/** The host begins a run. */
+export function run(): u32 {
+  setStatus(load<u64>(CPU_RFLAGS));
+  finishing = resumeIo();
+  requestAttention();
+  return resume();
+}
+
+/** Goes on until an exit. */
+export function resume(): u32 {
+  return leaveWith(loop());
+}
+
+/** The host sees exact registers. */
+function leaveWith(reason: u32): u32 {
+  store<u64>(CPU_RFLAGS, materializeFlags());
+  store<u32>(EXIT_REASON, reason);
+  return reason;
+}
+
+function loop(): u32 {
+  if (finishing) {
+    do {
+      executeOne();
+    } while (unfinished);
+    finishing = false;
+    clearPendingIo();
+    if (load<u32>(RUN_COMPLETE_ONLY) != 0) return EXIT_COMPLETED;
+  } else if (load<u32>(RUN_COMPLETE_ONLY) != 0) return EXIT_COMPLETED;
+  for (;;) {
+    if (attention) {
+      clearAttention();
+      const exit = takeEvents();
+      if (exit != 0) return exit;
+      if (mustStep()) requestAttention();
+    }
+    if (load<u32>(RUN_KICK) != 0) {
+      store<u32>(RUN_KICK, 0);
+      return EXIT_KICKED;
+    }
+    const retired = load<u64>(RUN_RETIRED);
+    const limit = load<u64>(RUN_LIMIT);
+    if (retired >= limit) return EXIT_LIMIT;
+    if (attention) executeOne();
+    else execute(limit - retired);
+  }
+  return 0;
+}
+
+/** The bytes at RIP, for the report of an engine error: what of them lies in the page. */
+function copyInstruction(): void {
+  store<u32>(EXIT_ERROR_LENGTH, 0);
+  if (load<u32>(EXIT_ERROR_CODE) == ENGINE_ERROR_FETCH) return;
+  locate(codeLinear(load<u64>(CPU_RIP)));
+  beginInstruction(false, 15);
+  for (let i: u32 = 0; i < 15; i++) {
+    const byte = fetchByte();
+    if (fetchAborted) break;
+    store<u8>(EXIT_ERROR_BYTES + <usize>i, <u8>byte);
+    store<u32>(EXIT_ERROR_LENGTH, i + 1);
+  }
+}
+
+/** After an import threw: puts the state at the boundary. 0: resume(); else the reason of an exit. */
+export function afterUnwind(): u32 {
+  if (currentOp != 0) {
+    const done = <u64>((currentOp - firstOp) / OP_BYTES);
+    store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + done);
+    const retires = unwindKind != UNWIND_EXCEPTION && exitRetires;
+    store<u64>(CPU_RIP, retires ? nextRip() : currentRip());
+    if (retires) {
+      store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + 1);
+      store<u32>(CPU_HALTED, 1);
+    }
+    setCurrentOp(0);
+    setFirstOp(0);
+    setCurrentBlock(0, 0);
+    clearRepeatWanted();
+  }
+  requestAttention();
+  if (unwindKind != UNWIND_EXCEPTION) {
+    if (load<u32>(EXIT_REASON) == EXIT_ENGINE_ERROR) copyInstruction();
+    return leaveWith(load<u32>(EXIT_REASON));
+  }
+  finishing = false;
+  stepping = false;
+  clearPendingIo();
+  deliverException(faultVector, faultHasCode, faultCode);
+  if (load<u32>(RUN_SINGLE_STEP) != 0) debugDue = true;
+  if (load<u32>(RUN_COMPLETE_ONLY) != 0) return leaveWith(EXIT_COMPLETED);
+  return 0;
+}

@@ -1,0 +1,249 @@
+/**
+ * Makes interp/generated/opcodes.ts of the opcode table (interp/opcodes): the decoder's tables and one wrapper function for each
+ * distinct handler call. `node scripts/build-interp.mjs --generate` compiles and runs it; the result is committed.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import type { OpcodeRow, OperandWidth } from '../interp/opcodes/row.js';
+
+const here = fileURLToPath(new URL('.', import.meta.url));
+/** dist/scripts, so the sources are two levels up. */
+const top = join(here, '../..');
+
+/** In the order of the numbers that decode.ts knows. */
+const WIDTHS: readonly OperandWidth[] = ['b', 'v', 'v64', 'd64', 'f64', 'z', 'y', 'none'];
+const IMMEDIATES = ['', 'ib', 'ub', 'iw', 'id', 'iz', 'iv', 'cb', 'cw', 'cz', 'ptr', 'moffs'];
+const PREFIXES: Readonly<Record<string, number>> = { '66': 1, F3: 2, F2: 3 };
+const ROW_BYTES = 20;
+/** ModRM.reg of a row: 0 to 7, any, or the row has no ModRM. */
+const DIGIT_ANY = 8;
+const DIGIT_NONE = 9;
+
+interface Parsed {
+  readonly row: OpcodeRow;
+  readonly prefix: number;
+  readonly map: number;
+  readonly opcode: number;
+  readonly plusRegister: boolean;
+  readonly digit: number;
+  readonly fixed: number | undefined;
+  readonly immediates: readonly number[];
+}
+
+function fail(row: OpcodeRow, what: string): never {
+  throw new Error(`${row.encoding} (${row.name}): ${what}`);
+}
+
+/** Reads the encoding of a row as row.ts documents it. */
+function parse(row: OpcodeRow): Parsed {
+  const tokens = row.encoding.split(' ');
+  const bytes: number[] = [];
+  let plusRegister = false;
+  let digit = DIGIT_NONE;
+  const immediates: number[] = [];
+  let prefix = 0;
+  while (tokens.length > 0 && /^[0-9A-F]{2}(\+r)?$/.test(tokens[0] as string)) {
+    const token = tokens.shift() as string;
+    if (bytes.length === 0 && prefix === 0 && token in PREFIXES && /^[0-9A-F]{2}/.test(tokens[0] ?? '')) {
+      prefix = PREFIXES[token] as number;
+      continue;
+    }
+    plusRegister = token.endsWith('+r');
+    bytes.push(Number.parseInt(token, 16));
+  }
+  for (const token of tokens) {
+    if (token === '/r') digit = DIGIT_ANY;
+    else if (/^\/[0-7]$/.test(token)) digit = Number(token[1]);
+    else if (IMMEDIATES.includes(token)) immediates.push(IMMEDIATES.indexOf(token));
+    else fail(row, `${token} is not known`);
+  }
+  let map = 0;
+  const next = (): number => bytes.shift() ?? fail(row, 'there is no opcode');
+  let opcode = next();
+  if (opcode === 0x0f) {
+    map = 1;
+    opcode = next();
+    if (opcode === 0x38 || opcode === 0x3a) {
+      map = opcode === 0x38 ? 2 : 3;
+      opcode = next();
+    }
+  }
+  const fixed = bytes.shift();
+  if (bytes.length > 0) fail(row, 'there are too many bytes');
+  if (immediates.length > 2) fail(row, 'there are too many immediates');
+  return { row, prefix, map, opcode, plusRegister, digit, fixed, immediates };
+}
+
+/** What is tried first: fixed ModRM bytes, then digits; mandatory prefixes before none, and 66 after F3 and F2. */
+function priority(parsed: Parsed): number {
+  const form = parsed.fixed !== undefined ? 0 : parsed.digit < DIGIT_ANY ? 1 : 2;
+  const prefix = [3, 2, 0, 1][parsed.prefix] as number;
+  return form * 4 + prefix;
+}
+
+/** T for operand sizes of 2, 4 and 8 bytes. */
+function typesOf(width: OperandWidth): readonly string[] {
+  if (width === 'b') return ['u8', 'u8', 'u8'];
+  if (width === 'z') return ['u16', 'u32', 'u32'];
+  if (width === 'y') return ['u32', 'u32', 'u64'];
+  return ['u16', 'u32', 'u64'];
+}
+
+/** Distinct handler calls; number 0 is "none". */
+class Handlers {
+  readonly calls: string[] = [];
+  readonly #numbers = new Map<string, number>();
+
+  number(call: string | undefined, type: string): number {
+    if (call === undefined) return 0;
+    const text = call.replace(/\bT\b/g, type);
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      number = this.calls.push(text);
+      this.#numbers.set(text, number);
+    }
+    return number;
+  }
+
+  threeOf(call: string | undefined, width: OperandWidth): number[] {
+    return typesOf(width).map((type) => this.number(call, type));
+  }
+}
+
+function hasOperand(row: OpcodeRow, pattern: RegExp): boolean {
+  return row.name
+    .replace(/^\S+\s*/, '')
+    .split(',')
+    .some((operand) => pattern.test(operand));
+}
+
+function flagsOf({ row, plusRegister, fixed }: Parsed): number {
+  let flags = 0;
+  if (row.lock) flags |= 1;
+  if (row.ends) flags |= 2;
+  if (plusRegister) flags |= 4;
+  // By the operand codes: a byte register in ModRM.reg or +r, and one in ModRM.rm.
+  if (hasOperand(row, /^[GZ]b$/)) flags |= 8;
+  if (hasOperand(row, /^[ER]b$/)) flags |= 16;
+  if (fixed !== undefined) flags |= 32;
+  return flags;
+}
+
+function rowBytes(parsed: Parsed, handlers: Handlers): number[] {
+  const { row } = parsed;
+  const modes = row.modes === 'no64' ? 1 : row.modes === 'only64' ? 2 : 0;
+  const numbers = [...handlers.threeOf(row.reg, row.size), ...handlers.threeOf(row.mem, row.size)];
+  return [
+    parsed.prefix,
+    modes,
+    parsed.digit,
+    flagsOf(parsed),
+    parsed.fixed ?? 0,
+    WIDTHS.indexOf(row.size),
+    parsed.immediates[0] ?? 0,
+    parsed.immediates[1] ?? 0,
+    ...numbers.flatMap((number) => [number & 0xff, number >> 8]),
+  ];
+}
+
+/** Exported names of the files that handler calls may use. */
+function exportsOf(): Map<string, string> {
+  const names = new Map<string, string>();
+  const add = (file: string, from: string): void => {
+    for (const match of readFileSync(file, 'utf8').matchAll(/^export (?:function|const|let) (\w+)/gm)) {
+      const name = match[1] as string;
+      if (!names.has(name)) names.set(name, from);
+    }
+  };
+  for (const folder of ['execute', 'system']) {
+    for (const file of readdirSync(join(top, 'interp', folder)).sort()) {
+      add(join(top, 'interp', folder, file), `../${folder}/${file.replace(/\.ts$/, '')}`);
+    }
+  }
+  add(join(top, 'interp/registers.ts'), '../registers');
+  return names;
+}
+
+function importsOf(calls: readonly string[]): string[] {
+  const names = exportsOf();
+  const used = new Map<string, Set<string>>();
+  const known = new Set(['op', 'true', 'false', 'u8', 'u16', 'u32', 'u64']);
+  for (const call of calls) {
+    for (const [name] of call.matchAll(/\b[A-Za-z_]\w*/g)) {
+      if (known.has(name)) continue;
+      const from = names.get(name);
+      if (from === undefined) throw new Error(`${call}: nobody exports ${name}`);
+      const set = used.get(from) ?? new Set();
+      used.set(from, set.add(name));
+    }
+  }
+  return [...used]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([from, set]) => `import { ${[...set].sort().join(', ')} } from '${from}';`);
+}
+
+function numbers(name: string, type: string, values: readonly number[]): string {
+  const lines: string[] = [];
+  for (let at = 0; at < values.length; at += 32) lines.push(`  ${values.slice(at, at + 32).join(', ')},`);
+  return `export const ${name}: usize = memory.data<${type}>([\n${lines.join('\n')}\n]);`;
+}
+
+async function readRows(): Promise<OpcodeRow[]> {
+  const rows: OpcodeRow[] = [];
+  const folder = join(here, '../interp/opcodes');
+  for (const file of readdirSync(folder).sort()) {
+    if (!file.endsWith('.js')) continue;
+    const module = (await import(pathToFileURL(join(folder, file)).href)) as { rows?: OpcodeRow[] };
+    rows.push(...(module.rows ?? []));
+  }
+  return rows;
+}
+
+async function main(): Promise<void> {
+  const parsed = (await readRows()).map(parse);
+  const handlers = new Handlers();
+  const rowTable = parsed.flatMap((row) => rowBytes(row, handlers));
+  const lists = new Map<number, number[]>();
+  for (const [index, { map, opcode, plusRegister }] of parsed.entries()) {
+    for (let register = 0; register < (plusRegister ? 8 : 1); register++) {
+      const key = map * 256 + opcode + register;
+      lists.set(key, [...(lists.get(key) ?? []), index]);
+    }
+  }
+  const heads = new Array<number>(1024).fill(0);
+  const chain = [0xffff];
+  for (const [key, indexes] of [...lists].sort(([a], [b]) => a - b)) {
+    heads[key] = chain.length;
+    const order = [...indexes].sort((a, b) => priority(parsed[a] as Parsed) - priority(parsed[b] as Parsed));
+    chain.push(...order, 0xffff);
+  }
+  const text = [
+    '/** Made by scripts/generate-opcodes.ts of interp/opcodes; do not edit. */',
+    ...importsOf(handlers.calls),
+    '',
+    `export const ROW_BYTES: usize = ${ROW_BYTES};`,
+    '/** For each opcode of the four maps, where its rows begin in OPCODE_ROWS; 0: there are none. */',
+    numbers('OPCODE_HEADS', 'u16', heads),
+    '/** Row numbers in the order in which they are tried, 0xffff behind the last. */',
+    numbers('OPCODE_ROWS', 'u16', chain),
+    '/** prefix, modes, digit, flags, fixed ModRM, width, two immediates, then three u16 handlers for registers and three for memory. */',
+    numbers('ROWS', 'u8', rowTable),
+    '/** The function-table index of each handler. */',
+    `export const HANDLERS: usize = memory.data(${(handlers.calls.length + 1) * 4}, 4);`,
+    '',
+    ...handlers.calls.map((call, index) => `function h${index + 1}(op: usize): void {\n  ${call};\n}`),
+    '',
+    '/** Fills HANDLERS. */',
+    'export function initializeHandlers(): void {',
+    ...handlers.calls.map(
+      (_, index) => `  store<u32>(HANDLERS + ${(index + 1) * 4}, (<(op: usize) => void>h${index + 1}).index);`,
+    ),
+    '}',
+    '',
+  ].join('\n');
+  writeFileSync(join(top, 'interp/generated/opcodes.ts'), text);
+  console.log(`${parsed.length} rows, ${handlers.calls.length} handlers`);
+}
+
+await main();

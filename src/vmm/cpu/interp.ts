@@ -1,0 +1,262 @@
+/**
+ * The vCPU that the interpreter runs (interp/, compiled to dist/interp/vmtape.wasm). Registers live in the WebAssembly memory at the
+ * offsets of interp/layout.ts; between two runs they are exact.
+ */
+import '../../base/webassembly.js';
+import { existsSync, readFileSync } from 'node:fs';
+import * as layout from '../../../interp/layout.js';
+import { assert } from '../../base/assert.js';
+import { ExitCode, VmtapeError } from '../../base/errors.js';
+import type { GuestMemory } from '../memory.js';
+import { checkState } from '../state/check.js';
+import { InterpExitRecord, type InterpExports } from './interp-exit.js';
+import { readInterpState, writeInterpState } from './interp-state.js';
+import { type CpuState, cpuStateTable, powerOnState } from './state.js';
+import { type CpuidEntry, type ExitReason, REGISTERS_SIZE, type Vcpu } from './vcpu.js';
+
+const IF = 0x200;
+const TWO_32 = 0x1_0000_0000;
+/** Bits of RFLAGS that are fixed: what setFlags leaves alone. */
+const RESERVED_FLAGS = ~0x3f_7fd5;
+const NO_LIMIT = 0xffff_ffff_ffff_ffffn;
+
+/** What the import `unwind` throws: one object, made once. */
+const UNWIND = Object.freeze({ name: 'unwind' });
+
+let compiled: WebAssembly.Module | undefined;
+
+/** The code, from dist/interp, whether this runs from dist/src or from src. */
+function loadModule(): WebAssembly.Module {
+  if (compiled) return compiled;
+  const places = ['../../../interp/vmtape.wasm', '../../../dist/interp/vmtape.wasm'];
+  const place = places.map((path) => new URL(path, import.meta.url)).find((url) => existsSync(url));
+  if (place === undefined) {
+    throw new VmtapeError('VMTAPE_BUILD', 'the interpreter is not built', ExitCode.HostCannot, 'npm run build');
+  }
+  compiled = new WebAssembly.Module(readFileSync(place));
+  return compiled;
+}
+
+/** A vCPU on the interpreter. */
+export class InterpVcpu implements Vcpu {
+  readonly engine = 'interp';
+  readonly exit: InterpExitRecord;
+  readonly #memory: GuestMemory;
+  readonly #view: DataView;
+  readonly #words: Uint32Array;
+  readonly #code: InterpExports;
+  #closed = false;
+
+  constructor(memory: GuestMemory) {
+    this.#memory = memory;
+    this.#view = memory.view;
+    this.#words = new Uint32Array(memory.memory.buffer, 0, layout.SCRATCH / 4);
+    const instance = new WebAssembly.Instance(loadModule(), {
+      env: {
+        memory: memory.memory,
+        unwind: () => {
+          throw UNWIND;
+        },
+      },
+    });
+    this.#code = instance.exports as unknown as InterpExports;
+    this.exit = new InterpExitRecord(this.#view);
+    this.#code.initialize();
+    this.setState(powerOnState());
+  }
+
+  /** As `new InterpVcpu`: both engines are opened alike. */
+  static open(memory: GuestMemory): InterpVcpu {
+    return new InterpVcpu(memory);
+  }
+
+  run(limit: number): ExitReason {
+    this.#check();
+    const end = Number.isFinite(limit) ? BigInt(Math.max(0, Math.floor(limit))) : NO_LIMIT;
+    this.#view.setBigUint64(layout.RUN_LIMIT, end, true);
+    return this.#enter() as ExitReason;
+  }
+
+  complete(): ExitReason | undefined {
+    this.#check();
+    if (this.#code.ioPending() === 0) return undefined;
+    this.#set(layout.RUN_COMPLETE_ONLY, 1);
+    const reason = this.#enter();
+    this.#set(layout.RUN_COMPLETE_ONLY, 0);
+    return reason === layout.EXIT_COMPLETED ? undefined : (reason as ExitReason);
+  }
+
+  get retired(): number {
+    this.#check();
+    return this.#get(layout.RUN_RETIRED) + this.#get(layout.RUN_RETIRED + 4) * TWO_32;
+  }
+
+  get canInject(): boolean {
+    this.#check();
+    return (
+      (this.#get(layout.CPU_RFLAGS) & IF) !== 0 &&
+      this.#get(layout.CPU_INTERRUPT_SHADOW) === 0 &&
+      this.#get(layout.CPU_INJECTED_INTERRUPT) === 0 &&
+      this.#code.ioPending() === 0
+    );
+  }
+
+  requestWindow(on: boolean): void {
+    this.#check();
+    this.#set(layout.RUN_WINDOW_REQUEST, on ? 1 : 0);
+  }
+
+  injectInterrupt(vector: number): void {
+    assert(Number.isInteger(vector) && vector >= 0 && vector <= 255, 'a vector is a number from 0 to 255');
+    assert(this.canInject, 'an interrupt is injected only where it can be taken');
+    this.#set(layout.CPU_INJECTED_INTERRUPT, 0x100 | vector);
+  }
+
+  injectNmi(): void {
+    this.#check();
+    this.#set(layout.CPU_NMI_PENDING, 1);
+  }
+
+  readRegisters(out: Uint8Array): void {
+    this.#check();
+    const { whole } = this.#memory;
+    for (let i = 0; i < 128; i++) out[i] = whole[layout.CPU_GPR + i] as number;
+    for (let i = 0; i < 16; i++) out[128 + i] = whole[layout.CPU_RIP + i] as number;
+    assert(REGISTERS_SIZE === 144, 'the registers are sixteen, RIP and RFLAGS');
+  }
+
+  get rip(): number {
+    this.#check();
+    return this.#get(layout.CPU_RIP) + this.#get(layout.CPU_RIP + 4) * TWO_32;
+  }
+
+  setRegister(index: number, low: number, high: number): void {
+    this.#check();
+    assert(index >= 0 && index < 16, 'a general register has a number from 0 to 15');
+    this.#set(layout.CPU_GPR + index * 8, low);
+    this.#set(layout.CPU_GPR + index * 8 + 4, high);
+  }
+
+  setRip(low: number, high: number): void {
+    this.#check();
+    this.#set(layout.CPU_RIP, low);
+    this.#set(layout.CPU_RIP + 4, high);
+  }
+
+  setFlags(low: number): void {
+    this.#check();
+    const kept = this.#get(layout.CPU_RFLAGS) & RESERVED_FLAGS;
+    this.#set(layout.CPU_RFLAGS, (low & ~RESERVED_FLAGS) | kept);
+    this.#code.stateChanged();
+  }
+
+  getState(): CpuState {
+    this.#check();
+    assert(this.#code.ioPending() === 0, 'the pending instruction is completed before the state is read');
+    return readInterpState(this.#view);
+  }
+
+  setState(state: CpuState): void {
+    this.#check();
+    checkState(cpuStateTable, state);
+    writeInterpState(this.#view, state);
+    this.#code.forgetIo();
+    this.#code.stateChanged();
+  }
+
+  setCpuid(entries: readonly CpuidEntry[]): void {
+    this.#check();
+    if (entries.length > layout.CPUID_MAX_ENTRIES) {
+      throw new VmtapeError(
+        'VMTAPE_STATE',
+        `a CPUID table has at most ${layout.CPUID_MAX_ENTRIES} rows, not ${entries.length}`,
+        ExitCode.Usage,
+      );
+    }
+    this.#set(layout.CPUID_TABLE, entries.length);
+    let at = layout.CPUID_TABLE + 4;
+    for (const entry of entries) {
+      const row = [entry.function, entry.index, entry.indexed ? 1 : 0, entry.eax, entry.ebx, entry.ecx, entry.edx, 0];
+      for (const word of row) {
+        this.#set(at, word);
+        at += 4;
+      }
+    }
+    this.#code.stateChanged();
+  }
+
+  setSingleStep(on: boolean): void {
+    this.#check();
+    this.#set(layout.RUN_SINGLE_STEP, on ? 1 : 0);
+  }
+
+  failMsr(): void {
+    this.#check();
+    assert(
+      this.exit.reason === layout.EXIT_MSR_READ || this.exit.reason === layout.EXIT_MSR_WRITE,
+      'only the MSR access of the last exit can be refused',
+    );
+    this.#set(layout.EXIT_MSR_FAULT, 1);
+  }
+
+  skipTicks(ticks: number): void {
+    this.#check();
+    const offset = this.#view.getBigInt64(layout.CPU_TSC_OFFSET, true);
+    this.#view.setBigInt64(layout.CPU_TSC_OFFSET, offset + BigInt(ticks), true);
+  }
+
+  kick(): void {
+    if (!this.#closed) this.#set(layout.RUN_KICK, 1);
+  }
+
+  takeDirtyPages(): Uint32Array {
+    this.#check();
+    const { whole, ramSize } = this.#memory;
+    const marks = whole.subarray(layout.PAGE_DIRTY, layout.PAGE_DIRTY + ramSize / 0x1000);
+    const pages: number[] = [];
+    for (let page = marks.indexOf(1); page >= 0; page = marks.indexOf(1, page + 1)) pages.push(page);
+    marks.fill(0);
+    this.#code.dirtyTaken();
+    return Uint32Array.from(pages);
+  }
+
+  invalidateCode(address: number, length: number): void {
+    this.#check();
+    this.#code.invalidateCode(address, length);
+  }
+
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** Enters the code, and comes back to it after each unwinding, until there is a reason. */
+  #enter(): number {
+    const code = this.#code;
+    let reason = 0;
+    let next = code.run;
+    while (reason === 0) {
+      try {
+        reason = next();
+        next = code.resume;
+      } catch (thrown) {
+        if (thrown !== UNWIND) throw thrown;
+        next = code.afterUnwind;
+      }
+    }
+    return reason;
+  }
+
+  #check(): void {
+    if (this.#closed) {
+      throw new VmtapeError('VMTAPE_CLOSED', 'the vCPU is closed', ExitCode.Usage);
+    }
+  }
+
+  #get(offset: number): number {
+    return this.#words[offset >> 2] as number;
+  }
+
+  #set(offset: number, value: number): void {
+    this.#words[offset >> 2] = value;
+  }
+}
