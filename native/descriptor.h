@@ -20,13 +20,21 @@ class Descriptor {
 
   int fd() const { return fd_; }
 
-  // The ioctl's result, or -errno.
+  // The ioctl's result, or -errno. A signal (the kick of another vCPU of this thread, a profiler) only repeats it.
   int control(unsigned long request, unsigned long argument) const {
-    int result = ioctl(fd_, request, argument);
-    return result < 0 ? -errno : result;
+    int result;
+    do {
+      result = controlOnce(request, argument);
+    } while (result == -EINTR);
+    return result;
   }
   int control(unsigned long request, void* argument) const {
     return control(request, reinterpret_cast<unsigned long>(argument));
+  }
+  // For KVM_RUN, where -EINTR is an answer.
+  int controlOnce(unsigned long request, unsigned long argument) const {
+    int result = ioctl(fd_, request, argument);
+    return result < 0 ? -errno : result;
   }
 
  private:

@@ -80,7 +80,7 @@ Napi::Value Vcpu::Close(const Napi::CallbackInfo& info) {
 Napi::Value Vcpu::Run(const Napi::CallbackInfo& info) {
   if (!core_) return Result(info, -EBADF);
   core_->kick.EnterThread();
-  int result = core_->descriptor->control(KVM_RUN, 0UL);
+  int result = core_->descriptor->controlOnce(KVM_RUN, 0UL);
   if (result == -EINTR) {
     core_->SetImmediateExit(0);
     core_->kick.TakeKick();
@@ -94,7 +94,7 @@ Napi::Value Vcpu::Complete(const Napi::CallbackInfo& info) {
   if (!core_) return Result(info, -EBADF);
   core_->kick.EnterThread();
   core_->SetImmediateExit(1);
-  int result = core_->descriptor->control(KVM_RUN, 0UL);
+  int result = core_->descriptor->controlOnce(KVM_RUN, 0UL);
   core_->SetImmediateExit(0);
   if (core_->kick.HasKick()) core_->SetImmediateExit(1);
   return Result(info, result < 0 ? result : static_cast<int>(core_->page->exit_reason));

@@ -147,6 +147,19 @@ describe.skipIf(kvmMissing !== undefined)(`the KVM addon${kvmNote}`, () => {
     system.close();
   });
 
+  test('a kick does not disturb other ioctls of its thread', () => {
+    const system = new KvmSystem();
+    const vm = system.createVm();
+    const vcpu = vm.createVcpu();
+    for (let i = 0; i < 30; i++) {
+      vcpu.armTimer(20 + i * 20);
+      const other = system.createVm();
+      other.createVcpu().close();
+      other.close();
+    }
+    for (const handle of [vcpu, vm, system]) handle.close();
+  });
+
   test('a stale token kicks nothing', () => {
     const system = new KvmSystem();
     const vm = system.createVm();
