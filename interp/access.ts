@@ -1,10 +1,11 @@
 /** Memory accesses that are not fast: segment checks in full, translations, page crossings, MMIO, writes to pages with code. */
-import { PAGE_DIRTY, PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE } from './layout';
+import { CPU_GPR, PAGE_DIRTY, PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE } from './layout';
 import { raiseAC, raiseGP, raiseSS } from './fault';
 import { isMode64, isProtected } from './mode';
 import { accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, CONTEXT_WIDE, fillTlb, TLB_READ, TLB_WRITE, tlbContext } from './tlb';
-import { ATTRIBUTE_DB, ATTRIBUTE_P, ATTRIBUTE_S, ATTRIBUTE_UNUSABLE, SEG_SS, segmentAttributes, segmentLimit } from './registers';
-import { canonical } from './control';
+import { ATTRIBUTE_DB, ATTRIBUTE_P, ATTRIBUTE_S, ATTRIBUTE_UNUSABLE, REG_RSP, SEG_SS, segmentAttributes, segmentLimit } from './registers';
+import { canonical, currentOp } from './control';
+import { opSegment } from './op';
 import { PAGE_CLOSED, PAGE_USER, PAGE_WRITE, translate } from './paging';
 import { mmioRead, mmioWrite } from './io';
 import { noteWrite, pageHoldsCode } from './block';
@@ -48,11 +49,19 @@ function accessFlags(context: u64, write: bool): u32 {
   return flags;
 }
 
+/** #SS(0) for the stack, #GP(0) for the rest (SDM vol. 3, 5.3.1). What is near the stack pointer is a push or a pop. */
+function raiseNotCanonical(linear: u64): void {
+  const op = currentOp;
+  const nearStack = linear - load<u64>(CPU_GPR + REG_RSP) + 64 < 128;
+  if (nearStack || (op != 0 && opSegment(op) == SEG_SS)) raiseSS(0);
+  raiseGP(0);
+}
+
 /** Cuts a linear address to the mode, or checks that it is canonical, and checks alignment where that is on. */
 function settle(linear: u64, size: u32, context: u64): u64 {
   if (accessOf(context) == ACCESS_ALIGNED && (linear & <u64>(size - 1)) != 0 && size <= 8) raiseAC();
   if ((context & CONTEXT_WIDE) == 0) return linear & 0xffffffff;
-  if (!canonical(linear) || !canonical(linear + size - 1)) raiseGP(0);
+  if (!canonical(linear) || !canonical(linear + size - 1)) raiseNotCanonical(linear);
   return linear;
 }
 

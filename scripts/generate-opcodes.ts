@@ -70,6 +70,7 @@ function parse(row: OpcodeRow): Parsed {
     }
   }
   const fixed = bytes.shift();
+  if (fixed !== undefined) digit = DIGIT_ANY;
   if (bytes.length > 0) fail(row, 'there are too many bytes');
   if (immediates.length > 2) fail(row, 'there are too many immediates');
   return { row, prefix, map, opcode, plusRegister, digit, fixed, immediates };

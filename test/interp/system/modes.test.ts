@@ -41,7 +41,7 @@ const PROTECTED = hex(`
   d 0 0 8  d 0 0 8  d 0 0 8  d 0 0 8  d 0 0 8
   d 58 0 8  b 60 0 8  c 60 0 8
   100  5eed  b c 0 8  d 100 0 8
-  81 2 8  80 2 8 20000 40  d 40 0 8  d 482 0 8
+  81 2 8  80 2 8 20000 c  d 40 0 8  d 482 0 8
   fa 8  1a
   18c00 ffffffff 13 30  4 0 1 8
   e 0 0 8 2010  77  e 3 0 8 3000  e 0 0 8 400000
@@ -53,9 +53,9 @@ const PROTECTED = hex(`
 `);
 
 const REGISTERS = hex(`
-  7 756e6547  3028  0
+  7 756e6547  3028
   11111111 1234  a1 a2 300000  0
-  37f  27f 0 1fa0 ffff 55555555  1f80 deadbeef
+  37f  27f 0 1fa0  1f80 deadbeef
   2b000 8 10
   5 77 8000003b 33
   5ca1ab1e

@@ -2,8 +2,8 @@
 import { accessSync, constants, readFileSync } from 'node:fs';
 import { cpuStateOf } from '../../../src/vmm/boot/cpu.js';
 import { writeGdt, writeIdentityMap } from '../../../src/vmm/boot/tables.js';
+import { InterpVcpu } from '../../../src/vmm/cpu/interp.js';
 import { type CpuidEntry, ExitReason, type Vcpu } from '../../../src/vmm/cpu/vcpu.js';
-import { openVcpu } from '../../../src/vmm/machine-engine.js';
 import { GuestMemory } from '../../../src/vmm/memory.js';
 
 /** The mode in which a guest starts. */
@@ -51,13 +51,19 @@ export function guestImage(name: string): Uint8Array {
   return Uint8Array.from(Buffer.from(text, 'hex'));
 }
 
+/** KVM without the interpreter at its side. */
+async function openKvm(memory: GuestMemory): Promise<Vcpu> {
+  const { KvmVcpu } = await import('../../../src/vmm/cpu/kvm.js');
+  return KvmVcpu.open(memory);
+}
+
 /** A vCPU about to execute `image` at `base`. */
 export async function loadGuest(engine: EngineUnderTest, image: Uint8Array, mode: GuestMode, base = 0x1_0000) {
   const memory = new GuestMemory({ ramSize: 16 << 20 });
   memory.write(base, image);
   if (mode !== 'real') writeGdt(memory, mode === 'long64' ? 64 : 32);
   if (mode === 'long64') writeIdentityMap(memory);
-  const vcpu = await openVcpu(engine, memory);
+  const vcpu = engine === 'kvm' ? await openKvm(memory) : new InterpVcpu(memory);
   vcpu.setCpuid(TEST_CPUID);
   vcpu.setState(cpuStateOf({ mode, entry: base, stack: mode === 'real' ? 0x7000 : 0x9_0000 }));
   return { memory, vcpu };

@@ -19,9 +19,6 @@ start:
   mov $0x80000008, %eax
   cpuid
   out %eax, $0xe0
-  mov $0x80000009, %eax
-  cpuid
-  report %ebx
   # FS.base and GS.base by MSR, WRFSBASE and SWAPGS.
   mov $0xc0000100, %ecx
   mov $0x11111111, %eax
@@ -76,8 +73,6 @@ start:
   report 0x40200
   report 0x40204
   report 0x40218
-  report 0x4021c
-  report 0x403f8
   movl $0x1f80, 0x40218
   movl $0xdeadbeef, 0x40200+160
   fxrstor64 0x40200
