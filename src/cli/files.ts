@@ -35,9 +35,10 @@ export function readInput(option: string, path: string): BootFile {
   }
 }
 
-/** Checks that an input file can be read. */
+/** Checks that an input file can be read. `option` is what named it; empty for a command's argument. */
 export function checkInput(option: string, path: string): void {
-  if (path === '') throw usageError(`${option} names no file`);
+  const subject = option === '' ? path : `${option}: ${path}`;
+  if (path === '') throw usageError(`${option || 'the argument'} names no file`);
   let size: number;
   try {
     const status = statSync(path);
@@ -45,9 +46,9 @@ export function checkInput(option: string, path: string): void {
     accessSync(path, constants.R_OK);
     size = status.size;
   } catch (error) {
-    throw usageError(`${option}: ${path} ${describeFileError(error)}`);
+    throw usageError(`${subject} ${describeFileError(error)}`);
   }
-  if (size > LARGEST) throw usageError(`${option}: ${path} is larger than any machine`);
+  if (size > LARGEST) throw usageError(`${subject} is larger than any machine`);
 }
 
 /** Checks that a file can be written, so that a long run does not fail at its end. Creates nothing. */

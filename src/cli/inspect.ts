@@ -37,7 +37,7 @@ export function addInspect(program: Command, setExit: (code: number) => void): v
     .addHelpText('after', HELP)
     .action((path: string, flags: InspectFlags) => {
       const range = flags.records === undefined ? undefined : parseRange('--records', flags.records);
-      checkInput('FILE', path);
+      checkInput('', path);
       const reader = new TraceReader(path);
       try {
         if (range === undefined) showOverview(reader, flags.json ?? false);

@@ -59,7 +59,7 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
     throw usageError('--json and --serial stdio contradict each other: both are standard output');
   }
   const until = flags.until === undefined ? undefined : parseCount('--until', flags.until, 0);
-  checkInput('FILE', path);
+  checkInput('', path);
   const console = openConsole({ kind: serial });
   try {
     const options = { path, engine, mode, serial: console, host: realHost, ...(until !== undefined && { until }) };

@@ -25,7 +25,7 @@ export function parseMemory(text: string): number {
   const size = parseSize(text);
   if (size === undefined) throw usageError(`--mem ${text} is not a size`, 'write it as 128M or 1G');
   if (size < MEMORY_MIN || size > MEMORY_MAX) {
-    const hint = /^\d+$/.test(text) && size < MEMORY_MIN ? `did you mean ${text}M?` : undefined;
+    const hint = /^[1-9]\d*$/.test(text) && size < MEMORY_MIN ? `did you mean ${text}M?` : undefined;
     throw usageError(`--mem ${text} is out of range: a machine has 1M to 3G`, hint);
   }
   if (size % PAGE !== 0) throw usageError(`--mem ${text} is not a whole number of 4 KiB pages`);
