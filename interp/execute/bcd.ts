@@ -1,11 +1,13 @@
 /**
- * Decimal adjustment (SDM vol. 2, DAA, DAS, AAA, AAS, AAM, AAD). The manual leaves OF undefined everywhere, SF, ZF and PF
- * after AAA and AAS, CF and AF after AAM and AAD: they follow AL and are cleared, as Intel's processors do.
+ * Decimal adjustment (SDM vol. 2, DAA, DAS, AAA, AAS, AAM, AAD). What the manual leaves undefined is what the additions inside
+ * leave: OF of DAA and DAS as AL's sign changed; all flags of AAA and AAS as of AL ± 6 (Intel) or AX ± 106h (AMD); of AAD as of
+ * AL + AH * base; AAM clears OF, AF, CF. So it was recorded from an 80286 (but for OF of AAD) and measured on AMD's Zen 5.
  */
 import { raiseDE } from '../fault';
-import { getAF, getCF, setFlagsResult } from '../flags';
+import { getAF, getCF, setFlagsAdd, setFlagsResult } from '../flags';
 import { opImm } from '../op';
 import { REG_AH, REG_RAX, getReg, setReg } from '../registers';
+import { isAmd } from './vendor';
 
 /** `27`. */
 export function decimalAdd(op: usize): void {
@@ -14,7 +16,7 @@ export function decimalAdd(op: usize): void {
   const high = old > 0x99 || getCF() != 0;
   const result = <u8>(old + (low ? 6 : 0) + (high ? 0x60 : 0));
   setReg<u8>(REG_RAX, result);
-  setFlagsResult<u8>(result, <u32>high, 0, <u32>low);
+  setFlagsResult<u8>(result, <u32>high, <u32>(~old & <u32>result) >> 7, <u32>low);
 }
 
 /** `2F`. The borrow of the first step is a carry too. */
@@ -25,23 +27,27 @@ export function decimalSubtract(op: usize): void {
   const result = <u8>(old - (low ? 6 : 0) - (high ? 0x60 : 0));
   const borrow = high || (low && old < 6);
   setReg<u8>(REG_RAX, result);
-  setFlagsResult<u8>(result, <u32>borrow, 0, <u32>low);
+  setFlagsResult<u8>(result, <u32>borrow, (old & ~<u32>result) >> 7, <u32>low);
 }
 
 /** `37`: the carry out of AL goes into AH (it is AX that 106h is added to). */
 export function asciiAdd(op: usize): void {
   const adjust = (getReg<u8>(REG_RAX) & 15) > 9 || getAF() != 0;
-  const sum = <u16>(getReg<u16>(REG_RAX) + (adjust ? 0x106 : 0));
+  const old = <u32>getReg<u16>(REG_RAX);
+  const sum = <u16>(old + (adjust ? 0x106 : 0));
   setReg<u16>(REG_RAX, sum & 0xff0f);
-  setFlagsResult<u8>(<u8>(sum & 15), <u32>adjust, 0, <u32>adjust);
+  if (isAmd) setFlagsResult<u16>(sum, <u32>adjust, (~old & <u32>sum) >> 15, <u32>adjust);
+  else setFlagsResult<u8>(<u8>sum, <u32>adjust, ((~old & <u32>sum) >> 7) & 1, <u32>adjust);
 }
 
 /** `3F`. */
 export function asciiSubtract(op: usize): void {
   const adjust = (getReg<u8>(REG_RAX) & 15) > 9 || getAF() != 0;
-  const difference = <u16>(getReg<u16>(REG_RAX) - (adjust ? 0x106 : 0));
+  const old = <u32>getReg<u16>(REG_RAX);
+  const difference = <u16>(old - (adjust ? 0x106 : 0));
   setReg<u16>(REG_RAX, difference & 0xff0f);
-  setFlagsResult<u8>(<u8>(difference & 15), <u32>adjust, 0, <u32>adjust);
+  if (isAmd) setFlagsResult<u16>(difference, <u32>adjust, (old & ~<u32>difference) >> 15, <u32>adjust);
+  else setFlagsResult<u8>(<u8>difference, <u32>adjust, ((old & ~<u32>difference) >> 7) & 1, <u32>adjust);
 }
 
 /** `D4 ib`. */
@@ -57,7 +63,9 @@ export function asciiMultiply(op: usize): void {
 
 /** `D5 ib`. */
 export function asciiDivide(op: usize): void {
-  const result = <u8>(getReg<u8>(REG_RAX) + <u8>(getReg<u8>(REG_AH) * <u8>opImm(op)));
+  const low = getReg<u8>(REG_RAX);
+  const product = <u8>(getReg<u8>(REG_AH) * <u8>opImm(op));
+  const result = <u8>(low + product);
   setReg<u16>(REG_RAX, <u16>result);
-  setFlagsResult<u8>(result, 0, 0, 0);
+  setFlagsAdd<u8>(low, product, 0, result);
 }

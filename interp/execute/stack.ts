@@ -10,6 +10,7 @@ import { opImm, opImm2, opReg, opRm, opSegment } from '../op';
 import {
   REG_RAX, REG_RBP, REG_RBX, REG_RCX, REG_RDI, REG_RDX, REG_RSI, REG_RSP, SEG_SS, getReg, segmentSelector, setReg,
 } from '../registers';
+import { isAmd } from './vendor';
 
 /** `50+r`. PUSH SP writes the value from before. */
 // @ts-ignore: decorator
@@ -40,13 +41,13 @@ export function pushImm<T>(op: usize): void {
 }
 
 /**
- * `06`, `0E`, `16`, `1E`, `0F A0`, `0F A8`. A 32-bit push moves SP by 4 and writes 16 bits (SDM vol. 2, PUSH: recent
- * processors); a 64-bit push writes the selector zero-extended.
+ * `06`, `0E`, `16`, `1E`, `0F A0`, `0F A8`. A 32-bit push moves SP by 4 and writes 16 bits on Intel's processors (SDM vol. 2,
+ * PUSH); AMD's, and every 64-bit push, write the selector zero-extended.
  */
 // @ts-ignore: decorator
 @inline
 export function pushSegment<T>(op: usize, segment: u32): void {
-  if (sizeof<T>() == 4) {
+  if (sizeof<T>() == 4 && !isAmd) {
     pushAt<u16>(-4, segmentSelector(segment));
     moveStackPointer(-4);
   } else pushValue<T>(<T>segmentSelector(segment));

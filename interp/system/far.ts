@@ -4,7 +4,7 @@ import { VECTOR_GP, VECTOR_NP, raiseGP, unimplemented } from '../fault';
 import { nextRip } from '../control';
 import { cutAddress, effectiveAddress, readSegment, setStackPointer } from '../memory';
 import { cpl, longMode, protectedMode, stackSize } from '../mode';
-import { opImm, opImm2, opOperandSize, opSegment } from '../op';
+import { opAddressSize, opImm, opImm2, opOperandSize, opSegment } from '../op';
 import { REG_RSP, SEG_CS, SEG_SS, segmentLimit, segmentSelector } from '../registers';
 import {
   accessedCode, checkCodeOffset, checkDirectCode, checkReturnCode, isCode64, setCode, setRealCode,
@@ -222,9 +222,9 @@ function farOffset(offset: u64, size: u32): u64 {
   return cutAddress(offset, size);
 }
 
-/** The selector that follows the offset in a far pointer in memory. */
+/** The selector that follows the offset in a far pointer in memory; its address wraps at the address size. */
 export function farPointerSelector(op: usize): u32 {
-  return readSegment<u16>(opSegment(op), cutAddress(effectiveAddress(op) + opOperandSize(op), 8));
+  return readSegment<u16>(opSegment(op), cutAddress(effectiveAddress(op) + opOperandSize(op), opAddressSize(op)));
 }
 
 /** The offset of a far pointer in memory. */

@@ -62,3 +62,9 @@ export function overrunsStack(bytes: Uint8Array, si: number): boolean {
 export function lengthOf(bytes: Uint8Array): number {
   return bytes.length - 1;
 }
+
+/** Does ModRM.reg name one of these segment registers? */
+export function isSegment(bytes: Uint8Array, ...segments: number[]): boolean {
+  const [, modrm] = opcodeAndModrm(bytes);
+  return segments.includes((modrm >> 3) & 7);
+}

@@ -1,7 +1,7 @@
 /** A guest in long mode at CPL 0, 64-bit or compatibility mode, that runs one instruction at a time from a given state, on the interpreter. */
 import { RAM_BASE } from '../../../interp/layout.js';
 import { InterpVcpu } from '../../../src/vmm/cpu/interp.js';
-import { powerOnState } from '../../../src/vmm/cpu/state.js';
+import { type CpuState, powerOnState } from '../../../src/vmm/cpu/state.js';
 import { ExitReason } from '../../../src/vmm/cpu/vcpu.js';
 import { GuestMemory } from '../../../src/vmm/memory.js';
 import type { NativeCase } from './native-oracle.js';
@@ -59,7 +59,7 @@ export class LongGuest {
     state.cr3 = BigInt(PML4);
     state.cr4 = 0x20n;
     state.efer = 0x500n;
-    for (const name of ['ss', 'ds', 'es', 'fs', 'gs'] as const) {
+    for (const name of ['ss', 'ds', 'es'] as const) {
       state[name] = { selector: 16, base: 0n, limit: 0xffff_ffff, attributes: 0xc093 };
     }
     state.gdtr = { base: BigInt(GDT), limit: 31 };
@@ -101,28 +101,34 @@ export class LongGuest {
     }
   }
 
-  /** Runs the instruction with its 64 bytes of memory at `operand`. */
-  run(item: NativeCase, operand: number): LongResult {
+  /** Runs the instruction and the HLT behind it; throws if it does not come to a HLT. */
+  execute(code: Uint8Array, registers: BigUint64Array, flags: bigint, bits: 32 | 64): CpuState {
     const { memory, vcpu } = this;
     const state = this.#state;
-    memory.whole.fill(0, RAM_BASE + operand - 0x200, RAM_BASE + operand + 0x200);
-    memory.whole.set(item.memory, RAM_BASE + operand);
-    memory.whole.set(item.code, RAM_BASE + CODE);
-    memory.whole[RAM_BASE + CODE + item.code.length] = HLT;
+    memory.whole.set(code, RAM_BASE + CODE);
+    memory.whole[RAM_BASE + CODE + code.length] = HLT;
     vcpu.invalidateCode(CODE, 32);
     GPR.forEach((name, i) => {
-      state[name] = item.bits === 64 || i < 8 ? (item.registers[i] ?? 0n) : 0n;
+      state[name] = bits === 64 || i < 8 ? (registers[i] ?? 0n) : 0n;
     });
     state.cs =
-      item.bits === 64
+      bits === 64
         ? { selector: 8, base: 0n, limit: 0xffff_ffff, attributes: 0xa09b }
         : { selector: 24, base: 0n, limit: 0xffff_ffff, attributes: 0xc09b };
     state.rip = BigInt(CODE);
-    state.rflags = item.flags | 0x202n;
+    state.rflags = flags | 0x202n;
     vcpu.setState(state);
     const reason = vcpu.run(vcpu.retired + 100);
-    if (reason !== ExitReason.Halt) throw new Error(`${Buffer.from(item.code).toString('hex')}: exit ${reason}`);
-    const after = vcpu.getState();
+    if (reason !== ExitReason.Halt) throw new Error(`${Buffer.from(code).toString('hex')}: exit ${reason}`);
+    return vcpu.getState();
+  }
+
+  /** Runs the case with its 64 bytes of memory at `operand`. */
+  run(item: NativeCase, operand: number): LongResult {
+    const { memory } = this;
+    memory.whole.fill(0, RAM_BASE + operand - 0x200, RAM_BASE + operand + 0x200);
+    memory.whole.set(item.memory, RAM_BASE + operand);
+    const after = this.execute(item.code, item.registers, item.flags, item.bits);
     const handler = Number(after.rip) - 1 - HANDLERS;
     return {
       vector: handler >= 0 && handler < 0x1000 ? handler >> 4 : undefined,
