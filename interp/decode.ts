@@ -308,7 +308,7 @@ export function decodeInstruction(op: usize, start: u32): bool {
   store<u64>(op, immediate, 16);
   store<i32>(op, displacement, 24);
   store<u16>(op, <u16>second, 28);
-  store<u8>(op, 0, 30);
+  store<u8>(op, <u8>modrm, 30);
   store<u8>(op, isMode64 && isMemory && addressSize == 8 && segment < 4 ? ADDRESSING_FLAT : 0, 31);
   return (flags & ROW_ENDS) != 0;
 }

@@ -36,4 +36,3 @@ export function forgetIo(): void {
 export function dirtyTaken(): void {
   flushTlb();
 }
-export { faultVector, faultCode } from './fault';

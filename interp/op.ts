@@ -9,8 +9,8 @@
  *  6 u8  base: byte offset in CPU_GPR             16 i64 immediate
  *  7 u8  index: byte offset in CPU_GPR            24 i32 displacement
  *  8 u8  scale (shift count)                      28 u16 second immediate
- *  9 u8  segment                                  30 u8  flags of the instruction's own
- * 10 u8  length                                   31 u8  unused
+ *  9 u8  segment                                  30 u8  ModRM byte, 0 without one
+ * 10 u8  length                                   31 u8  ADDRESSING_FLAT or 0 (memory.ts)
  * 11 u8  prefixes
  * ```
  */
@@ -106,6 +106,13 @@ export function opOperandSize(op: usize): u32 {
 @inline
 export function opLength(op: usize): u32 {
   return load<u8>(op, 10);
+}
+
+/** The ModRM byte; 0 if the instruction has none. */
+// @ts-ignore: decorator
+@inline
+export function opModrm(op: usize): u32 {
+  return load<u8>(op, 30);
 }
 
 /** Offset of the instruction from the first of its block. */
