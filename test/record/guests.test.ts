@@ -39,7 +39,7 @@ describe.each(engines)('recorded on %s', (recorder) => {
 
       for (const engine of engines) {
         for (const mode of modes) {
-          it.skipIf(engine === 'kvm' && noKvm !== undefined)(
+          it.skipIf(engine === 'kvm' && (noKvm !== undefined || beyondKvm.has(name)))(
             `replays on ${engine} in ${mode} mode`,
             async () => {
               const replayed = new Text();
