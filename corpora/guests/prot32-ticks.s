@@ -11,10 +11,10 @@
 .include "console.inc"
 
 .set WORKING_TICKS, 16
-.set SLEEPING_TICKS, 5
-.set ROUNDS, 50                     # of work between two exits
+.set SLEEPING_TICKS, 3
+.set ROUNDS, 100                    # of work between two exits
 .set VECTOR_BASE, 0x20
-.set PIT_RELOAD, 1193               # 1193182 Hz / 1193: a tick every 0.99985 ms
+.set PIT_RELOAD, 596                # 1193182 Hz / 596: a tick every 0.4995 ms
 .set POST_PORT, 0x80
 
 _start:
@@ -76,7 +76,7 @@ fill_idt:
     mov al, PIT_RELOAD >> 8
     out 0x40, al
 
-    print "Working between the ticks.\n"
+    print "Working. Ticks seen, and after how many rounds: "
     sti
 work:
     mov ecx, ROUNDS
@@ -92,17 +92,15 @@ work:
     cmp eax, dword ptr [ticks_seen]
     je work
     mov dword ptr [ticks_seen], eax
-    print "tick "
-    mov eax, dword ptr [ticks_seen]
     call put_decimal
-    print " after round "
+    print ":"
     mov eax, dword ptr [rounds_done]
     call put_decimal
-    print "\n"
+    print " "
     cmp dword ptr [ticks_seen], WORKING_TICKS
     jb work
 
-    print "The sum is "
+    print "\nThe sum is "
     mov eax, dword ptr [sum]
     call put_hex
     print ". Sleeping between the ticks.\n"

@@ -12,3 +12,16 @@ export function whyNoKvm(): Promise<string | undefined> {
   );
   return answer;
 }
+
+let syscall: Promise<boolean> | undefined;
+
+/**
+ * The KVM of this host does SYSCALL from ring 3 and INT n in 64-bit code as a processor does. Software-nested ones may
+ * not (head of corpora/guests/long-syscall.s), and then no recording of that guest can agree with the interpreter.
+ */
+export function kvmDoesSyscall(): Promise<boolean> {
+  syscall ??= vmtape(['run', '--engine', 'kvm', '--timeout', '30', ...guestOptions('long-syscall')]).then(
+    (result) => result.code === 33,
+  );
+  return syscall;
+}
