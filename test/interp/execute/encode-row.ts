@@ -79,7 +79,7 @@ function widths(row: OpcodeRow, bits: Bits): { prefix: number[]; rexW: boolean }
     return fixed ? [plain] : [plain, word];
   }
   if (row.size === 'v') return row.encoding.startsWith('66') ? [plain, quad] : [plain, word, quad];
-  if (row.size === 'y') return [plain, quad];
+  if (row.size === 'y' || row.name.startsWith('CMPXCHG8B')) return [plain, quad];
   if (row.size === 'd64' || row.size === 'z') return mandatory ? [plain] : [plain, word];
   return [plain];
 }

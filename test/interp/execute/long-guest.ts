@@ -15,7 +15,8 @@ const HIGH_TABLE = 0x10_4000;
 const GDT = 0x10_5000;
 const IDT = 0x10_6000;
 const HANDLERS = 0x10_8000;
-const CODE = 0x20_0000;
+/** Where the instruction lies. */
+export const CODE = 0x20_0000;
 const HLT = 0xf4;
 const GPR = [
   'rax',
@@ -43,6 +44,12 @@ export interface LongResult {
   readonly registers: BigUint64Array;
   readonly flags: bigint;
   readonly memory: Uint8Array;
+}
+
+/** The exception whose handler's HLT the state is behind; undefined: none. */
+export function vectorOf(state: CpuState): number | undefined {
+  const handler = Number(state.rip) - 1 - HANDLERS;
+  return handler >= 0 && handler < 0x1000 ? handler >> 4 : undefined;
 }
 
 /** See the file's head. */
@@ -129,9 +136,8 @@ export class LongGuest {
     memory.whole.fill(0, RAM_BASE + operand - 0x200, RAM_BASE + operand + 0x200);
     memory.whole.set(item.memory, RAM_BASE + operand);
     const after = this.execute(item.code, item.registers, item.flags, item.bits);
-    const handler = Number(after.rip) - 1 - HANDLERS;
     return {
-      vector: handler >= 0 && handler < 0x1000 ? handler >> 4 : undefined,
+      vector: vectorOf(after),
       registers: BigUint64Array.from(GPR, (name) => after[name]),
       flags: after.rflags,
       memory: memory.whole.slice(RAM_BASE + operand, RAM_BASE + operand + 64),

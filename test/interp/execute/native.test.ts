@@ -89,6 +89,12 @@ function makeCase(row: OpcodeRow, random: Random, bits: Bits): NativeCase | unde
   for (const bit of Object.values(STATUS)) if (random(2) === 0) flags |= bit;
   if (repeat && random(3) === 0) flags |= 0x400n;
   const memory = Uint8Array.from({ length: 64 }, () => (random(3) === 0 ? random(256) : random(2) * 255));
+  // A comparison that succeeds.
+  if (row.name.startsWith('CMPXCHG') && random(2) === 0) {
+    memory.fill(0);
+    registers[0] = 0n;
+    registers[2] = 0n;
+  }
   if (bits === 32) for (const [i, value] of registers.entries()) registers[i] = i < 8 ? value & 0xffff_ffffn : 0n;
   return { bits, code: Uint8Array.from(code), registers, flags, memory };
 }
