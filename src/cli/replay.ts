@@ -63,8 +63,15 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
   const console = openConsole({ kind: serial });
   try {
     const options = { path, engine, mode, serial: console, host: realHost, ...(until !== undefined && { until }) };
-    const result = await runReplay(options, console, serial === 'stdio');
-    return flags.json ? sayJson(result) : sayResult(path, result);
+    const result = await runReplay(
+      { ...options, windowExact: await isWindowExact(engine) },
+      console,
+      serial === 'stdio',
+    );
+    const exitCode = flags.json ? sayJson(result) : sayResult(path, result);
+    // What could be read was replayed; that not all could be is the last word.
+    if (result.kind === 'complete' && result.damage !== undefined && !flags.json) throw result.damage;
+    return exitCode;
   } finally {
     console.close();
   }
@@ -90,9 +97,17 @@ async function runReplay(
   }
 }
 
+/** The probes know how exact the interrupt window of this host's KVM is. */
+async function isWindowExact(engine: 'interp' | 'kvm'): Promise<boolean> {
+  if (engine === 'interp') return true;
+  const { examineHost } = await import('../record/probes/host.js');
+  return (await examineHost({ scope: 'ledger' })).windowIsExact;
+}
+
 function exitCodeOf(result: ReplayResult): number {
   switch (result.kind) {
     case 'complete':
+      return result.damage?.exitCode ?? ExitCode.Ok;
     case 'stopped':
       return ExitCode.Ok;
     case 'interrupted':
@@ -103,7 +118,9 @@ function exitCodeOf(result: ReplayResult): number {
 }
 
 function sayJson(result: ReplayResult): number {
-  process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
+  const damage = result.kind === 'complete' ? result.damage : undefined;
+  const shown = damage === undefined ? result : { ...result, damage: { code: damage.code, message: damage.message } };
+  process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
   return exitCodeOf(result);
 }
 
@@ -112,7 +129,7 @@ function sayResult(path: string, result: ReplayResult): number {
   const say = (text: string): void => void process.stderr.write(`vmtape: ${text}\n`);
   switch (result.kind) {
     case 'complete':
-      say(`${path}: all ${formatCount(result.records)} records are equal`);
+      say(`${path}: all ${formatCount(result.records)} records${result.damage ? ' that can be read' : ''} are equal`);
       for (const note of result.notes) say(`note: ${note}`);
       break;
     case 'stopped':
