@@ -108,8 +108,8 @@ export class LongGuest {
     }
   }
 
-  /** Runs the instruction and the HLT behind it; throws if it does not come to a HLT. */
-  execute(code: Uint8Array, registers: BigUint64Array, flags: bigint, bits: 32 | 64): CpuState {
+  /** Puts the instruction with a HLT behind it, and the vCPU before it. */
+  enter(code: Uint8Array, registers: BigUint64Array, flags: bigint, bits: 32 | 64): void {
     const { memory, vcpu } = this;
     const state = this.#state;
     memory.whole.set(code, RAM_BASE + CODE);
@@ -125,9 +125,19 @@ export class LongGuest {
     state.rip = BigInt(CODE);
     state.rflags = flags | 0x202n;
     vcpu.setState(state);
-    const reason = vcpu.run(vcpu.retired + 100);
+  }
+
+  /** Runs the instruction and the HLT behind it; throws if it does not come to a HLT. */
+  execute(code: Uint8Array, registers: BigUint64Array, flags: bigint, bits: 32 | 64): CpuState {
+    this.enter(code, registers, flags, bits);
+    const reason = this.vcpu.run(this.vcpu.retired + 100);
     if (reason !== ExitReason.Halt) throw new Error(`${Buffer.from(code).toString('hex')}: exit ${reason}`);
-    return vcpu.getState();
+    return this.vcpu.getState();
+  }
+
+  /** Maps the page of linear address `page` (of the 192 KiB from CODE) to physical memory. */
+  map(page: number, physical: bigint): void {
+    this.#u64(HIGH_TABLE + ((page - CODE) >> 12) * 8, physical === 0n ? 0n : physical | 7n);
   }
 
   /** Runs the case with its 64 bytes of memory at `operand`. */
