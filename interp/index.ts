@@ -3,12 +3,12 @@ import { clearJumps, flushBlocks, invalidateCode } from './block';
 import { initializeDecoder } from './decode';
 import { refreshVendor } from './execute/vendor';
 import { initializeHandlers } from './generated/opcodes';
-import { clearPendingIo, ioPending } from './io';
+import { ioPending } from './io';
 import { flushTlb } from './memory';
 import { refreshAll } from './mode';
 import { refreshPaging } from './paging';
 
-export { afterUnwind, resume, run } from './run';
+export { afterUnwind, forgetInstruction, resume, run } from './run';
 export { invalidateCode, ioPending };
 
 /** Once, before anything else. */
@@ -25,11 +25,6 @@ export function stateChanged(): void {
   refreshVendor();
   refreshPaging();
   refreshAll();
-}
-
-/** The host replaced the state: the instruction under way is forgotten. */
-export function forgetIo(): void {
-  clearPendingIo();
 }
 
 /** The host took the dirty pages: the next write to each is to be seen again. */

@@ -146,11 +146,19 @@ function takeEvents(): u32 {
   if (injected != 0 && canInject()) {
     store<u32>(CPU_INJECTED_INTERRUPT, 0);
     store<u32>(CPU_HALTED, 0);
-    deliverInterrupt(injected & 0xff);
+    deliverInterrupt(injected & 0xff, unfinished);
   }
   if (load<u32>(CPU_HALTED) != 0) return EXIT_HALT;
   if (load<u32>(RUN_WINDOW_REQUEST) != 0 && canInject()) return EXIT_WINDOW;
   return 0;
+}
+
+/** The host replaced the state: what was due for the last instruction is not due any more. */
+export function forgetInstruction(): void {
+  clearPendingIo();
+  debugDue = false;
+  unfinished = false;
+  stepping = false;
 }
 
 /** Must the next instruction be executed alone? */

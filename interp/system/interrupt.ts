@@ -82,21 +82,20 @@ export function deliverException(vector: u32, hasCode: bool, code: u32): void {
   underDelivery = NONE;
 }
 
-/** A trap-class exception (#DB of a step): as {@link deliverException}, RF is pushed as it is. */
-export function deliverTrap(vector: u32): void {
-  deliverException(vector, false, 0);
-}
-
-/** Delivers an external interrupt at the boundary CPU_RIP. */
-export function deliverInterrupt(vector: u32): void {
+/**
+ * Delivers an external interrupt at the boundary CPU_RIP; `betweenIterations`: of a REP instruction, where RF is pushed set (SDM vol. 3B,
+ * 17.3.1.1).
+ */
+export function deliverInterrupt(vector: u32, betweenIterations: bool): void {
   underDelivery = NONE;
-  beginEvent(vector, false, 1, load<u64>(CPU_RIP), materializeFlags());
+  const flags = materializeFlags();
+  beginEvent(vector, false, 1, load<u64>(CPU_RIP), betweenIterations ? flags | FLAG_RF : flags);
   deliver();
 }
 
 /** Delivers a non-maskable interrupt; further ones wait for IRET. */
 export function deliverNmi(): void {
-  deliverInterrupt(VECTOR_NMI);
+  deliverInterrupt(VECTOR_NMI, false);
   store<u32>(CPU_NMI_MASKED, 1);
 }
 

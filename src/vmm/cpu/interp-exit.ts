@@ -10,7 +10,8 @@ export interface InterpExports {
   afterUnwind(): number;
   /** 1: an I/O instruction is not finished. */
   ioPending(): number;
-  forgetIo(): void;
+  /** The state is replaced: nothing is left of the instruction under way. */
+  forgetInstruction(): void;
   stateChanged(): void;
   dirtyTaken(): void;
   invalidateCode(physical: number, length: number): void;

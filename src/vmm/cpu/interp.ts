@@ -160,7 +160,7 @@ export class InterpVcpu implements Vcpu {
     this.#check();
     checkState(cpuStateTable, state);
     writeInterpState(this.#view, state);
-    this.#code.forgetIo();
+    this.#code.forgetInstruction();
     this.#code.stateChanged();
   }
 
