@@ -1,6 +1,6 @@
 /** vmtape replay: repeats a recording and compares every record. */
 import type { Command } from 'commander';
-import { ExitCode } from '../base/errors.js';
+import { ExitCode, VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
 import type { Divergence } from '../replay/divergence.js';
 import type { ReplayOptions, ReplayResult } from '../replay/options.js';
@@ -69,8 +69,11 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
       serial === 'stdio',
     );
     const exitCode = flags.json ? sayJson(result) : sayResult(path, result);
-    // What could be read was replayed; that not all could be is the last word.
-    if (result.kind === 'complete' && result.damage !== undefined && !flags.json) throw result.damage;
+    if (result.kind === 'complete' && result.damage !== undefined && !flags.json) {
+      const { code, message, hint } = result.damage;
+      const replayed = `${message}; the ${formatCount(result.records)} records before that are equal`;
+      throw new VmtapeError(code, replayed, ExitCode.BadFile, hint);
+    }
     return exitCode;
   } finally {
     console.close();
@@ -129,7 +132,8 @@ function sayResult(path: string, result: ReplayResult): number {
   const say = (text: string): void => void process.stderr.write(`vmtape: ${text}\n`);
   switch (result.kind) {
     case 'complete':
-      say(`${path}: all ${formatCount(result.records)} records${result.damage ? ' that can be read' : ''} are equal`);
+      if (result.damage) break; // one line, the error's
+      say(`${path}: all ${formatCount(result.records)} records are equal`);
       for (const note of result.notes) say(`note: ${note}`);
       break;
     case 'stopped':

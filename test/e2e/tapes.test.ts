@@ -29,22 +29,18 @@ async function replays(trace: string, engine: string, mode: string, console: str
 }
 
 describe.each(guestImages().filter((image) => !image.bench))('$name', ({ name, options, exitCode }) => {
-  test.for(['interp', 'kvm'])(
-    'recorded on %s',
-    async (engine, context) => {
-      if (engine === 'kvm' && noKvm !== undefined) context.skip(noKvm);
-      const onKvm = noKvm === undefined && (name !== 'long-syscall' || (await kvmDoesSyscall()));
-      if (engine === 'kvm' && !onKvm) context.skip('the KVM of this host cannot do SYSCALL from ring 3 or INT n');
-      const trace = join(folder, `${name}.${engine}.vmtape`);
-      const recording = await vmtape(['record', '--engine', engine, ...options, '-o', trace]);
-      expect(recording.stdout).toMatch(/OK\n$/);
-      expect(recording.code).toBe(exitCode);
-      await replays(trace, 'interp', 'machine', recording.stdout);
-      await replays(trace, 'interp', 'cpu', recording.stdout);
-      if (onKvm) await replays(trace, 'kvm', 'machine', recording.stdout);
-    },
-    180_000,
-  );
+  test.for(['interp', 'kvm'])('recorded on %s', { timeout: 180_000 }, async (engine, context) => {
+    if (engine === 'kvm' && noKvm !== undefined) context.skip(noKvm);
+    const onKvm = noKvm === undefined && (name !== 'long-syscall' || (await kvmDoesSyscall()));
+    if (engine === 'kvm' && !onKvm) context.skip('the KVM of this host cannot do SYSCALL from ring 3 or INT n');
+    const trace = join(folder, `${name}.${engine}.vmtape`);
+    const recording = await vmtape(['record', '--engine', engine, ...options, '-o', trace]);
+    expect(recording.stdout).toMatch(/OK\n$/);
+    expect(recording.code).toBe(exitCode);
+    await replays(trace, 'interp', 'machine', recording.stdout);
+    await replays(trace, 'interp', 'cpu', recording.stdout);
+    if (onKvm) await replays(trace, 'kvm', 'machine', recording.stdout);
+  });
 });
 
 test('twenty recordings of the interrupt guest on KVM differ from each other, and each replays exactly', async (context) => {
