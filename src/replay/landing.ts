@@ -8,12 +8,15 @@ import { DivergenceFound, sameRegisters } from './report.js';
 
 /** More single steps than this are not made for one landing. */
 const STEPS_MAX = 4_000_000;
+/** Addresses of code remembered. */
+const ADDRESSES_MAX = 0x1_0000;
 const SLICE_INSTRUCTIONS = 2_000_000;
 const STEPS_PER_SLICE = 2_000;
 
 /** Walks to the place of one injection after another. */
 export class LandingWalker {
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
+  readonly #kernelCode = new Set<number>();
   #steps = 0;
   #isUnderWay = false;
 
@@ -82,7 +85,7 @@ export class LandingWalker {
           return true;
         }
       }
-      if ((vcpu.getState().cs.selector & 3) !== 0) throw this.#cannot(record, 'it lies beyond code of user mode');
+      if (!this.#isInKernel()) throw this.#cannot(record, 'it lies beyond code of user mode');
       if (this.#steps++ >= STEPS_MAX) throw this.#cannot(record, `it was not found in ${STEPS_MAX} steps`);
       const reason = vcpu.run(Number.POSITIVE_INFINITY);
       if (reason === ExitReason.Kicked) return false;
@@ -94,7 +97,18 @@ export class LandingWalker {
     return false;
   }
 
+  /** At CPL 0. To ask KVM is slow, so that each address is asked for once a landing. */
+  #isInKernel(): boolean {
+    const { rip } = this.vcpu;
+    if (this.#kernelCode.has(rip)) return true;
+    if ((this.vcpu.getState().cs.selector & 3) !== 0) return false;
+    if (this.#kernelCode.size >= ADDRESSES_MAX) this.#kernelCode.clear();
+    this.#kernelCode.add(rip);
+    return true;
+  }
+
   #endSteps(): void {
+    this.#kernelCode.clear();
     this.vcpu.setSingleStep(false);
     this.#isUnderWay = false;
   }
