@@ -61,10 +61,25 @@ const REGISTERS = hex(`
   5ca1ab1e
 `);
 
+const PAGING = hex(`
+  d 0 0
+  e 11 0 40000
+  e 3 0 42000  1234 2000e7
+  e 0 0 40000000  e 0 0 600000
+  e 11 0 41000
+  e 1 0 41000  c3  e 3 0 41004
+  bbbb
+  d00 15010f
+  e 9 0 8  d 100 0 8
+  d 0 0 8  d 0 0 8
+  f1
+`);
+
 const cases: readonly { name: string; mode: GuestMode; base?: number; values: number[]; end: ExitReason }[] = [
   { name: 'real', mode: 'real', base: 0x7c00, values: REAL, end: ExitReason.Shutdown },
   { name: 'long', mode: 'long64', values: LONG, end: ExitReason.Halt },
   { name: 'registers', mode: 'long64', values: REGISTERS, end: ExitReason.Halt },
+  { name: 'paging', mode: 'prot32', values: PAGING, end: ExitReason.Halt },
   { name: 'protected', mode: 'prot32', values: PROTECTED, end: ExitReason.Halt },
 ];
 

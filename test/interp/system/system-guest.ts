@@ -35,13 +35,13 @@ const row = (leaf: number, eax: number, ebx: number, ecx: number, edx: number): 
   edx,
 });
 
-/** GenuineIntel with long mode, NX, SYSCALL, RDTSCP, FXSR and SSE2, 40 physical address bits. */
+/** GenuineIntel with long mode, NX, 1 GiB pages, SYSCALL, RDTSCP, SMEP, SMAP, FSGSBASE, FXSR and SSE2, 40 physical address bits. */
 export const TEST_CPUID: readonly CpuidEntry[] = [
   row(0, 7, 0x756e6547, 0x6c65746e, 0x49656e69),
   row(1, 0x000306a9, 0, 0, 0x0783fbff),
-  row(7, 0, 0x0000_0001, 0, 0),
+  row(7, 0, 0x0010_0081, 0, 0),
   row(0x8000_0000, 0x8000_0008, 0, 0, 0),
-  row(0x8000_0001, 0, 0, 1, 0x2810_0800),
+  row(0x8000_0001, 0, 0, 1, 0x2c10_0800),
   row(0x8000_0008, 0x3028, 0, 0, 0),
 ];
 
