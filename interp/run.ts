@@ -3,8 +3,8 @@
  * 6.9). The host calls run(); whenever an import throws (fault.ts), it calls afterUnwind(), and then, if that returned 0, resume().
  */
 import {
-  BLOCK_HEADER, BLOCK_MAX, LOOSE_BLOCK, blockEnd, findPhysical, jumpContext, jumpEntry, keepBlock, refreshJumpContext,
-  reserveBlock, setCurrentBlock,
+  BLOCK_HEADER, BLOCK_MAX, LOOSE_BLOCK, blockEnd, findPhysical, jumpContext, jumpEntry, keepBlock, reserveBlock,
+  setCurrentBlock,
 } from './block';
 import { clearRepeatWanted, currentOp, currentRip, firstOp, nextRip, repeatWanted, setCurrentOp, setFirstOp } from './control';
 import { decodeInstruction } from './decode';
@@ -70,7 +70,6 @@ function decodeBlock(rip: u64, most: u32): usize {
 /** The block at `rip`, from the cache by linear address, by physical address, or new. */
 function blockAt(rip: u64): usize {
   const linear = codeLinear(rip);
-  refreshJumpContext();
   const entry = jumpEntry(linear);
   let block: usize;
   if (load<u64>(entry) == linear && load<u32>(entry, 8) == jumpContext) {
@@ -81,7 +80,6 @@ function blockAt(rip: u64): usize {
     block = findPhysical(fetchPhysical, currentCodeSize);
     if (block == 0) block = decodeBlock(rip, BLOCK_MAX);
     if (block == LOOSE_BLOCK) return block;
-    refreshJumpContext();
     store<u64>(entry, linear);
     store<u32>(entry, jumpContext, 8);
     store<u32>(entry, <u32>block, 12);
@@ -93,37 +91,73 @@ function blockAt(rip: u64): usize {
   return block;
 }
 
-/** Executes at most `most` instructions from CPU_RIP on, within one block. */
-function execute(most: u64): void {
-  const rip = load<u64>(CPU_RIP);
-  const block = blockAt(rip);
+/**
+ * Executes the first instructions of a block up to `end`, RIP being `rip`; the globals of control.ts and block.ts then still
+ * speak of the last one. Nothing but the handlers may touch RIP, blockEnd and repeatWanted here.
+ */
+// @ts-ignore: decorator
+@inline
+function executeOps(block: usize, rip: u64, last: usize, end: usize): void {
   const first = block + BLOCK_HEADER;
-  const count = <u64>load<u32>(block, 8);
-  const last = first + <usize>count * OP_BYTES;
   store<u64>(CPU_RIP_BASE, rip);
   store<u64>(CPU_RIP, rip + load<u32>(block, 12));
   setFirstOp(first);
-  setCurrentBlock(block, count <= most ? last : first + <usize>most * OP_BYTES);
+  setCurrentBlock(block, end);
   let op = first;
   do {
     setCurrentOp(op);
     call_indirect<void>(load<u32>(op), op);
     op += OP_BYTES;
   } while (op < blockEnd);
-  let done = <u64>((op - first) / OP_BYTES);
-  unfinished = repeatWanted;
-  if (repeatWanted) {
-    clearRepeatWanted();
-    done--;
-    store<u64>(CPU_RIP, currentRip());
-  } else if (op < last) {
-    // Stopped before its end: by the limit, or because it was overwritten.
-    store<u64>(CPU_RIP, rip + opStart(op));
-  }
+  const done = <u64>((op - first) / OP_BYTES);
   store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + done);
+  if (op < last || repeatWanted) stoppedEarly(op, rip);
+}
+
+/** The block stopped before its end (by the limit, or because it was overwritten), or its last instruction is a REP not finished. */
+function stoppedEarly(op: usize, rip: u64): void {
+  if (repeatWanted) {
+    unfinished = true;
+    clearRepeatWanted();
+    store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) - 1);
+    store<u64>(CPU_RIP, currentRip());
+  } else store<u64>(CPU_RIP, rip + opStart(op));
+}
+
+/** No instruction is under way. */
+function betweenInstructions(): void {
   setCurrentOp(0);
   setFirstOp(0);
   setCurrentBlock(0, 0);
+}
+
+/** Executes at most `most` instructions from CPU_RIP on, within one block. */
+function execute(most: u64): void {
+  betweenInstructions();
+  const rip = load<u64>(CPU_RIP);
+  const block = blockAt(rip);
+  const count = <u64>load<u32>(block, 8);
+  const first = block + BLOCK_HEADER;
+  const last = first + <usize>count * OP_BYTES;
+  unfinished = false;
+  executeOps(block, rip, last, count <= most ? last : first + <usize>most * OP_BYTES);
+  betweenInstructions();
+}
+
+/** Executes whole blocks as long as they are known, fit into the limit, and nothing asks for attention. */
+function executeKnown(): void {
+  const limit = load<u64>(RUN_LIMIT);
+  do {
+    const rip = load<u64>(CPU_RIP);
+    const linear = codeLinear(rip);
+    const entry = jumpEntry(linear);
+    if (load<u64>(entry) != linear || load<u32>(entry, 8) != jumpContext) break;
+    const block = <usize>load<u32>(entry, 12);
+    const count = load<u32>(block, 8);
+    if (load<u64>(RUN_RETIRED) + <u64>count > limit || rip + <u64>load<u32>(block, 12) > codeEnd) break;
+    const last = block + BLOCK_HEADER + <usize>count * OP_BYTES;
+    executeOps(block, rip, last, last);
+  } while (!attention);
 }
 
 /** May an interrupt be taken at this boundary? */
@@ -222,20 +256,24 @@ function loop(): u32 {
   } else if (load<u32>(RUN_COMPLETE_ONLY) != 0) return EXIT_COMPLETED;
   for (;;) {
     if (attention) {
+      betweenInstructions();
       clearAttention();
       const exit = takeEvents();
       if (exit != 0) return exit;
+      if (load<u32>(RUN_KICK) != 0) {
+        store<u32>(RUN_KICK, 0);
+        return EXIT_KICKED;
+      }
       if (mustStep()) requestAttention();
-    }
-    if (load<u32>(RUN_KICK) != 0) {
-      store<u32>(RUN_KICK, 0);
-      return EXIT_KICKED;
     }
     const retired = load<u64>(RUN_RETIRED);
     const limit = load<u64>(RUN_LIMIT);
     if (retired >= limit) return EXIT_LIMIT;
     if (attention) executeOne();
-    else execute(limit - retired);
+    else {
+      execute(limit - retired);
+      if (!attention) executeKnown();
+    }
   }
   return 0;
 }
@@ -265,9 +303,7 @@ export function afterUnwind(): u32 {
       store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + 1);
       store<u32>(CPU_HALTED, 1);
     }
-    setCurrentOp(0);
-    setFirstOp(0);
-    setCurrentBlock(0, 0);
+    betweenInstructions();
     clearRepeatWanted();
   }
   requestAttention();

@@ -6,7 +6,7 @@
  * linear address into an offset of the memory. Only pages of plain memory are here; the write TLB only has pages that are
  * writable, marked dirty, and hold no decoded code.
  */
-import { clearJumps } from './block';
+import { clearJumps, refreshJumpContext } from './block';
 import { TLB_BASE } from './layout';
 
 export const TLB_READ: usize = TLB_BASE;
@@ -39,6 +39,7 @@ export let systemContext: u64 = 0x10;
 function compose(): void {
   tlbContext = (generation << 4) | accessBits;
   systemContext = (generation << 4) | systemBits;
+  refreshJumpContext();
 }
 
 /** From updateMode(): who accesses now. */
