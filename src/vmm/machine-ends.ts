@@ -53,7 +53,7 @@ export function engineErrorEnd(vcpu: Vcpu): MachineEnd {
     reason: 'engine-error',
     exitCode: 1,
     message: `${engine} ${what}${bytes} at ${place}.`,
-    position: 'anywhere',
+    position: vcpu.engine === 'interp' ? 'count' : 'anywhere',
   };
 }
 
