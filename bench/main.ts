@@ -63,6 +63,13 @@ async function measurePeer(peer: Peer, { load, width, rounds, instructions, resu
   return `${theirs.toFixed(0)} (${(mips / theirs).toFixed(2)}×)`;
 }
 
+/** What went wrong goes below the table. */
+const failures: string[] = [];
+function failed(name: string, error: Error): string {
+  failures.push(`${name}: ${error.message}`);
+  return 'failed';
+}
+
 async function benchSpeed(): Promise<void> {
   console.log(
     `\nMillion guest instructions a second, median of ${repeats}. In brackets: vmtape's figure divided by it.\n`,
@@ -70,7 +77,7 @@ async function benchSpeed(): Promise<void> {
   const rows = [['', ...columns.map(({ load, width }) => `${load} ${width}`)]];
   const row = async (name: string, measure: (column: Column) => Promise<string>): Promise<void> => {
     const cells = [name];
-    for (const column of columns) cells.push(await measure(column).catch((error: Error) => `failed: ${error.message}`));
+    for (const column of columns) cells.push(await measure(column).catch((error: Error) => failed(name, error)));
     rows.push(cells);
   };
   await row('vmtape interpreter', measureOurs);
@@ -80,7 +87,7 @@ async function benchSpeed(): Promise<void> {
     else await row(peer.name, (column) => measurePeer(peer, column));
   }
   printTable(rows);
-  for (const line of absent) console.log(`  ${line}`);
+  for (const line of [...absent, ...failures]) console.log(`  ${line}`);
 }
 
 const perExit = (run: ExitsRun): number => (run.seconds / run.exits) * 1e9;

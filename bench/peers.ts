@@ -62,7 +62,8 @@ const bochs: Peer = {
       'sound: waveoutdrv=dummy, waveindrv=dummy, midioutdrv=dummy',
       'plugin_ctrl: biosdev=0, speaker=0, parallel=0, gameport=0',
       'log: /dev/null',
-      ...['panic', 'error', 'info', 'debug'].map((level) => `${level}: action=ignore`),
+      'panic: action=fatal',
+      ...['error', 'info', 'debug'].map((level) => `${level}: action=ignore`),
     ];
     const file = join(folder, 'bochsrc');
     writeFileSync(file, settings.join('\n'));

@@ -59,8 +59,12 @@ console.log(
   `  2. replayed on the interpreter, without KVM, in ${replay.seconds} s: every record equal, and so is every byte it printed\n`,
 );
 console.log(`${indent(replay.stderr)}\n`);
-console.log(`Next:
-  npx vmtape replay ${TRACE}                    see it yourself
-  npx vmtape inspect ${TRACE} --records 0..20   what is in the recording
-  npx vmtape doctor                                     what this host can do, and what it cannot
-  npx vmtape record --help                              record a guest of your own`);
+const next = [
+  [`npx vmtape replay ${TRACE}`, 'see it yourself'],
+  [`npx vmtape inspect ${TRACE} --records 0..20`, 'what is in the recording'],
+  ['npx vmtape doctor', 'what this host can do, and what it cannot'],
+  ['npx vmtape record --help', 'record a guest of your own'],
+];
+const width = Math.max(...next.map(([command]) => command.length));
+console.log('Next:');
+for (const [command, what] of next) console.log(`  ${command.padEnd(width)}   ${what}`);
