@@ -1,0 +1,112 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from 'vitest';
+import { vmtape, workFolder } from '../helpers/cli.js';
+
+const folder = workFolder();
+const at = (name: string) => join(folder, name);
+const make = (name: string, bytes: readonly number[]) => {
+  writeFileSync(at(name), Uint8Array.from(bytes));
+  return at(name);
+};
+/** `hi` to the serial console, then 5 to the exit port. */
+const hello = make('hello.bin', [...[0xba, 0xf8, 0x03, 0xb0, 0x68, 0xee, 0xb0, 0x69, 0xee], ...[0xb0, 5, 0xe6, 0xf4]]);
+/** For ever: out 0x80,al. */
+const endless = make('endless.bin', [0xe6, 0x80, 0xeb, 0xfc]);
+
+const oneLine = (stderr: string) => expect(stderr).toMatch(/^vmtape: [^\n]+\n$/);
+
+test('run: the console is standard output, and the exit code is the guest’s', async () => {
+  const result = await vmtape(['run', '--engine', 'interp', '--flat', hello]);
+  expect(result).toMatchObject({ code: 11, stdout: 'hi', stderr: '' });
+});
+
+test('record, replay in both modes, inspect', async () => {
+  const trace = at('hello.vmtape');
+  const state = at('state.json');
+  const dump = at('memory.bin');
+  const recorded = await vmtape([
+    ...['record', '--engine', 'interp', '--flat', hello, '-o', trace, '--serial', `file:${at('serial')}`],
+    ...['--dump-state', state, '--dump-mem', `0x7c00,4,${dump}`],
+  ]);
+  expect(recorded).toMatchObject({ code: 11, stdout: '', stderr: '' });
+  expect(readFileSync(at('serial'), 'latin1')).toBe('hi');
+  expect(JSON.parse(readFileSync(state, 'utf8'))).toMatchObject({ rip: '0x7c0d', cs: { base: '0x0' } });
+  expect([...readFileSync(dump)]).toEqual([0xba, 0xf8, 0x03, 0xb0]);
+  for (const mode of ['machine', 'cpu']) {
+    const replayed = await vmtape(['replay', trace, '--mode', mode]);
+    expect(replayed).toMatchObject({ code: 0, stdout: 'hi' });
+    expect(replayed.stderr).toContain('all 3 records are equal');
+  }
+  const json = await vmtape(['replay', trace, '--json']);
+  expect(JSON.parse(json.stdout)).toMatchObject({ kind: 'complete', records: 3 });
+  const stopped = await vmtape(['replay', trace, '--until', '1', '--json']);
+  expect(JSON.parse(stopped.stdout)).toMatchObject({ kind: 'stopped', records: 1 });
+  const inspected = await vmtape(['inspect', trace]);
+  expect(inspected).toMatchObject({ code: 0, stderr: '' });
+  expect(inspected.stdout).toContain('io-write                3');
+  const records = await vmtape(['inspect', trace, '--records', '1..', '--json']);
+  expect(
+    records.stdout
+      .trim()
+      .split('\n')
+      .map((line) => JSON.parse(line).ordinal),
+  ).toEqual([1, 2]);
+});
+
+test('a recording on the interpreter is the same each time, but for its id and date', async () => {
+  const record = async (name: string) => {
+    await vmtape(['record', '--engine', 'interp', '--flat', hello, '-o', at(name), '--serial', 'none']);
+    return readFileSync(at(name));
+  };
+  const [first, second] = [await record('one.vmtape'), await record('two.vmtape')];
+  const prelude = 48;
+  expect(first.subarray(prelude).equals(second.subarray(prelude))).toBe(true);
+  expect(first.equals(second)).toBe(false);
+});
+
+test('Ctrl-C ends a recording cleanly', async () => {
+  const trace = at('stopped.vmtape');
+  const ticks = make('ticks.bin', [0xba, 0xf8, 0x03, 0xb0, 0x2e, 0xee, 0xeb, 0xfd]);
+  const result = await vmtape(['record', '--engine', 'interp', '--flat', ticks, '-o', trace], {
+    signalWhen: (stdout) => stdout.length > 1000,
+  });
+  expect(result).toMatchObject({ code: 0, signal: null });
+  const replayed = await vmtape(['replay', trace]);
+  expect(replayed.code).toBe(0);
+  expect(replayed.stdout).toBe(result.stdout);
+});
+
+test('limits: exits end well, time does not', async () => {
+  const options = ['run', '--engine', 'interp', '--flat', endless];
+  expect(await vmtape([...options, '--max-exits', '7'])).toMatchObject({ code: 0, stderr: '' });
+  const late = await vmtape([...options, '--timeout', '0.2']);
+  expect(late.code).toBe(1);
+  oneLine(late.stderr);
+});
+
+test('a truncated trace is one line and exit code 5, after what can be read of it', async () => {
+  const trace = at('whole.vmtape');
+  await vmtape(['record', '--engine', 'interp', '--flat', endless, '--max-exits', '20000', '-o', trace]);
+  const whole = readFileSync(trace);
+  const cut = at('cut.vmtape');
+  writeFileSync(cut, whole.subarray(0, whole.length - 30));
+  const inspected = await vmtape(['inspect', cut]);
+  expect(inspected.code).toBe(5);
+  expect(inspected.stdout).toContain('did not end cleanly');
+  oneLine(inspected.stderr);
+  writeFileSync(cut, whole.subarray(0, 60));
+  const replayed = await vmtape(['replay', cut]);
+  expect(replayed.code).toBe(5);
+  oneLine(replayed.stderr);
+});
+
+test.each(['run', 'record', 'replay', 'inspect', 'doctor'])(
+  '%s --help has examples and exit codes',
+  async (command) => {
+    const result = await vmtape([command, '--help']);
+    expect(result).toMatchObject({ code: 0, stderr: '' });
+    expect(result.stdout).toMatch(/Exit code:/);
+    expect(result.stdout).toMatch(/\$ vmtape /);
+  },
+);
