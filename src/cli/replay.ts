@@ -172,6 +172,7 @@ export function formatDivergence(path: string, divergence: Divergence): string {
     ...(divergence.before.length === 0
       ? []
       : ['  the records before it:', ...divergence.before.map((line) => `    ${line}`)]),
+    ...(divergence.hint === undefined ? [] : [`  note         ${divergence.hint}`]),
     'See it again with:',
     `  ${divergence.command}`,
   ];

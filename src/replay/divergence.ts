@@ -22,6 +22,8 @@ export interface Divergence {
   readonly registers: Readonly<Record<string, string>>;
   /** The last records before it, the oldest first. */
   readonly before: readonly string[];
+  /** What may be behind it, beside the guest and the devices; undefined: nothing is known. */
+  readonly hint?: string;
   /** Shows it again. */
   readonly command: string;
 }

@@ -20,6 +20,7 @@ import type { Divergence } from './divergence.js';
 import { finalDifference } from './end.js';
 import { RecordFeed } from './feed.js';
 import { guestOf } from './guest.js';
+import { missingFeatures } from './kvm-features.js';
 import { LandingWalker } from './landing.js';
 import type { ReplayOptions, ReplayResult } from './options.js';
 import { cpuPlace, DivergenceFound, differingRegisters, sameRegisters } from './report.js';
@@ -58,7 +59,14 @@ export class ReplaySession {
   #endsWithin = false;
   #result: ReplayResult | undefined;
 
-  private constructor(options: ReplayOptions, reader: TraceReader, guest: LoadedGuest, vcpu: Vcpu) {
+  private constructor(
+    options: ReplayOptions,
+    reader: TraceReader,
+    guest: LoadedGuest,
+    vcpu: Vcpu,
+    /** What may be behind a divergence: see Divergence.hint. */
+    readonly hint: string | undefined,
+  ) {
     this.#options = options;
     this.reader = reader;
     this.guest = guest;
@@ -98,7 +106,8 @@ export class ReplaySession {
         vcpu.setCpuid(reader.header.cpuid);
         vcpu.setState(guest.cpu);
         guest.memory.onHostWrite = (gpa, length) => vcpu.invalidateCode(gpa, length);
-        return new ReplaySession(options, reader, guest, vcpu);
+        const hint = vcpu.engine === 'kvm' ? await missingFeatures(reader.header.cpuid) : undefined;
+        return new ReplaySession(options, reader, guest, vcpu, hint);
       } catch (error) {
         vcpu.close();
         throw error;
@@ -447,6 +456,7 @@ export class ReplaySession {
       recordedInstructions: retired,
       ...cpuPlace(vcpu, this.guest.memory),
       before: this.#feed.recent(),
+      ...(this.hint !== undefined && { hint: this.hint }),
       command: `vmtape replay ${quoted(reader.path)} --engine ${vcpu.engine} --mode ${mode}`,
     };
   }
