@@ -12,6 +12,7 @@ import { Machine } from '../vmm/machine.js';
 import { cpuModel } from '../vmm/machine-cpuid.js';
 import { DEFAULT_RTC_TIME, type LoadedGuest, type MachineEnd, type MachineOptions } from '../vmm/machine-options.js';
 import type { Landing, MachineTaps } from '../vmm/machine-taps.js';
+import { isWithinString } from '../vmm/machine-walk.js';
 import { memoryDigest } from '../vmm/memory-digest.js';
 import { encodeState } from '../vmm/state/codec.js';
 import type { RecordOptions, RecordSummary } from './options.js';
@@ -79,12 +80,14 @@ export class RecordSession {
     if (this.#summary) return this.#summary;
     const { machine } = this;
     const { board, vcpu } = machine;
-    const isExact = end.position !== 'anywhere';
+    const { memory } = machine;
+    const isExact = end.position !== 'anywhere' && (end.position === 'count' || !isWithinString(vcpu, memory));
     const registers = new Uint8Array(isExact ? REGISTERS_SIZE : 0);
     if (isExact) vcpu.readRegisters(registers);
     const inexact = this.#options.inexact?.() ?? [];
     this.#writer.finish({
       ...end,
+      position: isExact ? end.position : 'anywhere',
       retired: Number.isNaN(vcpu.retired) ? -1 : vcpu.retired,
       consoleBytes: board.serial.count,
       consoleDigest: board.serial.digest(),

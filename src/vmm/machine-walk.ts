@@ -3,6 +3,7 @@
  * nothing is set accessed, no permission is checked.
  */
 import type { CpuState } from './cpu/state.js';
+import type { Vcpu } from './cpu/vcpu.js';
 import type { GuestMemory } from './memory.js';
 
 const PG = 1n << 31n;
@@ -70,4 +71,27 @@ export function codeBytes(memory: GuestMemory, state: CpuState, count: number): 
 export function codeBits(state: CpuState): 16 | 32 | 64 {
   if (state.efer & LMA && state.cs.attributes & (1 << 13)) return 64;
   return state.cs.attributes & (1 << 14) ? 32 : 16;
+}
+
+/**
+ * Whether KVM stands at a repeated string instruction: between two rounds of it, where the interpreter, which finishes
+ * the instruction, never stands; or, which cannot be told apart, in front of it.
+ */
+export function isWithinString(vcpu: Vcpu, memory: GuestMemory): boolean {
+  if (vcpu.engine === 'interp') return false;
+  const code = codeBytes(memory, vcpu.getState(), 4);
+  const isRepeated = code.some((byte, index) => isRepeat(byte) && code.subarray(0, index).every(isPrefix));
+  const first = code.find((byte) => !isPrefix(byte) && !isRepeat(byte)) ?? 0;
+  const isString =
+    (first >= 0x6c && first <= 0x6f) || (first >= 0xa4 && first <= 0xa7) || (first >= 0xaa && first <= 0xaf);
+  return isRepeated && isString;
+}
+
+function isRepeat(byte: number): boolean {
+  return byte === 0xf2 || byte === 0xf3;
+}
+
+function isPrefix(byte: number): boolean {
+  const isSegment = (byte & 0xe7) === 0x26 || byte === 0x64 || byte === 0x65;
+  return isSegment || byte === 0x66 || byte === 0x67 || (byte >= 0x40 && byte <= 0x4f);
 }
