@@ -94,6 +94,8 @@ const pit: Phrase[] = [
       read(0x40 + counter),
     ),
   ),
+  // The status alone, of a count that was taken over long ago: the null-count flag is clear.
+  with_([0, 1, 2], (counter) => say(write(0x43, 0xe0 | (2 << counter)), read(0x40 + counter))),
   say(write(0x61, fc.constantFrom(0, 1)), pass(fc.nat(100_000)), write(0x61, fc.constantFrom(0, 1)), read(0x42)),
 ];
 
