@@ -252,6 +252,8 @@ export function decodeInstruction(op: usize, start: u32): bool {
   const list = OPCODE_ROWS + <usize>head * 2;
   const hasModrm = load<u8>(ROWS + <usize>load<u16>(list) * ROW_BYTES, 2) != 9;
   modrm = hasModrm ? fetchByte() : 0;
+  // MOV of control and debug registers takes ModRM.mod as 3 whatever it is (SDM vol. 2, MOV).
+  if (map == 1 && (opcode & 0xfc) == 0x20) modrm |= 0xc0;
   const row = chooseRow(list);
   if (row == 0) {
     writeBare(op, start, missingHandler());
