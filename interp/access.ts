@@ -1,11 +1,12 @@
 /** Memory accesses that are not fast: segment checks in full, translations, page crossings, MMIO, writes to pages with code. */
-import { CPU_GPR, PAGE_DIRTY, PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE } from './layout';
+import { PAGE_DIRTY, PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE } from './layout';
 import { raiseAC, raiseGP, raiseSS } from './fault';
 import { isMode64, isProtected } from './mode';
-import { accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, CONTEXT_WIDE, fillTlb, TLB_READ, TLB_WRITE, tlbContext } from './tlb';
-import { ATTRIBUTE_DB, ATTRIBUTE_P, ATTRIBUTE_S, ATTRIBUTE_UNUSABLE, REG_RSP, SEG_SS, segmentAttributes, segmentLimit } from './registers';
-import { canonical, currentOp } from './control';
-import { opSegment } from './op';
+import {
+  accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, CONTEXT_STACK, CONTEXT_WIDE, fillTlb, TLB_READ, TLB_WRITE, tlbContext,
+} from './tlb';
+import { ATTRIBUTE_DB, ATTRIBUTE_P, ATTRIBUTE_S, ATTRIBUTE_UNUSABLE, SEG_SS, segmentAttributes, segmentLimit } from './registers';
+import { canonical } from './control';
 import { PAGE_CLOSED, PAGE_USER, PAGE_WRITE, translate } from './paging';
 import { mmioRead, mmioWrite } from './io';
 import { noteWrite, pageHoldsCode } from './block';
@@ -49,19 +50,15 @@ function accessFlags(context: u64, write: bool): u32 {
   return flags;
 }
 
-/** #SS(0) for the stack, #GP(0) for the rest (SDM vol. 3, 5.3.1). What is near the stack pointer is a push or a pop. */
-function raiseNotCanonical(linear: u64): void {
-  const op = currentOp;
-  const nearStack = linear - load<u64>(CPU_GPR + REG_RSP) + 64 < 128;
-  if (nearStack || (op != 0 && opSegment(op) == SEG_SS)) raiseSS(0);
-  raiseGP(0);
-}
-
 /** Cuts a linear address to the mode, or checks that it is canonical, and checks alignment where that is on. */
 function settle(linear: u64, size: u32, context: u64): u64 {
   if (accessOf(context) == ACCESS_ALIGNED && (linear & <u64>(size - 1)) != 0 && size <= 8) raiseAC();
   if ((context & CONTEXT_WIDE) == 0) return linear & 0xffffffff;
-  if (!canonical(linear) || !canonical(linear + size - 1)) raiseNotCanonical(linear);
+  if (!canonical(linear) || !canonical(linear + size - 1)) {
+    // Through the stack segment it is #SS(0) (SDM vol. 3, 5.3.1).
+    if ((context & CONTEXT_STACK) != 0) raiseSS(0);
+    raiseGP(0);
+  }
   return linear;
 }
 
@@ -149,9 +146,9 @@ export function writeSlow(address: u64, size: u32, value: u64, context: u64): vo
 let rmwAddress: u64 = 0;
 
 /** The start of a read-modify-write: translates for writing; 0 where it must be done in two steps. */
-export function rmwBeginSlow(address: u64, size: u32): usize {
-  const linear = settle(address, size, tlbContext);
-  const flags = accessFlags(tlbContext, true);
+export function rmwBeginSlow(address: u64, size: u32, context: u64 = tlbContext): usize {
+  const linear = settle(address, size, context);
+  const flags = accessFlags(context, true);
   const physical = translate(linear, flags);
   rmwAddress = linear;
   if (<u32>0x1000 - (<u32>linear & 0xfff) < size) {

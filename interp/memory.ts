@@ -6,7 +6,7 @@ import { CPU_GPR } from './layout';
 import { opAddressSize, opSegment } from './op';
 import { REG_RSP, SEG_SS } from './registers';
 import { currentStackSize, SEGMENT_VIEWS } from './mode';
-import { systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
+import { CONTEXT_STACK, systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
 import { checkSegment, readSlow, rmwBeginSlow, rmwReadSlow, rmwWriteSlow, writeSlow } from './access';
 
 export { flushTlb, flushTlbPage } from './tlb';
@@ -99,6 +99,30 @@ export function readLinear<T>(linear: u64): T {
   return <T>readSlow(linear, sizeof<T>(), tlbContext);
 }
 
+/** Of the stack segment: what paging does not allow is the same, a non-canonical address is #SS(0). */
+// @ts-ignore: decorator
+@inline
+function segmentContext(segment: u32): u64 {
+  return segment == SEG_SS ? tlbContext | CONTEXT_STACK : tlbContext;
+}
+
+// @ts-ignore: decorator
+@inline
+function readLinearOf<T>(segment: u32, linear: u64): T {
+  const entry = tlbEntry(TLB_READ, linear);
+  if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) return load<T>(<usize>(<u32>linear + load<u32>(entry, 8)));
+  return <T>readSlow(linear, sizeof<T>(), segmentContext(segment));
+}
+
+// @ts-ignore: decorator
+@inline
+function writeLinearOf<T>(segment: u32, linear: u64, value: T): void {
+  const entry = tlbEntry(TLB_WRITE, linear);
+  if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) {
+    store<T>(<usize>(<u32>linear + load<u32>(entry, 8)), value);
+  } else writeSlow(linear, sizeof<T>(), <u64>value, segmentContext(segment));
+}
+
 /** Writes likewise. */
 // @ts-ignore: decorator
 @inline
@@ -113,26 +137,26 @@ export function writeLinear<T>(linear: u64, value: T): void {
 // @ts-ignore: decorator
 @inline
 export function readOperand<T>(op: usize): T {
-  return readLinear<T>(operandRead(op, sizeof<T>()));
+  return readLinearOf<T>(opSegment(op), operandRead(op, sizeof<T>()));
 }
 
 // @ts-ignore: decorator
 @inline
 export function writeOperand<T>(op: usize, value: T): void {
-  writeLinear<T>(operandWrite(op, sizeof<T>()), value);
+  writeLinearOf<T>(opSegment(op), operandWrite(op, sizeof<T>()), value);
 }
 
 /** Reads at an offset of a segment, with limit, type and canonical checks (#GP, #SS). */
 // @ts-ignore: decorator
 @inline
 export function readSegment<T>(segment: u32, offset: u64): T {
-  return readLinear<T>(segmentedRead(segment, offset, sizeof<T>()));
+  return readLinearOf<T>(segment, segmentedRead(segment, offset, sizeof<T>()));
 }
 
 // @ts-ignore: decorator
 @inline
 export function writeSegment<T>(segment: u32, offset: u64, value: T): void {
-  writeLinear<T>(segmentedWrite(segment, offset, sizeof<T>()), value);
+  writeLinearOf<T>(segment, segmentedWrite(segment, offset, sizeof<T>()), value);
 }
 
 /**
@@ -142,7 +166,10 @@ export function writeSegment<T>(segment: u32, offset: u64, value: T): void {
 // @ts-ignore: decorator
 @inline
 export function rmwBegin<T>(op: usize): usize {
-  return rmwBeginLinear<T>(operandWrite(op, sizeof<T>()));
+  const linear = operandWrite(op, sizeof<T>());
+  const entry = tlbEntry(TLB_WRITE, linear);
+  if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) return <usize>(<u32>linear + load<u32>(entry, 8));
+  return rmwBeginSlow(linear, sizeof<T>(), segmentContext(opSegment(op)));
 }
 
 /** The same for a linear address (linearForWrite). */
@@ -151,7 +178,7 @@ export function rmwBegin<T>(op: usize): usize {
 export function rmwBeginLinear<T>(linear: u64): usize {
   const entry = tlbEntry(TLB_WRITE, linear);
   if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) return <usize>(<u32>linear + load<u32>(entry, 8));
-  return rmwBeginSlow(linear, sizeof<T>());
+  return rmwBeginSlow(linear, sizeof<T>(), tlbContext);
 }
 
 // @ts-ignore: decorator

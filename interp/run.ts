@@ -16,8 +16,8 @@ import { FLAG_IF, FLAG_RF, FLAG_TF, changeControlFlags, materializeFlags, setSta
 import { clearPendingIo, resumeIo } from './io';
 import {
   CPU_DR, CPU_HALTED, CPU_INJECTED_INTERRUPT, CPU_INTERRUPT_SHADOW, CPU_NMI_MASKED, CPU_NMI_PENDING, CPU_RFLAGS, CPU_RIP,
-  CPU_RIP_BASE, ENGINE_ERROR_FETCH, EXIT_COMPLETED, EXIT_DEBUG, EXIT_ENGINE_ERROR, EXIT_ERROR_BYTES, EXIT_ERROR_CODE,
-  EXIT_ERROR_LENGTH, EXIT_HALT, EXIT_KICKED, EXIT_LIMIT, EXIT_REASON, EXIT_WINDOW, RUN_COMPLETE_ONLY,
+  CPU_RIP_BASE, ENGINE_ERROR_FETCH, ENGINE_ERROR_UNIMPLEMENTED, EXIT_COMPLETED, EXIT_DEBUG, EXIT_ENGINE_ERROR, EXIT_ERROR_BYTES, EXIT_ERROR_CODE,
+  EXIT_ERROR_LENGTH, EXIT_HALT, EXIT_KICKED, EXIT_LIMIT, EXIT_MMIO, EXIT_REASON, EXIT_WINDOW, RUN_COMPLETE_ONLY,
   RUN_KICK, RUN_LIMIT, RUN_RETIRED, RUN_SINGLE_STEP, RUN_WINDOW_REQUEST,
 } from './layout';
 import { attention, clearAttention, codeEnd, currentCodeSize, requestAttention } from './mode';
@@ -294,7 +294,8 @@ function copyInstruction(): void {
 
 /** After an import threw: puts the state at the boundary. 0: resume(); else the reason of an exit. */
 export function afterUnwind(): u32 {
-  if (currentOp != 0) {
+  const delivering = currentOp == 0;
+  if (!delivering) {
     const done = <u64>((currentOp - firstOp) / OP_BYTES);
     store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + done);
     const retires = unwindKind != UNWIND_EXCEPTION && exitRetires;
@@ -308,6 +309,12 @@ export function afterUnwind(): u32 {
   }
   requestAttention();
   if (unwindKind != UNWIND_EXCEPTION) {
+    if (delivering && load<u32>(EXIT_REASON) == EXIT_MMIO) {
+      // The stack or a descriptor table lies where there is no memory: a delivery cannot be begun again.
+      clearPendingIo();
+      store<u32>(EXIT_REASON, EXIT_ENGINE_ERROR);
+      store<u32>(EXIT_ERROR_CODE, ENGINE_ERROR_UNIMPLEMENTED);
+    }
     if (load<u32>(EXIT_REASON) == EXIT_ENGINE_ERROR) copyInstruction();
     return leaveWith(load<u32>(EXIT_REASON));
   }

@@ -27,6 +27,8 @@ export const ACCESS_ALIGNED: u64 = 3;
 const ACCESS_MASK: u64 = 7;
 /** Linear addresses have 64 bits; implicit accesses have them in compatibility mode too. */
 export const CONTEXT_WIDE: u64 = 8;
+/** Never in an entry: the access is of the stack segment (access.ts). */
+export const CONTEXT_STACK: u64 = 0x1000;
 const GENERATIONS: u64 = 255;
 
 let generation: u64 = 1;
@@ -97,6 +99,6 @@ export function tlbTag(linear: u64, size: u64, context: u64): u64 {
 export function fillTlb(tlb: usize, linear: u64, context: u64, page: u32): void {
   if ((context & ACCESS_MASK) == ACCESS_ALIGNED) return;
   const entry = tlbEntry(tlb, linear);
-  store<u64>(entry, (linear & PAGE_BITS) | context);
+  store<u64>(entry, (linear & PAGE_BITS) | (context & ~PAGE_BITS));
   store<u32>(entry, page - <u32>(linear & PAGE_BITS), 8);
 }

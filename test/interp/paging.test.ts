@@ -254,3 +254,28 @@ describe('PAE paging', () => {
     expect(outcome()).toBe('#14 2');
   });
 });
+
+test('a non-canonical stack is #SS(0), whatever the instruction', async () => {
+  // mov [rbp], eax; mov eax, [rsp]; push rax; add [rsp], eax: each faults, so each is started by itself.
+  for (const code of [[0x89, 0x45, 0x00], [0x8b, 0x04, 0x24], [0x50], [0x58], [0x01, 0x04, 0x24]]) {
+    await start('long64', [...code, HLT], 0);
+    vcpu.setRegister(4, 0, 0x7fff_0000);
+    vcpu.setRegister(5, 0, 0x7fff_0000);
+    // #SS cannot be pushed on such a stack: #DF cannot either, and the processor shuts down.
+    expect(vcpu.run(Infinity)).toBe(ExitReason.Shutdown);
+    vcpu.close();
+    // With an inner stack for #SS (IST 1) it can.
+    await start('long64', [...code, HLT], 0);
+    const tss = 0x1_3000;
+    memory.write(tss, new Uint8Array(0x68));
+    memory.writeU64(tss + 0x24, 0x9_0000n);
+    memory.write(HANDLER, Uint8Array.from([0x58, 0xb3, 12, HLT]));
+    memory.writeU32(IDT + 12 * 16, (0x10 << 16) | (HANDLER % 0x1_0000));
+    memory.writeU32(IDT + 12 * 16 + 4, 0x0001_8e01);
+    const state = vcpu.getState();
+    vcpu.setState({ ...state, tr: { selector: 0x20, base: BigInt(tss), limit: 0x67, attributes: 0x8b } });
+    vcpu.setRegister(4, 0, 0x7fff_0000);
+    vcpu.setRegister(5, 0, 0x7fff_0000);
+    expect(outcome()).toBe('#12 0');
+  }
+});
