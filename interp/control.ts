@@ -43,6 +43,13 @@ export function nextRip(): u64 {
   return load<u64>(CPU_RIP_BASE) + <u64>(opStart(op) + opLength(op));
 }
 
+/** Counts an instruction whose answer another processor would give differently, at RUN_UNHOOKED_…. */
+export function noteUnhooked(counter: usize): void {
+  const count = load<u32>(counter);
+  if (count == 0) store<u64>(counter, currentRip(), 8);
+  if (count != 0xffffffff) store<u32>(counter, count + 1);
+}
+
 /** Sets RIP without any check: the row must have `ends`. */
 // @ts-ignore: decorator
 @inline

@@ -80,6 +80,12 @@ export const RUN_KICK = 0x1610;
 export const RUN_WINDOW_REQUEST = 0x1614;
 /** u32: 1: leave with EXIT_DEBUG after each instruction. */
 export const RUN_SINGLE_STEP = 0x1618;
+/**
+ * Instructions that were executed although the ledger would rather see them hooked: u32 count since the vCPU was made,
+ * then at +8 the u64 RIP of the first one.
+ */
+export const RUN_UNHOOKED_TSC = 0x1620;
+export const RUN_UNHOOKED_CPUID = 0x1630;
 
 /** The exit record: u32 reason, u32 size (bytes of one element), u32 is-write, u32 count, u64 address, 8 bytes of data. */
 export const EXIT_RECORD = 0x1700;

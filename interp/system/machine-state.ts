@@ -1,8 +1,8 @@
 /** INVLPG, INVPCID, INVD, WBINVD, RDTSC, RDTSCP, RDPMC, CLAC, STAC, RDFSBASE and its kin (SDM vol. 2). */
-import { canonical, timeStampCounter } from '../control';
+import { canonical, noteUnhooked, timeStampCounter } from '../control';
 import { raiseGP, raiseUD } from '../fault';
 import { FLAG_AC, changeControlFlags } from '../flags';
-import { CPU_MSR_TSC_AUX } from '../layout';
+import { CPU_MSR_TSC_AUX, RUN_UNHOOKED_TSC } from '../layout';
 import {
   effectiveAddress, flushTlb, flushTlbPage, linearForRead, readLinear,
 } from '../memory';
@@ -46,6 +46,7 @@ function readTimeStamp(): void {
   const value = timeStampCounter();
   setReg<u32>(REG_RAX, <u32>value);
   setReg<u32>(REG_RDX, <u32>(value >> 32));
+  noteUnhooked(RUN_UNHOOKED_TSC);
 }
 
 /** `0F 31` */

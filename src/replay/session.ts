@@ -25,6 +25,7 @@ import { LandingWalker } from './landing.js';
 import type { ReplayOptions, ReplayResult } from './options.js';
 import { cpuPlace, DivergenceFound, differingRegisters, sameRegisters } from './report.js';
 import { SerialDecoder } from './serial-decoder.js';
+import { unhookedNotes } from './unhooked.js';
 
 const SLICE_MICROSECONDS = 20_000;
 const SLICE_INSTRUCTIONS = 2_000_000;
@@ -426,7 +427,7 @@ export class ReplaySession {
       this.#result = { kind: 'stopped', records: this.#feed.consumed, instructions };
       return false;
     }
-    const notes: string[] = [];
+    const notes = unhookedNotes(this.reader.header, this.vcpu);
     if (end) {
       if (end.position === 'count' && this.#comparesCounts && this.vcpu.retired < end.retired) {
         const reason = this.vcpu.run(Math.min(end.retired, this.vcpu.retired + SLICE_INSTRUCTIONS));
@@ -447,6 +448,7 @@ export class ReplaySession {
     const record = this.#feed.waiting;
     const retired = record && !Number.isNaN(record.retired) ? record.retired : undefined;
     const mode = this.board ? 'machine' : 'cpu';
+    const hint = this.hint ?? unhookedNotes(reader.header, vcpu)[0];
     return {
       record: this.#feed.consumed,
       what: found.what,
@@ -456,7 +458,7 @@ export class ReplaySession {
       recordedInstructions: retired,
       ...cpuPlace(vcpu, this.guest.memory),
       before: this.#feed.recent(),
-      ...(this.hint !== undefined && { hint: this.hint }),
+      ...(hint !== undefined && { hint }),
       command: `vmtape replay ${quoted(reader.path)} --engine ${vcpu.engine} --mode ${mode}`,
     };
   }

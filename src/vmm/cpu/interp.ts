@@ -12,7 +12,7 @@ import { checkState } from '../state/check.js';
 import { InterpExitRecord, type InterpExports } from './interp-exit.js';
 import { readInterpState, writeInterpState } from './interp-state.js';
 import { type CpuState, cpuStateTable, powerOnState } from './state.js';
-import { type CpuidEntry, type ExitReason, REGISTERS_SIZE, type Vcpu } from './vcpu.js';
+import { type CpuidEntry, type ExitReason, REGISTERS_SIZE, type UnhookedInstruction, type Vcpu } from './vcpu.js';
 
 const IF = 0x200;
 const TWO_32 = 0x1_0000_0000;
@@ -203,6 +203,18 @@ export class InterpVcpu implements Vcpu {
     this.#check();
     const offset = this.#view.getBigInt64(layout.CPU_TSC_OFFSET, true);
     this.#view.setBigInt64(layout.CPU_TSC_OFFSET, offset + BigInt(ticks), true);
+  }
+
+  unhooked(): readonly UnhookedInstruction[] {
+    this.#check();
+    const counters = [
+      ['RDTSC', layout.RUN_UNHOOKED_TSC],
+      ['CPUID', layout.RUN_UNHOOKED_CPUID],
+    ] as const;
+    return counters.flatMap(([name, at]) => {
+      const count = this.#view.getUint32(at, true);
+      return count === 0 ? [] : [{ name, count, rip: this.#view.getBigUint64(at + 8, true) }];
+    });
   }
 
   kick(): void {

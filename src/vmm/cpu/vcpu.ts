@@ -100,6 +100,8 @@ export interface Vcpu {
   armTimer?(microseconds: number): void;
   /** Interpreter only: the guest's TSC jumps forward by `ticks` (a whole number): idle time that was skipped. */
   skipTicks?(ticks: number): void;
+  /** Interpreter only: what it executed although another processor would answer differently and no hook was there. */
+  unhooked?(): readonly UnhookedInstruction[];
   /** Ends the run under way (from a signal handler, a timer or an I/O callback), or the next one, with Kicked. */
   kick(): void;
   /** Guest-physical pages (numbers, ascending) written since the last call. */
@@ -108,6 +110,14 @@ export interface Vcpu {
   invalidateCode(address: number, length: number): void;
   /** Idempotent. */
   close(): void;
+}
+
+/** See {@link Vcpu.unhooked}. */
+export interface UnhookedInstruction {
+  readonly name: 'RDTSC' | 'CPUID';
+  /** How often it was executed, and where first. */
+  readonly count: number;
+  readonly rip: bigint;
 }
 
 /** One row of the CPUID table; u32 each. */
