@@ -1,20 +1,27 @@
 /** Making the machine of a trace again: memory with its image, CPU state, hooks. */
+import { RAM_MAX } from '../../interp/layout.js';
 import { damagedTrace } from '../trace/errors.js';
+import { PAGE_SIZE, PRELUDE_SIZE } from '../trace/format.js';
 import type { TraceReader } from '../trace/reader.js';
 import { cpuStateTable } from '../vmm/cpu/state.js';
 import { type HookKind, HookTable } from '../vmm/hooks/table.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
-import { GuestMemory } from '../vmm/memory.js';
+import { GuestMemory, RAM_MIN } from '../vmm/memory.js';
 import { decodeState } from '../vmm/state/codec.js';
 
 /** The guest as it was before its first instruction. */
 export function guestOf(reader: TraceReader): LoadedGuest {
   const { header, rom } = reader;
+  const place = { path: reader.path, frame: 0, byte: PRELUDE_SIZE };
+  const { memorySize } = header;
+  if (memorySize < RAM_MIN || memorySize > RAM_MAX || memorySize % PAGE_SIZE !== 0) {
+    throw damagedTrace(place, `has a machine with ${memorySize} bytes of memory`);
+  }
   const memory = new GuestMemory({ ramSize: header.memorySize, ...(rom ? { rom } : {}) });
   reader.loadPages((gpa, bytes) => {
     const region = memory.regionAt(gpa);
     if (!region || region.readonly) {
-      throw damagedTrace({ path: reader.path, frame: 0, byte: 0 }, `has a page of RAM at 0x${gpa.toString(16)}`);
+      throw damagedTrace(place, `has a page of RAM at 0x${gpa.toString(16)}`);
     }
     memory.write(gpa, bytes);
   });
