@@ -1,6 +1,7 @@
 /**
  * Makes interp/generated/opcodes.ts of the opcode table (interp/opcodes): the decoder's tables and one wrapper function for each
- * distinct handler call. `node scripts/build-interp.mjs --generate` compiles and runs it; the result is committed.
+ * distinct handler call. `node scripts/build-interp.mjs --generate` compiles and runs it; the result is committed. With
+ * `--check` it writes nothing, and fails if what is committed is another.
  */
 import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -163,13 +164,14 @@ function exportsOf(): Map<string, string> {
     }
   }
   add(join(top, 'interp/registers.ts'), '../registers');
+  add(join(top, 'interp/op.ts'), '../op');
   return names;
 }
 
 function importsOf(calls: readonly string[]): string[] {
   const names = exportsOf();
   const used = new Map<string, Set<string>>();
-  const known = new Set(['op', 'true', 'false', 'u8', 'u16', 'u32', 'u64']);
+  const known = new Set(['op', 'const', 'both', 'true', 'false', 'u8', 'u16', 'u32', 'u64']);
   for (const call of calls) {
     for (const [name] of call.matchAll(/\b[A-Za-z_]\w*/g)) {
       if (known.has(name)) continue;
@@ -243,7 +245,11 @@ async function main(): Promise<void> {
     '}',
     '',
   ].join('\n');
-  writeFileSync(join(top, 'interp/generated/opcodes.ts'), text);
+  const file = join(top, 'interp/generated/opcodes.ts');
+  if (!process.argv.includes('--check')) writeFileSync(file, text);
+  else if (readFileSync(file, 'utf8') !== text) {
+    throw new Error('interp/generated/opcodes.ts is stale: node scripts/build-interp.mjs --generate');
+  }
   console.log(`${parsed.length} rows, ${handlers.calls.length} handlers`);
 }
 
