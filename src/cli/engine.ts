@@ -1,10 +1,11 @@
 /** Choosing the engine, and what it needs: the CPUID table, the ledger, how exact its interrupt window is. */
 import { accessSync, constants } from 'node:fs';
 import type { Ledger } from '../record/ledger.js';
+import type { BootedGuest } from '../vmm/boot/boot.js';
 import { vmtape64Cpuid } from '../vmm/cpu/cpuid.js';
 import { findCpuid } from '../vmm/cpu/cpuid-features.js';
 import type { CpuidEntry } from '../vmm/cpu/vcpu.js';
-import { HookKind, type HookTable } from '../vmm/hooks/table.js';
+import { HookKind } from '../vmm/hooks/table.js';
 import type { EngineName } from '../vmm/machine-options.js';
 import type { EngineChoice, TscPolicy } from './machine-arguments.js';
 
@@ -68,17 +69,17 @@ export interface EngineFacts {
  * Examines the engine on this host. A KVM that shows another CPUID table than asked for: where the guest's CPUID
  * instructions are hooked they get the model all the same; elsewhere what the guest really sees is recorded.
  */
-export async function examineEngine(engine: EngineName, tsc: TscPolicy, hooks: HookTable): Promise<EngineFacts> {
+export async function examineEngine(engine: EngineName, tsc: TscPolicy, guest: BootedGuest): Promise<EngineFacts> {
   const { Ledger } = await import('../record/ledger.js');
   const cpuid = await cpuidFor(tsc, engine);
   if (engine === 'interp') return { cpuid, windowExact: true, ledger: new Ledger({ engine, tsc }) };
   const { examineHost } = await import('../record/probes/host.js');
   const host = await examineHost({ scope: 'ledger', cpuid });
-  const isHooked = hooks.sites.some((site) => site.kind === HookKind.Cpuid);
+  const isHooked = guest.hooks.sites.some((site) => site.kind === HookKind.Cpuid);
   const seen = host.effectiveCpuid;
   return {
     cpuid: isHooked || seen === undefined ? cpuid : seen.table,
     windowExact: host.windowIsExact,
-    ledger: new Ledger({ engine, tsc, host }),
+    ledger: new Ledger({ engine, tsc, host, isUnscanned: !guest.isScanned }),
   };
 }

@@ -26,7 +26,7 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
   const guest = bootGuest({ ramSize: args.ramSize, source: args.source, hooks: hooksFor(args.tsc) });
   checkDumps(args.dumpMemory, guest.memory);
   const { engine, reason } = await chooseEngine(args.engine);
-  const { cpuid, windowExact, ledger } = await examineEngine(engine, args.tsc, guest.hooks);
+  const { cpuid, windowExact, ledger } = await examineEngine(engine, args.tsc, guest);
   const console = openConsole(args.serial);
   const options = {
     engine,

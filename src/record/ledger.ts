@@ -46,6 +46,8 @@ export interface LedgerInput {
   readonly engine: 'kvm' | 'interp';
   /** The policy for RDTSC. */
   readonly tsc: 'hook' | 'hide' | 'pass';
+  /** The guest's code could not be searched for instructions to hook: it unpacks itself, or it is firmware. */
+  readonly isUnscanned?: boolean;
   /** For engine kvm. */
   readonly host?: HostReport | undefined;
 }
@@ -95,7 +97,7 @@ export class Ledger {
   readonly rows: readonly LedgerRow[];
 
   constructor(input: LedgerInput) {
-    this.rows = LEDGER_IDS.map((id) => ({ id, source: SOURCES[id], ...judge(id, input), hits: 0 }));
+    this.rows = LEDGER_IDS.map((id) => ({ id, source: SOURCES[id], ...judgeGuest(id, input), hits: 0 }));
   }
 
   /** The row with that id. */
@@ -116,6 +118,14 @@ export class Ledger {
   toJSON(): LedgerRow[] {
     return this.rows.map((row) => ({ ...row }));
   }
+}
+
+/** The row of this host, for this guest: what cannot be hooked is open. */
+function judgeGuest(id: LedgerId, input: LedgerInput): Judgement {
+  const judgement = judge(id, input);
+  if (judgement.status !== 'hooked' || !input.isUnscanned) return judgement;
+  const how = 'nothing: the code of a bzImage or a ROM cannot be searched for it (a vmlinux can)';
+  return { ...judgement, how, status: 'open' };
 }
 
 function judge(id: LedgerId, input: LedgerInput): Judgement {
