@@ -26,6 +26,7 @@ export class AssistedVcpu implements Vcpu {
   #exiting: Vcpu;
   /** The interpreter is within an instruction: it waits for an answer. */
   #isWithin = false;
+  #isStepping = false;
 
   constructor(kvm: Vcpu, openInterpreter: () => Vcpu, memory: GuestMemory) {
     this.engine = kvm.engine;
@@ -50,6 +51,7 @@ export class AssistedVcpu implements Vcpu {
       if (reason !== ExitReason.EngineError || this.#kvm.exit.errorCode !== ENGINE_ERROR_EMULATION) return reason;
       const assisted = this.#assist();
       if (assisted !== undefined) return assisted;
+      if (this.#isStepping) return ExitReason.Debug;
     }
   }
 
@@ -144,6 +146,7 @@ export class AssistedVcpu implements Vcpu {
     this.#interpreter?.setCpuid(entries);
   }
   setSingleStep(on: boolean): void {
+    this.#isStepping = on;
     this.#kvm.setSingleStep(on);
   }
   failMsr(): void {
