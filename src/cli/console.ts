@@ -23,6 +23,11 @@ export function parseSerial(text: string): SerialChoice {
   throw usageError(`--serial ${text} is not known`, 'it is stdio, none or file:PATH');
 }
 
+/** The guest's console is on the user's terminal, where nothing else must be written meanwhile. */
+export function isOnTerminal(choice: SerialChoice): boolean {
+  return choice.kind === 'stdio' && process.stdout.isTTY === true;
+}
+
 /** A sink that can be closed. */
 export interface ConsoleOutput extends ByteSink {
   /** Writes what is buffered. */

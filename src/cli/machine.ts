@@ -51,6 +51,8 @@ export function connectInput(machine: Machine, args: MachineArguments): () => vo
 /** Writes what --dump-state and --dump-mem ask for, however the run ended. */
 export function writeResults(machine: Machine, args: MachineArguments): void {
   if (args.dumpState !== undefined) {
+    // A run that failed may have ended within an instruction.
+    machine.vcpu.complete();
     writeResult('--dump-state', args.dumpState, stateToJson(machine.vcpu.getState()));
   }
   writeDumps(args.dumpMemory, machine.memory);

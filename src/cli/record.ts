@@ -4,6 +4,7 @@ import { cpus, release, type as systemType } from 'node:os';
 import type { Command } from 'commander';
 import type { RecordSummary } from '../record/options.js';
 import type { RecordSession } from '../record/session.js';
+import { isOnTerminal } from './console.js';
 import { connectInput, explainEngine, type PreparedMachine, prepareMachine, writeResults } from './machine.js';
 import {
   addMachineOptions,
@@ -57,7 +58,7 @@ async function record(flags: RecordFlags): Promise<number> {
   const session = await openSession(flags, args, prepared);
   const { machine } = session;
   const disconnect = connectInput(machine, args);
-  const progress = new Progress(() => `${formatCount(machine.exits)} exits recorded`, args.serial.kind === 'stdio');
+  const progress = new Progress(() => `${formatCount(machine.exits)} exits recorded`, isOnTerminal(args.serial));
   try {
     const summary = await withSignals(
       () => session.stop(),
@@ -69,6 +70,9 @@ async function record(flags: RecordFlags): Promise<number> {
     sayEnd(summary.end);
     saySummary(flags.output, summary);
     return summary.end.exitCode;
+  } catch (error) {
+    if (machine.end !== undefined) writeResults(machine, args);
+    throw error;
   } finally {
     progress.stop();
     disconnect();

@@ -4,7 +4,7 @@ import { ExitCode, VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
 import type { Divergence } from '../replay/divergence.js';
 import type { ReplayOptions, ReplayResult } from '../replay/options.js';
-import { type ConsoleOutput, openConsole } from './console.js';
+import { type ConsoleOutput, isOnTerminal, openConsole } from './console.js';
 import { checkInput } from './files.js';
 import { formatCount, Progress } from './progress.js';
 import { withSignals } from './signals.js';
@@ -66,7 +66,7 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
     const result = await runReplay(
       { ...options, windowExact: await isWindowExact(engine) },
       console,
-      serial === 'stdio',
+      isOnTerminal({ kind: serial }),
     );
     const exitCode = flags.json ? sayJson(result) : sayResult(path, result);
     if (result.kind === 'complete' && result.damage !== undefined && !flags.json) {

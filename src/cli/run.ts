@@ -1,6 +1,7 @@
 /** vmtape run: runs a guest and records nothing. */
 import type { Command } from 'commander';
 import type { MachineEnd } from '../vmm/machine-options.js';
+import { isOnTerminal } from './console.js';
 import { connectInput, explainEngine, prepareMachine, writeResults } from './machine.js';
 import { addMachineOptions, type MachineFlags, readMachineArguments } from './machine-arguments.js';
 import { formatCount, Progress } from './progress.js';
@@ -41,7 +42,7 @@ async function run(flags: MachineFlags): Promise<number> {
   const { Machine } = await import('../vmm/machine.js');
   const machine = await Machine.open(prepared.options);
   const disconnect = connectInput(machine, args);
-  const progress = new Progress(() => `${formatCount(machine.exits)} exits`, args.serial.kind === 'stdio');
+  const progress = new Progress(() => `${formatCount(machine.exits)} exits`, isOnTerminal(args.serial));
   try {
     const end = await withSignals(
       () => machine.stop(),
@@ -52,6 +53,9 @@ async function run(flags: MachineFlags): Promise<number> {
     writeResults(machine, args);
     sayEnd(end);
     return end.exitCode;
+  } catch (error) {
+    if (machine.end !== undefined) writeResults(machine, args);
+    throw error;
   } finally {
     progress.stop();
     disconnect();
