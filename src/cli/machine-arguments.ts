@@ -69,7 +69,9 @@ export function addMachineOptions(command: Command): Command {
     .addOption(guest('--append <text>', "the kernel's command line"))
     .addOption(guest('--flat <file>', 'raw code, copied to --load-at and started there'))
     .addOption(guest('--load-at <address>', 'where the raw code goes (default: 0x7c00 in real mode, else 0x100000)'))
-    .addOption(guest('--mode <mode>', 'how the raw code starts: real, prot32 or long64 (default: real)'))
+    .addOption(
+      guest('--mode <mode>', 'how the raw code starts: real, prot32 or long64, see docs/booting.md (default: real)'),
+    )
     .addOption(guest('--rom <file>', 'firmware, at the top of the first MiB and of 4 GiB'))
     .addOption(option('--engine <engine>', 'auto, kvm or interp; auto is KVM where it works').default('auto'))
     .addOption(option('--mem <size>', 'guest memory, 1M to 3G').default('128M'))
