@@ -193,8 +193,8 @@ function chooseRow(list: usize): usize {
 /** No row, or none for this form: #UD, but where processors have instructions that this engine does not have yet. */
 function missingHandler(): u32 {
   if (map == 0) return (opcode & 0xf8) == 0xd8 ? unknownHandler : undefinedHandler;
-  if (map == 1 && opcode != 0xae && opcode != 0xc7) return undefinedHandler;
-  return unknownHandler;
+  if (map == 1 && (opcode == 0xae || opcode == 0xc7)) return unknownHandler;
+  return undefinedHandler;
 }
 
 function byteRegister(number: u32): u32 {
@@ -245,8 +245,8 @@ export function decodeInstruction(op: usize, start: u32): bool {
   setSizes();
   const head = load<u16>(OPCODE_HEADS + <usize>((map << 8) | (opcode & 0xff)) * 2);
   if (head == 0) {
-    // Opcodes without rows: for all that is not written yet the engine stops.
-    writeBare(op, start, unknownHandler);
+    // Opcodes without rows: the three-byte maps are complete; for what is not written yet elsewhere the engine stops.
+    writeBare(op, start, map >= 2 ? undefinedHandler : unknownHandler);
     return true;
   }
   const list = OPCODE_ROWS + <usize>head * 2;

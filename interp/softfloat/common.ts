@@ -34,6 +34,8 @@ export let underflowUnmasked: bool = false;
 export let overflowUnmasked: bool = false;
 /** Unmasked overflow and underflow answer with a biased exponent (x87 registers). */
 export let biasedAnswers: bool = false;
+/** Nobody sees them (SSE), but whether they are inexact is decided without the limits of the exponent. */
+let hiddenAnswers: bool = false;
 
 /** Flags raised since they were cleared: OR of FLAG_…. */
 export let exceptionFlags: u32 = 0;
@@ -91,6 +93,7 @@ export function beginSse(mxcsr: u32): void {
   underflowUnmasked = (mxcsr & 0x800) == 0;
   overflowUnmasked = (mxcsr & 0x400) == 0;
   biasedAnswers = false;
+  hiddenAnswers = true;
   // With underflow unmasked FTZ does nothing.
   flushToZero = (mxcsr & 0x8800) == 0x8800;
 }
@@ -105,6 +108,7 @@ export function beginX87(control: u32): void {
   underflowUnmasked = (control & 16) == 0;
   overflowUnmasked = (control & 8) == 0;
   biasedAnswers = true;
+  hiddenAnswers = false;
 }
 
 /** Does a rounding with this half bit, these bits below it and this last bit go away from zero? */
@@ -157,7 +161,10 @@ export function roundTo(sign: bool, exp: i32, hi: u64, lo: u64, precision: u32, 
       setResult(minExp, 0, 0);
       return;
     }
-    if (tiny && biasedAnswers && underflowUnmasked) exp += BIAS_ADJUST;
+    if (tiny && underflowUnmasked) {
+      if (biasedAnswers) exp += BIAS_ADJUST;
+      else if (hiddenAnswers) exp = minExp;
+    }
     if (exp < minExp) {
       shiftRightSticky(hi, lo, <u32>(minExp - exp));
       hi = resultHi;
@@ -182,7 +189,7 @@ export function roundTo(sign: bool, exp: i32, hi: u64, lo: u64, precision: u32, 
   if (exp > maxExp) {
     exceptionFlags |= FLAG_OVERFLOW;
     if (biasedAnswers && overflowUnmasked) exp -= BIAS_ADJUST;
-    else {
+    else if (!hiddenAnswers || !overflowUnmasked) {
       exceptionFlags |= FLAG_INEXACT;
       roundedUp = roundingMode == ROUND_NEAREST || (roundingMode != ROUND_ZERO && sign == (roundingMode == ROUND_DOWN));
       exp = roundedUp ? maxExp + 1 : maxExp;

@@ -5,17 +5,22 @@
  * Vendor and family are those of QEMU's qemu64 (AMD family 15), so that a kernel takes the generic paths: no microcode,
  * no page-table isolation. There is no XSAVE, AVX, RDRAND, RDSEED, local APIC, performance counter or kvmclock.
  */
+import { assert } from '../../base/assert.js';
 import { CPUID_FEATURES, type CpuidRegister } from './cpuid-features.js';
 import type { CpuidEntry } from './vcpu.js';
 
 /** The features of the model, by their names in cpuid-features.ts. */
 export const MODEL_FEATURES: readonly string[] = [
   ...['fpu', 'de', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'sep', 'pge', 'cmov', 'pat', 'pse36', 'clflush'],
-  // 64-bit Linux does not start without fxsr, sse and sse2.
-  ...['fxsr', 'sse', 'sse2', 'cx16', 'pcid', 'popcnt', 'hypervisor'],
+  // 64-bit Linux does not start without fxsr, sse and sse2; with the rest of this line it is x86-64-v2.
+  ...['mmx', 'fxsr', 'sse', 'sse2', 'sse3', 'ssse3', 'sse4_1', 'sse4_2', 'cx16', 'popcnt'],
+  ...['pcid', 'hypervisor'],
   ...['fsgsbase', 'smep', 'erms', 'invpcid', 'smap', 'umip'],
   ...['lahf_lm', 'syscall', 'nx', 'pdpe1gb', 'rdtscp', 'lm'],
 ];
+
+/** What the interpreter has too and the model shows only if asked; without it the instructions raise #UD. */
+export const MODEL_OPTIONS: readonly string[] = ['aes', 'pclmulqdq', 'sha_ni'];
 
 const VENDOR = 'AuthenticAMD';
 const BRAND = 'vmtape64 virtual processor';
@@ -33,11 +38,11 @@ const L1_CACHE = 0x4002_0140;
 const L2_CACHE = 0x0200_8140;
 
 /** The feature bits of one output register. */
-function features(leaf: number, index: number, register: CpuidRegister): number {
+function wordOf(shown: ReadonlySet<string>, leaf: number, index: number, register: CpuidRegister): number {
   let word = 0;
   for (const feature of CPUID_FEATURES) {
     if (feature.leaf !== leaf || feature.index !== index || feature.register !== register) continue;
-    if (MODEL_FEATURES.includes(feature.name)) word |= 1 << feature.bit;
+    if (shown.has(feature.name)) word |= 1 << feature.bit;
   }
   return word >>> 0;
 }
@@ -58,8 +63,12 @@ function brandRow(part: number): CpuidEntry {
   return row(0x8000_0002 + part, word(BRAND, at), word(BRAND, at + 4), word(BRAND, at + 8), word(BRAND, at + 12));
 }
 
-/** A new copy of the table. */
-export function vmtape64Cpuid(): CpuidEntry[] {
+/** A new copy of the table; `options` are of {@link MODEL_OPTIONS}. */
+export function vmtape64Cpuid(options: readonly string[] = []): CpuidEntry[] {
+  for (const option of options) assert(MODEL_OPTIONS.includes(option), 'an option of the model is one of its list');
+  const shown = new Set([...MODEL_FEATURES, ...options]);
+  const features = (leaf: number, index: number, register: CpuidRegister): number =>
+    wordOf(shown, leaf, index, register);
   const extended = 0x8000_0001;
   return [
     row(0, 7, word(VENDOR, 0), word(VENDOR, 8), word(VENDOR, 4)),

@@ -1,0 +1,49 @@
+/** SSE instructions that are neither arithmetic nor plain moves: PTEST, MASKMOVQ, MASKMOVDQU, MOVQ2DQ, MOVDQ2Q, CPUID's gates. */
+import { raiseUD } from '../fault';
+import { setStatus } from '../flags';
+import { cutAddress, linearForWrite, rmwBeginLinear, writeLinear } from '../memory';
+import { rmwBeginSlow } from '../access';
+import { opAddressSize, opSegment } from '../op';
+import { REG_RDI, getReg } from '../registers';
+import { cpuidBit } from '../system/cpuid';
+import { enterMmx } from './mmx';
+
+/** #UD unless CPUID shows the feature: `word` 0 to 3 is EAX to EDX. For what the model has as an option. */
+export function checkFeature(leaf: u32, word: u32, bit: u32): void {
+  if (!cpuidBit(leaf, word, bit)) raiseUD();
+}
+
+/** ZF: no bit of `b` is set in `a`; CF: all of them are. The other flags are cleared. */
+export function ptest(a: v128, b: v128): void {
+  const zf: u64 = v128.any_true(v128.and(a, b)) ? 0 : 0x40;
+  const cf: u64 = v128.any_true(v128.andnot(b, a)) ? 0 : 1;
+  setStatus(zf | cf);
+}
+
+const BYTES: usize = memory.data(32, 16);
+
+/** Writes the bytes of `value` whose mask byte has its top bit set to DS:rDI; all pages are translated first. */
+function maskedStore(op: usize, value: v128, mask: v128, size: u32): void {
+  let bits: u32 = i8x16.bitmask(mask);
+  if (size == 8) bits &= 0xff;
+  // Silicon may fault for an empty mask or not; here it does not touch memory.
+  if (bits == 0) return;
+  const linear = linearForWrite(opSegment(op), cutAddress(getReg<u64>(REG_RDI), opAddressSize(op)), size);
+  if (size == 8) rmwBeginLinear<u64>(linear);
+  else rmwBeginSlow(linear, 16);
+  v128.store(BYTES, value);
+  for (let i: u32 = 0; i < size; i++) {
+    if ((bits & (1 << i)) != 0) writeLinear<u8>(linear + i, load<u8>(BYTES + <usize>i));
+  }
+}
+
+/** `66 0F F7 /r` */
+export function maskmovdqu(op: usize, value: v128, mask: v128): void {
+  maskedStore(op, value, mask, 16);
+}
+
+/** `0F F7 /r` */
+export function maskmovq(op: usize, value: v128, mask: v128): void {
+  maskedStore(op, value, mask, 8);
+  enterMmx();
+}
