@@ -41,9 +41,18 @@ let free: usize = BLOCKS_BASE;
 let jumpGeneration: u32 = 0;
 /** The third word of JUMPS entries that are valid now. */
 export let jumpContext: u32 = 0;
-/** The block under way, and where it ends: 0 stops it after the instruction under way. */
+/** A value of {@link blockEnd}: stop after the instruction under way, which has set RIP. */
+export const BLOCK_LEFT: usize = 1;
+/** The block under way, and where it ends: 0 or BLOCK_LEFT stop it after the instruction under way. */
 export let currentBlock: usize = 0;
 export let blockEnd: usize = 0;
+
+/** A taken branch within the block: RIP is set. */
+// @ts-ignore: decorator
+@inline
+export function leaveBlock(): void {
+  blockEnd = BLOCK_LEFT;
+}
 
 // @ts-ignore: decorator
 @inline

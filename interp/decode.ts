@@ -5,7 +5,7 @@
 import { raiseUD, unimplemented } from './fault';
 import { fetch16, fetch32, fetch64, fetchAborted, fetchByte, fetchLength } from './fetch';
 import { HANDLERS, OPCODE_HEADS, OPCODE_ROWS, ROWS, ROW_BYTES } from './generated/opcodes';
-import { ADDRESSING_FLAT } from './memory';
+import { ADDRESSING_32, ADDRESSING_FLAT } from './memory';
 import { currentCodeSize, isMode64 } from './mode';
 import { OP_DATA16, OP_LOCK, OP_REP, OP_REPNE, OP_REX, OP_REX_W } from './op';
 
@@ -20,6 +20,10 @@ const ROW_PLUS_REGISTER: u32 = 4;
 const ROW_REG_BYTE: u32 = 8;
 const ROW_RM_BYTE: u32 = 16;
 const ROW_FIXED: u32 = 32;
+
+/** Kinds of immediates: cb, cw, cz. */
+const IMMEDIATE_CB: u32 = 7;
+const IMMEDIATE_CZ: u32 = 9;
 
 const WIDTH_V64: u32 = 2;
 const WIDTH_D64: u32 = 3;
@@ -273,8 +277,9 @@ export function decodeInstruction(op: usize, start: u32): bool {
     if (addressSize == 2) readAddress16(mod, modrm & 7);
     else readAddress32(mod, modrm & 7);
   }
-  const immediate = readImmediate(load<u8>(row, 6));
-  const second = load<u8>(row, 6) == 10 ? fetch16() : <u32>readImmediate(load<u8>(row, 7));
+  const immediateKind = load<u8>(row, 6);
+  let immediate = readImmediate(immediateKind);
+  const second = immediateKind == 10 ? fetch16() : <u32>readImmediate(load<u8>(row, 7));
   if (fetchAborted) return true;
 
   const sizeAt = operandSize == 2 ? 0 : operandSize == 4 ? 2 : 4;
@@ -284,6 +289,8 @@ export function decodeInstruction(op: usize, start: u32): bool {
     writeBare(op, start, number == 0 ? missingHandler() : undefinedHandler);
     return true;
   }
+  // Branch displacements count from the block's first instruction, as CPU_RIP_BASE does.
+  if (immediateKind >= IMMEDIATE_CB && immediateKind <= IMMEDIATE_CZ) immediate += start + fetchLength;
   if (ripRelative) {
     const sum = <i64>displacement + <i64>(start + fetchLength);
     if (sum != <i64>(<i32>sum)) {
@@ -311,6 +318,10 @@ export function decodeInstruction(op: usize, start: u32): bool {
   store<i32>(op, displacement, 24);
   store<u16>(op, <u16>second, 28);
   store<u8>(op, <u8>modrm, 30);
-  store<u8>(op, isMode64 && isMemory && addressSize == 8 && segment < 4 ? ADDRESSING_FLAT : 0, 31);
+  let addressing: u8 = 0;
+  if (isMode64) {
+    if (isMemory && addressSize == 8 && segment < 4) addressing = ADDRESSING_FLAT;
+  } else if (isMemory && addressSize == 4) addressing = ADDRESSING_32;
+  store<u8>(op, addressing, 31);
   return (flags & ROW_ENDS) != 0;
 }

@@ -5,7 +5,7 @@
 import { CPU_GPR } from './layout';
 import { opAddressSize, opSegment } from './op';
 import { REG_RSP, SEG_SS } from './registers';
-import { currentStackSize, SEGMENT_VIEWS } from './mode';
+import { currentStackSize, flatSegments, SEGMENT_VIEWS } from './mode';
 import { CONTEXT_STACK, systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
 import { checkSegment, readSlow, rmwBeginSlow, rmwReadSlow, rmwWriteSlow, writeSlow } from './access';
 
@@ -15,6 +15,8 @@ export { loadPdptes } from './paging';
 
 /** op byte 31: a 64-bit address in a segment without base: the linear address is the effective address. */
 export const ADDRESSING_FLAT: u8 = 1;
+/** A 32-bit address outside 64-bit mode: without further ado where the segment is flat (mode.ts). */
+export const ADDRESSING_32: u8 = 2;
 
 /** base + index * scale + displacement, not yet cut to the address size. */
 // @ts-ignore: decorator
@@ -80,14 +82,24 @@ function operandWriteSegmented(op: usize, raw: u64, size: u32): u64 {
 @inline
 function operandRead(op: usize, size: u32): u64 {
   const raw = rawAddress(op);
-  return load<u8>(op, 31) == ADDRESSING_FLAT ? raw : operandReadSegmented(op, raw, size);
+  const kind = load<u8>(op, 31);
+  if (kind == ADDRESSING_FLAT) return raw;
+  if (kind == ADDRESSING_32 && ((flatSegments >> opSegment(op)) & 1) != 0 && <u32>raw <= 0 - size) {
+    return <u64>(<u32>raw);
+  }
+  return operandReadSegmented(op, raw, size);
 }
 
 // @ts-ignore: decorator
 @inline
 function operandWrite(op: usize, size: u32): u64 {
   const raw = rawAddress(op);
-  return load<u8>(op, 31) == ADDRESSING_FLAT ? raw : operandWriteSegmented(op, raw, size);
+  const kind = load<u8>(op, 31);
+  if (kind == ADDRESSING_FLAT) return raw;
+  if (kind == ADDRESSING_32 && ((flatSegments >> (opSegment(op) + 8)) & 1) != 0 && <u32>raw <= 0 - size) {
+    return <u64>(<u32>raw);
+  }
+  return operandWriteSegmented(op, raw, size);
 }
 
 /** Reads at a linear address with the privilege of the guest. */

@@ -88,6 +88,19 @@ export function clearAttention(): void {
  */
 export const SEGMENT_VIEWS: usize = TABLES_BASE;
 
+/**
+ * Outside 64-bit mode: bit i says that segment i has base 0 and reads of all 4 GiB, bit i + 8 that it has writes too: its
+ * offsets are linear addresses.
+ */
+export let flatSegments: u32 = 0;
+
+function noteFlat(index: u32, base: u64, readEnd: u64, writeEnd: u64): void {
+  let bits: u32 = 0;
+  if (base == 0 && readEnd > 0xffffffff) bits |= 1;
+  if (base == 0 && writeEnd > 0xffffffff) bits |= 0x100;
+  flatSegments = (flatSegments & ~(<u32>0x101 << index)) | (bits << index);
+}
+
 /** Recomputes the view of one segment. */
 export function refreshSegment(index: u32): void {
   if (index > 5) return;
@@ -109,6 +122,7 @@ export function refreshSegment(index: u32): void {
     if (code && (type & 2) == 0) readEnd = 0;
     writeEnd = code || (type & 2) == 0 ? 0 : readEnd;
   }
+  noteFlat(index, segmentBase(index) & 0xffffffff, readEnd, writeEnd);
   store<u64>(view, segmentBase(index) & 0xffffffff);
   store<u64>(view, readEnd, 8);
   store<u64>(view, writeEnd, 16);

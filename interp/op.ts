@@ -10,7 +10,7 @@
  *  7 u8  index: byte offset in CPU_GPR            24 i32 displacement
  *  8 u8  scale (shift count)                      28 u16 second immediate
  *  9 u8  segment                                  30 u8  ModRM byte, 0 without one
- * 10 u8  length                                   31 u8  ADDRESSING_FLAT or 0 (memory.ts)
+ * 10 u8  length                                   31 u8  ADDRESSING_… or 0 (memory.ts)
  * 11 u8  prefixes
  * ```
  */
@@ -59,7 +59,7 @@ export function opRmIndex(op: usize): u32 {
   return load<u8>(op, 15) >> 4;
 }
 
-/** The immediate, extended as the row's encoding says. */
+/** The immediate, extended as the row's encoding says; a branch displacement is relative to CPU_RIP_BASE. */
 // @ts-ignore: decorator
 @inline
 export function opImm(op: usize): i64 {

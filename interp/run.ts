@@ -3,7 +3,7 @@
  * 6.9). The host calls run(); whenever an import throws (fault.ts), it calls afterUnwind(), and then, if that returned 0, resume().
  */
 import {
-  BLOCK_HEADER, BLOCK_MAX, LOOSE_BLOCK, blockEnd, findPhysical, jumpContext, jumpEntry, keepBlock, reserveBlock,
+  BLOCK_HEADER, BLOCK_LEFT, BLOCK_MAX, LOOSE_BLOCK, blockEnd, findPhysical, jumpContext, jumpEntry, keepBlock, reserveBlock,
   setCurrentBlock,
 } from './block';
 import { clearRepeatWanted, currentOp, currentRip, firstOp, nextRip, repeatWanted, setCurrentOp, setFirstOp } from './control';
@@ -111,7 +111,7 @@ function executeOps(block: usize, rip: u64, last: usize, end: usize): void {
   } while (op < blockEnd);
   const done = <u64>((op - first) / OP_BYTES);
   store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + done);
-  if (op < last || repeatWanted) stoppedEarly(op, rip);
+  if ((op < last && blockEnd != BLOCK_LEFT) || repeatWanted) stoppedEarly(op, rip);
 }
 
 /** The block stopped before its end (by the limit, or because it was overwritten), or its last instruction is a REP not finished. */

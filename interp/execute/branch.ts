@@ -1,7 +1,8 @@
 /**
  * Near branches (SDM vol. 1, 7.3.8): JMP, CALL, RET, Jcc, LOOPcc, JrCXZ, BOUND. `T` is the operand size, to which the
- * target is cut. Every row ends its block.
+ * target is cut. Every row but Jcc ends its block.
  */
+import { leaveBlock } from '../block';
 import { checkTarget, jumpNear, setRip } from '../control';
 import { raiseBR } from '../fault';
 import { condition, getZF } from '../flags';
@@ -17,18 +18,27 @@ function behind(op: usize): u64 {
   return load<u64>(CPU_RIP_BASE) + <u64>(opStart(op) + opLength(op));
 }
 
+/** Target of a relative branch, not yet cut: the decoder made its immediate relative to the block. */
+// @ts-ignore: decorator
+@inline
+function branchTarget(op: usize): u64 {
+  return load<u64>(CPU_RIP_BASE) + <u64>opImm(op);
+}
+
 /** `EB cb`, `E9 cz`. */
 // @ts-ignore: decorator
 @inline
 export function jumpRelative<T>(op: usize): void {
-  jumpNear(behind(op) + <u64>opImm(op), sizeof<T>());
+  jumpNear(branchTarget(op), sizeof<T>());
 }
 
-/** `70 cb` to `7F cb`, `0F 80 cz` to `0F 8F cz`. */
+/** `70 cb` to `7F cb`, `0F 80 cz` to `0F 8F cz`. The block goes on behind it where it is not taken. */
 // @ts-ignore: decorator
 @inline
 export function jumpConditional<T>(op: usize, cc: i32): void {
-  if (condition(cc)) jumpNear(behind(op) + <u64>opImm(op), sizeof<T>());
+  if (!condition(cc)) return;
+  jumpNear(branchTarget(op), sizeof<T>());
+  leaveBlock();
 }
 
 /** `FF /4`, mod = 3. */
@@ -58,7 +68,7 @@ function call<T>(op: usize, target: u64): void {
 // @ts-ignore: decorator
 @inline
 export function callRelative<T>(op: usize): void {
-  call<T>(op, behind(op) + <u64>opImm(op));
+  call<T>(op, branchTarget(op));
 }
 
 /** `FF /2`, mod = 3. */
@@ -103,14 +113,14 @@ export function loopRelative<T>(op: usize, kind: i32): void {
   let taken = count != 0;
   if (kind == LOOP_NOT_ZERO) taken = taken && getZF() == 0;
   if (kind == LOOP_ZERO) taken = taken && getZF() != 0;
-  if (taken) jumpNear(behind(op) + <u64>opImm(op), sizeof<T>());
+  if (taken) jumpNear(branchTarget(op), sizeof<T>());
   if (size == 2) setReg<u16>(REG_RCX, <u16>count);
   else setReg<u64>(REG_RCX, count);
 }
 
 /** `E3 cb`. */
 export function jumpCountZero<T>(op: usize): void {
-  if (cutAddress(getReg<u64>(REG_RCX), opAddressSize(op)) == 0) jumpNear(behind(op) + <u64>opImm(op), sizeof<T>());
+  if (cutAddress(getReg<u64>(REG_RCX), opAddressSize(op)) == 0) jumpNear(branchTarget(op), sizeof<T>());
 }
 
 /** `62 /r`, memory: #BR if the signed index lies outside the two bounds. */

@@ -15,8 +15,8 @@ export const rows: OpcodeRow[] = [
     const digit = cc.toString(16).toUpperCase();
     const reg = `jumpConditional<T>(op, ${cc})`;
     return [
-      { encoding: `7${digit} cb`, name: `J${name} Jb`, size: 'f64', ends: true, reg },
-      { encoding: `0F 8${digit} cz`, name: `J${name} Jz`, size: 'f64', ends: true, reg },
+      { encoding: `7${digit} cb`, name: `J${name} Jb`, size: 'f64', reg },
+      { encoding: `0F 8${digit} cz`, name: `J${name} Jz`, size: 'f64', reg },
     ];
   }),
   { encoding: 'E0 cb', name: 'LOOPNE Jb', size: 'f64', ends: true, reg: 'loopRelative<T>(op, LOOP_NOT_ZERO)' },
