@@ -196,7 +196,7 @@ function chooseRow(list: usize): usize {
 
 /** No row, or none for this form: #UD, but where processors have instructions that this engine does not have yet. */
 function missingHandler(): u32 {
-  if (map == 0) return (opcode & 0xf8) == 0xd8 ? unknownHandler : undefinedHandler;
+  if (map == 0) return undefinedHandler;
   if (map == 1 && (opcode == 0xae || opcode == 0xc7)) return unknownHandler;
   return undefinedHandler;
 }

@@ -79,13 +79,5 @@ export const rows: OpcodeRow[] = [
   { encoding: '0F AE /1', name: 'FXRSTOR M512byte', size: 'v', mem: 'restoreFx(op)' },
   { encoding: '0F AE /2', name: 'LDMXCSR Md', size: 'none', mem: 'loadMxcsr(op)' },
   { encoding: '0F AE /3', name: 'STMXCSR Md', size: 'none', mem: 'storeMxcsr(op)' },
-  { encoding: 'DB E3', name: 'FNINIT', size: 'none', reg: 'initializeX87(op)' },
-  { encoding: 'DB E2', name: 'FNCLEX', size: 'none', reg: 'clearX87Exceptions(op)' },
   { encoding: '0F 77', name: 'EMMS', size: 'none', reg: 'emptyMmx(op)' },
-  { encoding: 'DB /0', name: 'FILD Md', size: 'none', mem: 'loadInteger32(op)' },
-  { encoding: 'D9 /5', name: 'FLDCW Mw', size: 'none', mem: 'loadControlWord(op)' },
-  { encoding: 'D9 /7', name: 'FNSTCW Mw', size: 'none', mem: 'storeControlWord(op)' },
-  { encoding: 'DD /7', name: 'FNSTSW Mw', size: 'none', mem: 'storeStatusWord(op)' },
-  { encoding: 'DF E0', name: 'FNSTSW AX', size: 'none', reg: 'storeStatusWordAx(op)' },
-  { encoding: '9B', name: 'FWAIT', size: 'none', reg: 'waitX87(op)' },
 ];

@@ -3,7 +3,7 @@
  * calls the code once and returns the data.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -64,4 +64,9 @@ export function buildNativeRunner(): NativeRunner {
     },
     close: () => rmSync(directory, { recursive: true, force: true }),
   };
+}
+
+/** The vendor of the host's processor, as CPUID leaf 0 has it. */
+export function hostVendor(): string {
+  return /AuthenticAMD/.test(readFileSync('/proc/cpuinfo', 'utf8')) ? 'AuthenticAMD' : 'GenuineIntel';
 }

@@ -129,12 +129,14 @@ test('LOCK is #UD where it is not allowed', () => {
   expect([memory.readU16(0x500), memory.readU16(0x6ffa)]).toEqual([1, BASE + 5]);
 });
 
-test('an instruction that is not there yet stops the engine with its bytes', () => {
-  // fsin
-  const { vcpu } = realMode([0xd9, 0xfe, 0x90]);
+test('what is not there yet stops the engine with its bytes', () => {
+  // FERR# and IRQ 13: fninit; fldcw [500h]; fld1; fldz; fdivp; fnop
+  const code = [0xdb, 0xe3, 0xd9, 0x2e, 0x00, 0x05, 0xd9, 0xe8, 0xd9, 0xee, 0xde, 0xf9, 0xd9, 0xd0, 0x90];
+  const { vcpu, memory } = realMode(code);
+  memory.writeU16(0x500, 0x37b);
   expect(vcpu.run(Infinity)).toBe(ExitReason.EngineError);
-  expect([...vcpu.exit.errorBytes.subarray(0, 3)]).toEqual([0xd9, 0xfe, 0x90]);
-  expect(vcpu.rip).toBe(BASE);
+  expect([...vcpu.exit.errorBytes.subarray(0, 3)]).toEqual([0xd9, 0xd0, 0x90]);
+  expect(vcpu.rip).toBe(BASE + 12);
 });
 
 test('pages are dirty once the guest wrote to them', () => {
