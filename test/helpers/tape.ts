@@ -1,5 +1,5 @@
 /** Records and replays guests of corpora/guests, for tests. */
-import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { realHost } from '../../src/base/host.js';
 import type { RecordSummary } from '../../src/record/options.js';
@@ -25,14 +25,7 @@ export const guests: Readonly<Record<string, readonly [mode: FlatMode, loadAt: n
 };
 
 /** Why KVM cannot be used; undefined: it can. */
-export const noKvm: string | undefined = (() => {
-  try {
-    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
-  } catch {
-    return '/dev/kvm cannot be opened';
-  }
-  return existsSync(join(root, 'build/Release/vmtape_kvm.node')) ? undefined : 'the addon is not built';
-})();
+export { kvmMissing as noKvm } from '../native/kvm-host.js';
 
 /** Collects console bytes. */
 export class Text {

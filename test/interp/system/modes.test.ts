@@ -1,7 +1,8 @@
 /** The guests of guests/*.s: mode switches, faults with their codes, gates, ring 3. Each also on KVM as far as it goes. */
 import { afterEach, describe, expect, test } from 'vitest';
 import { ExitReason } from '../../../src/vmm/cpu/vcpu.js';
-import { type GuestMode, type GuestRun, guestImage, kvmMissing, runGuest } from './system-guest.js';
+import { kvmMissing, kvmNote } from '../../native/kvm-host.js';
+import { type GuestMode, type GuestRun, guestImage, runGuest } from './system-guest.js';
 
 /** `6 0 0 8` as numbers. */
 const hex = (text: string): number[] =>
@@ -96,7 +97,7 @@ describe.each(cases)('guest $name', ({ name, mode, base, values, end }) => {
     expect(run.reason).toBe(end);
   });
 
-  test.skipIf(kvmMissing !== undefined)(`on KVM as far as it goes${kvmMissing ?? ''}`, async () => {
+  test.skipIf(kvmMissing !== undefined)(`on KVM as far as it goes${kvmNote}`, async () => {
     run = await runGuest('kvm', guestImage(name), mode, base);
     // A KVM without hardware virtualisation stops at what its emulator does not know (INT3, IRET of protected mode).
     if (run.reason !== ExitReason.EngineError) expect(run.reason).toBe(end);

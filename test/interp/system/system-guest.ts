@@ -1,5 +1,5 @@
 /** Runs the guests of guests/ on either engine: values that they write to port 0xE0, until they halt or shut down. */
-import { accessSync, constants, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import { cpuStateOf } from '../../../src/vmm/boot/cpu.js';
 import { writeGdt, writeIdentityMap } from '../../../src/vmm/boot/tables.js';
 import { InterpVcpu } from '../../../src/vmm/cpu/interp.js';
@@ -93,13 +93,3 @@ export async function runGuest(
   }
   return { vcpu, memory, values, reason, retired: vcpu.retired };
 }
-
-/** Why KVM is not tried; undefined where it can be. */
-export const kvmMissing: string | undefined = (() => {
-  try {
-    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
-    return undefined;
-  } catch {
-    return ' (no /dev/kvm here)';
-  }
-})();
