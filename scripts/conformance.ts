@@ -1,24 +1,32 @@
 /**
  * `npm run conformance -- sst [DIR] [--file F.MOO.gz] [--test N]`: runs recorded single-instruction tests on the interpreter. DIR is a directory of
  * .MOO or .MOO.gz files of the SingleStepTests 80286 set; default: ../shared/data/sst-80286.
+ *
+ * `npm run conformance -- sse [--cases N] [--seed N] [--name ADDPS]`: runs N cases of each MMX and SSE instruction on the interpreter and on the
+ * processor of this host, from the same state; everything must be equal.
  */
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ExitCode, VmtapeError } from '../src/base/errors.js';
 import { hexBytes } from '../src/base/hex.js';
+import { SseGuest } from '../src/compare/sse/guest.js';
+import { buildSseOracle } from '../src/compare/sse/oracle.js';
+import { runSseRows, SSE_FAMILIES } from '../src/compare/sse/suite.js';
 import { createSstRunner } from '../src/compare/sst/engine.js';
 import { listFiles, loadFile, runFile, type SstFailure, type SstTotals } from '../src/compare/sst/suite.js';
 
 const DEFAULT_DIRECTORY = '../shared/data/sst-80286';
 /** Failures shown in full for each file. */
 const SHOWN = 3;
+/** Cases of each instruction. */
+const SSE_CASES = 3000;
 
 function usage(message: string): never {
   throw new VmtapeError(
     'VMTAPE_USAGE',
     message,
     ExitCode.Usage,
-    'npm run conformance -- sst [DIR] [--file F.MOO.gz] [--test N]',
+    'npm run conformance -- sst [DIR] [--file F.MOO.gz] [--test N], or sse [--cases N] [--seed N] [--name ADDPS]',
   );
 }
 
@@ -59,13 +67,59 @@ async function sst(directory: string, only: string | undefined, number: number |
   return totals.failed === 0;
 }
 
+function sse(cases: number, seed: number, name: string | undefined): boolean {
+  const oracle = buildSseOracle();
+  if ('missing' in oracle) {
+    throw new VmtapeError('VMTAPE_HOST', `there is no oracle: ${oracle.missing}`, ExitCode.HostCannot);
+  }
+  const guest = new SseGuest();
+  const start = performance.now();
+  let total = 0;
+  let failed = 0;
+  let number = 0;
+  for (const [family, rows] of Object.entries(SSE_FAMILIES)) {
+    for (const row of rows) {
+      number++;
+      if (name !== undefined && row.name.split(' ')[0] !== name) continue;
+      const report = runSseRows([row], cases, seed + number, oracle, guest);
+      total += report.cases;
+      failed += report.differences.length;
+      for (const { text } of report.differences.slice(0, SHOWN)) console.log(`${family}: ${text}`);
+    }
+  }
+  oracle.close();
+  if (total === 0) usage(`there is no instruction ${name}`);
+  const seconds = (performance.now() - start) / 1000;
+  console.log(
+    `${total} cases of ${Object.values(SSE_FAMILIES).flat().length} rows, seed ${seed}: ${total - failed} equal, ${failed} different (${seconds.toFixed(1)} s)`,
+  );
+  return failed === 0;
+}
+
+function whole(value: string | undefined, preset: number, option: string): number {
+  const number = value === undefined ? preset : Number(value);
+  if (!(Number.isInteger(number) && number >= 0)) usage(`${option} wants a number from 0 on`);
+  return number;
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
-    options: { file: { type: 'string' }, test: { type: 'string' } },
+    options: {
+      file: { type: 'string' },
+      test: { type: 'string' },
+      cases: { type: 'string' },
+      seed: { type: 'string' },
+      name: { type: 'string' },
+    },
   });
   const [suite, directory, ...rest] = positionals;
-  if (suite !== 'sst' || rest.length > 0) usage('the one suite is sst');
+  if (suite === 'sse' && directory === undefined) {
+    const equal = sse(whole(values.cases, SSE_CASES, '--cases'), whole(values.seed, 1, '--seed'), values.name);
+    if (!equal) process.exitCode = ExitCode.Divergence;
+    return;
+  }
+  if (suite !== 'sst' || rest.length > 0) usage('the suites are sst and sse');
   const number = values.test === undefined ? undefined : Number(values.test);
   if (number !== undefined && !(Number.isInteger(number) && number >= 0)) usage('--test wants a number from 0 on');
   if (number !== undefined && values.file === undefined) usage('--test wants a --file too');
