@@ -9,7 +9,7 @@ import {
 import { extFromFloat, extFromInteger } from '../softfloat/extended-convert';
 import {
   STATUS_C0, STATUS_C2, STATUS_C3, clearC1, computingX87, finishFlags, notePointers, popStack, setConditions, setStackIndefinite,
-  setStackResult, stackEmpty, stackFault, stackHigh, stackSig, x87Control,
+  setStackResult, stackEmpty, stackFault, stackHigh, stackSig, x87Control, STATUS_C1, x87Status, X87_STATUS,
 } from './x87-state';
 import { isAmd } from './vendor';
 
@@ -178,7 +178,10 @@ export function x87CompareFlags(op: usize, escape: u32, signalling: u32, pops: u
     if (!stored && !isAmd) return;
   } else {
     relation = extCompare(stackHigh(0), stackSig(0), stackHigh(i), stackSig(i), signalling != 0);
+    const before = x87Status() & STATUS_C1;
     stored = finishFlags();
+    // Intel clears C1, AMD leaves it.
+    if (isAmd) store<u16>(X87_STATUS, <u16>((x87Status() & ~STATUS_C1) | before));
     if (!stored && !isAmd) return;
   }
   if (relation == EXT_UNORDERED) setStatus(FLAG_ZF | FLAG_PF | FLAG_CF);

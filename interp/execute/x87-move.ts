@@ -1,4 +1,5 @@
 /** Loads, stores, constants, exchanges and conditional moves of the x87 (SDM vol. 1, 8.3.3 and 8.3.4). */
+import { isAmd } from './vendor';
 import { condition } from '../flags';
 import { effectiveAddress, linearForWrite, probeWrite, readOperand, readSegment, writeLinear, writeOperand, cutAddress } from '../memory';
 import { cpl } from '../mode';
@@ -269,7 +270,8 @@ export function x87ConditionalMove(op: usize, escape: u32, cc: u32): void {
     if (stackFault(false)) setStackIndefinite(0);
     return;
   }
-  clearC1();
+  // AMD leaves C1.
+  if (!isAmd) clearC1();
   if (condition(cc)) setStack(0, stackHigh(i), stackSig(i));
 }
 
@@ -294,6 +296,8 @@ export function x87Free(op: usize, escape: u32, pop: u32): void {
   waitingX87();
   notePointers(op, escape);
   freeStack(opModrm(op) & 7);
+  // C1 is undefined: AMD clears it, Intel leaves it.
+  if (isAmd) clearC1();
   if (pop != 0) popStack();
 }
 

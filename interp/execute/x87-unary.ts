@@ -64,18 +64,28 @@ export function x87Scale(op: usize): void {
   if (finishFlags()) setStackResult(0);
 }
 
+/** Without a quotient AMD clears C2 and leaves C3 and C0, Intel clears all. */
+function invalidRemainder(): void {
+  setConditions(isAmd ? x87Status() & (STATUS_C3 | STATUS_C0) : 0);
+}
+
 /** `D9 F8`, and with `nearest` `D9 F5`. C0, C3, C1 get the quotient's low bits; C2: the reduction is not complete. */
 export function x87Remainder(op: usize, nearest: u32): void {
   computingX87();
   notePointers(op, 1);
   if (stackEmpty(0) || stackEmpty(1)) {
-    setConditions(0);
+    invalidRemainder();
     if (stackFault(false)) setStackIndefinite(0);
     return;
   }
   extRemainder(stackHigh(0), stackSig(0), stackHigh(1), stackSig(1), nearest != 0);
+  const invalid = (exceptionFlags & FLAG_INVALID) != 0;
   if (!finishFlags()) return;
   setStackResult(0);
+  if (invalid) {
+    invalidRemainder();
+    return;
+  }
   let bits: u32 = 0;
   if (partial) bits = STATUS_C2;
   else {

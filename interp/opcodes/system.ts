@@ -1,6 +1,17 @@
 /** System calls, control and debug registers, MSRs, CPUID, ports, the interrupt flag and HLT (interp/system). */
 import type { OpcodeRow } from './row.js';
 
+/** 66, F2 and, for memory, F3 are reserved before these: #UD. */
+const noPrefix = [0, 1, 2, 3].flatMap((digit): OpcodeRow[] =>
+  ['66', 'F2'].map((prefix) => ({
+    encoding: `${prefix} 0F AE /${digit}`,
+    name: 'undefined',
+    size: 'none',
+    reg: 'undefinedOpcode(op)',
+    mem: 'undefinedOpcode(op)',
+  })),
+);
+
 /** See the file's head. */
 export const rows: OpcodeRow[] = [
   { encoding: 'CC', name: 'INT3', size: 'none', ends: true, reg: 'breakpoint(op)' },
@@ -57,8 +68,22 @@ export const rows: OpcodeRow[] = [
   { encoding: '0F FF /r', name: 'UD0 Gd,Ed', size: 'none', reg: 'alwaysUndefined(op)', mem: 'alwaysUndefined(op)' },
   { encoding: '0F B9 /r', name: 'UD1 Gd,Ed', size: 'none', reg: 'alwaysUndefined(op)', mem: 'alwaysUndefined(op)' },
   { encoding: '0F AA', name: 'RSM', size: 'none', reg: 'alwaysUndefined(op)' },
-  { encoding: 'F3 0F AE /0', name: 'RDFSBASE Ry', size: 'y', modes: 'only64', reg: 'readSegmentBase<T>(op, SEG_FS)' },
-  { encoding: 'F3 0F AE /1', name: 'RDGSBASE Ry', size: 'y', modes: 'only64', reg: 'readSegmentBase<T>(op, SEG_GS)' },
+  {
+    encoding: 'F3 0F AE /0',
+    name: 'RDFSBASE Ry',
+    size: 'y',
+    modes: 'only64',
+    reg: 'readSegmentBase<T>(op, SEG_FS)',
+    mem: 'undefinedOpcode(op)',
+  },
+  {
+    encoding: 'F3 0F AE /1',
+    name: 'RDGSBASE Ry',
+    size: 'y',
+    modes: 'only64',
+    reg: 'readSegmentBase<T>(op, SEG_GS)',
+    mem: 'undefinedOpcode(op)',
+  },
   {
     encoding: 'F3 0F AE /2',
     name: 'WRFSBASE Ry',
@@ -66,6 +91,7 @@ export const rows: OpcodeRow[] = [
     modes: 'only64',
     ends: true,
     reg: 'writeSegmentBase<T>(op, SEG_FS)',
+    mem: 'undefinedOpcode(op)',
   },
   {
     encoding: 'F3 0F AE /3',
@@ -74,7 +100,9 @@ export const rows: OpcodeRow[] = [
     modes: 'only64',
     ends: true,
     reg: 'writeSegmentBase<T>(op, SEG_GS)',
+    mem: 'undefinedOpcode(op)',
   },
+  ...noPrefix,
   { encoding: '0F AE /0', name: 'FXSAVE M512byte', size: 'v', mem: 'saveFx(op)' },
   { encoding: '0F AE /1', name: 'FXRSTOR M512byte', size: 'v', mem: 'restoreFx(op)' },
   { encoding: '0F AE /2', name: 'LDMXCSR Md', size: 'none', mem: 'loadMxcsr(op)' },

@@ -3,6 +3,8 @@
  * image at CPU_FXSAVE. The x87 itself is in interp/execute/x87-*.ts.
  */
 import { checkPendingX87, requireX87, updateSummary } from '../execute/x87-state';
+import { enterMmx } from '../execute/mmx';
+import { isAmd } from '../execute/vendor';
 import { raiseGP, raiseNM, raiseUD } from '../fault';
 import { CPU_FXSAVE } from '../layout';
 import {
@@ -14,9 +16,12 @@ import { opOperandSize, opSegment } from '../op';
 import { CR0_EM, CR0_TS, CR4_OSFXSR, cr0, cr4 } from '../registers';
 import { wrapLinear } from './descriptor';
 
+const STATUS: usize = CPU_FXSAVE + 2;
 const TAGS: usize = CPU_FXSAVE + 4;
 const INSTRUCTION: usize = CPU_FXSAVE + 8;
 const DATA: usize = CPU_FXSAVE + 16;
+/** FSW.ES: an exception waits. */
+const SUMMARY: u16 = 0x80;
 const MXCSR: usize = CPU_FXSAVE + 24;
 
 /** The bits of MXCSR that exist, as src/vmm/cpu/fxsave.ts has them. */
@@ -27,11 +32,12 @@ const XMM: u32 = 160;
 const XMM_END_LEGACY: u32 = 288;
 const XMM_END: u32 = 416;
 
-/** `0F 77`: all registers are empty. */
+/** `0F 77`: all registers are empty, and TOP is 0 (SDM vol. 3, table 13-1). */
 export function emptyMmx(op: usize): void {
   if ((cr0() & CR0_EM) != 0) raiseUD();
   if ((cr0() & CR0_TS) != 0) raiseNM();
   checkPendingX87();
+  enterMmx();
   store<u8>(TAGS, 0);
 }
 
@@ -83,15 +89,15 @@ function xmmEnd(): u32 {
 /** `0F AE /0` */
 export function saveFx(op: usize): void {
   const linear = imageAddress(op, true);
-  writeLinear<u64>(linear, load<u64>(CPU_FXSAVE));
-  if (opOperandSize(op) == 8) {
-    writeLinear<u64>(linear + 8, load<u64>(INSTRUCTION));
-    writeLinear<u64>(linear + 16, load<u64>(DATA));
-  } else {
-    // Offsets of 32 bits; the selectors behind them read as zero.
-    writeLinear<u64>(linear + 8, load<u32>(INSTRUCTION));
-    writeLinear<u64>(linear + 16, load<u32>(DATA));
-  }
+  // AMD shows FOP, FIP and FDP only while an exception waits (APM vol. 5, FXSAVE).
+  const shown = !isAmd || (load<u16>(STATUS) & SUMMARY) != 0;
+  const instruction: u64 = shown ? load<u64>(INSTRUCTION) : 0;
+  const data: u64 = shown ? load<u64>(DATA) : 0;
+  writeLinear<u64>(linear, load<u64>(CPU_FXSAVE) & (shown ? u64.MAX_VALUE : 0x0000ffffffffffff));
+  // Without REX.W offsets of 32 bits; the selectors behind them read as zero.
+  const mask: u64 = opOperandSize(op) == 8 ? u64.MAX_VALUE : 0xffffffff;
+  writeLinear<u64>(linear + 8, instruction & mask);
+  writeLinear<u64>(linear + 16, data & mask);
   writeLinear<u32>(linear + 24, load<u32>(MXCSR));
   writeLinear<u32>(linear + 28, MXCSR_MASK);
   const end = xmmEnd();
@@ -103,7 +109,8 @@ export function restoreFx(op: usize): void {
   const linear = imageAddress(op, false);
   const mxcsr = readLinear<u32>(linear + 24);
   if ((mxcsr & ~MXCSR_MASK) != 0) raiseGP(0);
-  store<u64>(CPU_FXSAVE, readLinear<u64>(linear) & 0xffff00ffffffffff);
+  // Of the control word, bit 6 is always set and the reserved ones are clear.
+  store<u64>(CPU_FXSAVE, (readLinear<u64>(linear) & 0xffff00ffffff1f3f) | 0x40);
   if (opOperandSize(op) == 8) {
     store<u64>(INSTRUCTION, readLinear<u64>(linear + 8));
     store<u64>(DATA, readLinear<u64>(linear + 16));

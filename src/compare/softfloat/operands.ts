@@ -29,7 +29,17 @@ export class Words {
 }
 
 /** What an operand is in memory. */
-export type OperandKind = 'ext' | 'f32' | 'f64' | 'integer' | 'decimal' | 'angle' | 'small' | 'positive' | 'scale';
+export type OperandKind =
+  | 'ext'
+  | 'f32'
+  | 'f64'
+  | 'integer'
+  | 'decimal'
+  | 'angle'
+  | 'small'
+  | 'tiny'
+  | 'positive'
+  | 'scale';
 
 /** A fraction of 64 bits as two words: all zeros, all ones, one bit, few bits, ends of words, random. */
 function fraction(random: Words): [number, number] {
@@ -152,6 +162,9 @@ export function writeOperand(view: DataView, at: number, kind: OperandKind, rand
       break;
     case 'small':
       writeNormal(view, at, random, -70, -1, sign);
+      break;
+    case 'tiny':
+      writeNormal(view, at, random, -70, -3, sign);
       break;
     case 'positive':
       writeNormal(view, at, random, -70, 70, 0);

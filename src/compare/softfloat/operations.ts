@@ -113,6 +113,27 @@ export const EXACT_OPERATIONS: readonly X87Operation[] = [
   ...['FLD1', 'FLDL2T', 'FLDL2E', 'FLDPI', 'FLDLG2', 'FLDLN2', 'FLDZ'].map((name, i) => unary(name, [0xd9, 0xe8 + i])),
 ];
 
+function transcendental(name: string, code: number[], a: OperandKind, b?: OperandKind): X87Operation {
+  return { name, a, ...(b === undefined ? { loads: false } : { b, loads: true }), code, tolerance: 1 };
+}
+
+/** The last bit of these is the processor's own. */
+export const TRANSCENDENTAL_OPERATIONS: readonly X87Operation[] = [
+  transcendental('F2XM1', [0xd9, 0xf0], 'small'),
+  transcendental('FYL2X', [0xd9, 0xf1], 'positive', 'angle'),
+  transcendental('FYL2XP1', [0xd9, 0xf9], 'tiny', 'angle'),
+  transcendental('FPTAN', [0xd9, 0xf2], 'angle'),
+  transcendental('FPATAN', [0xd9, 0xf3], 'angle', 'angle'),
+  transcendental('FSIN', [0xd9, 0xfe], 'angle'),
+  transcendental('FCOS', [0xd9, 0xff], 'angle'),
+  transcendental('FSINCOS', [0xd9, 0xfb], 'angle'),
+  transcendental('F2XM1 any', [0xd9, 0xf0], 'ext'),
+  transcendental('FYL2X any', [0xd9, 0xf1], 'ext', 'ext'),
+  transcendental('FPATAN any', [0xd9, 0xf3], 'ext', 'ext'),
+  transcendental('FSIN any', [0xd9, 0xfe], 'ext'),
+  transcendental('FCOS any', [0xd9, 0xff], 'ext'),
+];
+
 /** A stack fault of every kind: on an empty and on a full stack. */
 export const STACK_OPERATIONS: readonly X87Operation[] = EXACT_OPERATIONS.flatMap((operation): X87Operation[] => [
   { ...operation, name: `${operation.name} on an empty stack`, code: [0xdb, 0xe3, 0xd9, 0x6e, 10, ...operation.code] },
