@@ -24,6 +24,25 @@ export function setFirstOp(op: usize): void {
   firstOp = op;
 }
 
+/** A task switch is committed: a fault from here on is one of the new task, at CPU_RIP, and the instruction counts. */
+export let committed: bool = false;
+/** Bits of DR6 for which a #DB trap is due at the next instruction boundary. */
+export let pendingDebug: u64 = 0;
+
+export function setCommitted(value: bool): void {
+  committed = value;
+}
+
+/** A debug trap is due at the next instruction boundary, with these bits in DR6. */
+export function setPendingDebug(bits: u64): void {
+  pendingDebug |= bits;
+  requestAttention();
+}
+
+export function clearPendingDebug(): void {
+  pendingDebug = 0;
+}
+
 export function clearRepeatWanted(): void {
   repeatWanted = false;
 }

@@ -6,7 +6,10 @@ import {
   BLOCK_HEADER, BLOCK_LEFT, BLOCK_MAX, LOOSE_BLOCK, blockEnd, findPhysical, jumpContext, jumpEntry, keepBlock, reserveBlock,
   setCurrentBlock,
 } from './block';
-import { clearRepeatWanted, currentOp, currentRip, firstOp, nextRip, repeatWanted, setCurrentOp, setFirstOp } from './control';
+import {
+  clearPendingDebug, clearRepeatWanted, committed, currentOp, currentRip, firstOp, nextRip, pendingDebug, repeatWanted, setCommitted,
+  setCurrentOp, setFirstOp, setPendingDebug,
+} from './control';
 import { decodeInstruction } from './decode';
 import {
   UNWIND_EXCEPTION, VECTOR_DB, exitRetires, faultCode, faultHasCode, faultVector, raiseGP, unwindKind,
@@ -167,6 +170,7 @@ function canInject(): bool {
 
 /** Events at a boundary, in the order of their priority (SDM vol. 3A, table 6-2). Not 0: an exit. */
 function takeEvents(): u32 {
+  takeDebugTrap();
   if (debugDue) {
     debugDue = false;
     if (load<u32>(RUN_SINGLE_STEP) != 0) return EXIT_DEBUG;
@@ -193,6 +197,7 @@ export function forgetInstruction(): void {
   debugDue = false;
   unfinished = false;
   stepping = false;
+  clearPendingDebug();
 }
 
 /** Must the next instruction be executed alone? */
@@ -217,11 +222,17 @@ function executeOne(): void {
 function afterOne(): void {
   requestAttention();
   debugDue = load<u32>(RUN_SINGLE_STEP) != 0;
-  if (!stepping) return;
-  stepping = false;
   // MOV SS and STI hold the trap back too; software interrupts cleared TF and are not trapped.
-  if (load<u32>(CPU_INTERRUPT_SHADOW) != 0) return;
-  store<u64>(DR6, load<u64>(DR6) | DR6_BS);
+  if (stepping && load<u32>(CPU_INTERRUPT_SHADOW) == 0) setPendingDebug(DR6_BS);
+  stepping = false;
+  takeDebugTrap();
+}
+
+/** Delivers the debug trap that the last instruction left, unless MOV SS holds it back for one instruction. */
+function takeDebugTrap(): void {
+  if (pendingDebug == 0 || load<u32>(CPU_INTERRUPT_SHADOW) != 0) return;
+  store<u64>(DR6, load<u64>(DR6) | pendingDebug);
+  clearPendingDebug();
   deliverException(VECTOR_DB, false, 0);
 }
 
@@ -299,7 +310,8 @@ export function afterUnwind(): u32 {
     const done = <u64>((currentOp - firstOp) / OP_BYTES);
     store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + done);
     const retires = unwindKind != UNWIND_EXCEPTION && exitRetires;
-    store<u64>(CPU_RIP, retires ? nextRip() : currentRip());
+    if (committed) store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + 1);
+    else store<u64>(CPU_RIP, retires ? nextRip() : currentRip());
     if (retires) {
       store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + 1);
       store<u32>(CPU_HALTED, 1);
@@ -307,6 +319,7 @@ export function afterUnwind(): u32 {
     betweenInstructions();
     clearRepeatWanted();
   }
+  setCommitted(false);
   requestAttention();
   if (unwindKind != UNWIND_EXCEPTION) {
     if (delivering && load<u32>(EXIT_REASON) == EXIT_MMIO) {
@@ -321,6 +334,7 @@ export function afterUnwind(): u32 {
   finishing = false;
   stepping = false;
   clearPendingIo();
+  clearPendingDebug();
   deliverException(faultVector, faultHasCode, faultCode);
   if (load<u32>(RUN_SINGLE_STEP) != 0) debugDue = true;
   if (load<u32>(RUN_COMPLETE_ONLY) != 0) return leaveWith(EXIT_COMPLETED);

@@ -1,7 +1,8 @@
-/** Far JMP, CALL and RET (SDM vol. 2; vol. 3A, 5.8). Task switches stop the engine. */
+/** Far JMP, CALL and RET (SDM vol. 2; vol. 3A, 5.8). */
 import { CPU_GPR } from '../layout';
-import { VECTOR_GP, VECTOR_NP, raiseGP, unimplemented } from '../fault';
+import { VECTOR_GP, VECTOR_NP, raiseGP } from '../fault';
 import { nextRip } from '../control';
+import { materializeFlags } from '../flags';
 import { cutAddress, effectiveAddress, readSegment, setStackPointer } from '../memory';
 import { cpl, longMode, protectedMode, stackSize } from '../mode';
 import { opAddressSize, opImm, opImm2, opOperandSize, opSegment } from '../op';
@@ -19,6 +20,7 @@ import { checkStackSegment, setFromDescriptor, setNullStack } from './load';
 import { dropUnreachableSegments } from './outer';
 import { peekStack } from './stack-values';
 import { checkInnerStack, innerPointer, innerSelector, readInnerStack, readPrivilegeStack64 } from './stacks';
+import { SWITCH_CALL, SWITCH_JUMP, readGateTask, switchTask } from './task-switch';
 
 /** The gate or task descriptor that a far transfer met instead of code. */
 function checkSystemTarget(selector: u32, attributes: u32): void {
@@ -31,8 +33,19 @@ function checkSystemTarget(selector: u32, attributes: u32): void {
   const dpl = attributesDpl(attributes);
   if (dpl < cpl() || dpl < (selector & 3)) raiseSelector(VECTOR_GP, selector, 0);
   if (!isPresent(attributes)) raiseSelector(VECTOR_NP, selector, 0);
-  // A task switch is not implemented.
-  if (task || type == TYPE_TASK_GATE) unimplemented();
+}
+
+/** Switches tasks if the descriptor that a far transfer met, checked by {@link checkSystemTarget}, is a TSS or a task gate. */
+function enteredTask(selector: u32, descriptor: u64, cause: u32): bool {
+  const type = attributesType(descriptorAttributes(descriptor));
+  if (type == TYPE_TASK_GATE) {
+    const target = <u32>(descriptor >> 16) & 0xffff;
+    switchTask(target, readGateTask(target, 0), cause, nextRip(), materializeFlags(), 0);
+  } else if (type == TYPE_TSS16 || type == TYPE_TSS32) {
+    if ((selector & 4) != 0) raiseSelector(VECTOR_GP, selector, 0);
+    switchTask(selector, descriptor, cause, nextRip(), materializeFlags(), 0);
+  } else return false;
+  return true;
 }
 
 let gateOffset: u64 = 0;
@@ -71,6 +84,7 @@ function farJump(selector: u32, offset: u64): void {
     checkDirectCode(selector, attributes, cpl());
   } else {
     checkSystemTarget(selector, attributes);
+    if (enteredTask(selector, descriptor, SWITCH_JUMP)) return;
     descriptor = readCallGate(selector, descriptor);
     target = gateSelector;
     rip = gateOffset;
@@ -98,7 +112,7 @@ function farCall(selector: u32, offset: u64, size: u32): void {
   const attributes = descriptorAttributes(descriptor);
   if (!isSegment(attributes)) {
     checkSystemTarget(selector, attributes);
-    callGate(selector, descriptor, back);
+    if (!enteredTask(selector, descriptor, SWITCH_CALL)) callGate(selector, descriptor, back);
     return;
   }
   if (!isCode(attributes)) raiseSelector(VECTOR_GP, selector, 0);

@@ -25,6 +25,7 @@ import {
 import { beginFrame, beginFrame64, beginInnerFrame, commitFrame, pushFrame } from './frame';
 import { setFromDescriptor, setNullStack } from './load';
 import { checkInnerStack, innerPointer, innerSelector, readInnerStack, readInterruptStack64, readPrivilegeStack64 } from './stacks';
+import { SWITCH_EVENT, pushTaskError, readGateTask, switchTask } from './task-switch';
 
 /** No exception is being delivered. */
 const NONE: u32 = 0xffffffff;
@@ -123,7 +124,7 @@ function deliver(): void {
   store<u32>(CPU_INTERRUPT_SHADOW, 0);
 }
 
-/** What this engine does not do: task gates, virtual-8086 mode. */
+/** What this engine does not do: interrupts of virtual-8086 mode. */
 function stop(): void {
   underDelivery = NONE;
   unimplemented();
@@ -150,7 +151,7 @@ function deliverReal(): void {
   setRip(rip);
 }
 
-/** Size of what a gate type pushes: 2, 4 or 8; a task gate stops, anything else is #GP. */
+/** Size of what a gate type pushes: 2, 4 or 8; 0 for a task gate; anything else is #GP. */
 function gateSize(type: u32): u32 {
   if (type == TYPE_INTERRUPT_GATE32 || type == TYPE_TRAP_GATE32) return longMode() ? 8 : 4;
   if (!longMode() && (type == TYPE_INTERRUPT_GATE16 || type == TYPE_TRAP_GATE16)) return 2;
@@ -171,7 +172,10 @@ function deliverThroughGate(): void {
   const size = gateSize(type);
   if (eventSoftware && attributesDpl(gateAttributes) < cpl()) raiseEntry(VECTOR_GP);
   if (!isPresent(gateAttributes)) raiseEntry(VECTOR_NP);
-  if (size == 0) stop();
+  if (size == 0) {
+    deliverToTask(<u32>(gate >> 16) & 0xffff);
+    return;
+  }
 
   const selector = <u32>(gate >> 16) & 0xffff;
   let offset = gate & 0xffff;
@@ -193,6 +197,15 @@ function deliverThroughGate(): void {
 
   const cleared = FLAG_TF | FLAG_NT | FLAG_RF | FLAG_VM | ((type & 1) == 0 ? FLAG_IF : 0);
   setFlagsWhole(materializeFlags() & ~cleared);
+}
+
+/** Through a task gate (SDM vol. 3A, 6.12.2). */
+function deliverToTask(selector: u32): void {
+  const ext = eventExt;
+  const hasCode = eventHasCode;
+  const code = eventCode;
+  switchTask(selector, readGateTask(selector, ext), SWITCH_EVENT, eventRip, eventFlags, ext);
+  if (hasCode) pushTaskError(code, ext);
 }
 
 /** Flags, return address and error code: the part of the frame that every gate pushes. */

@@ -1,6 +1,6 @@
 /** IRET, IRETD, IRETQ (SDM vol. 2; vol. 3A, 6.12.1 and 6.14.3). */
 import { VECTOR_GP, raiseGP, unimplemented } from '../fault';
-import { checkTarget } from '../control';
+import { checkTarget, nextRip } from '../control';
 import {
   FLAGS_STATUS, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM,
   materializeFlags, setFlagsWhole,
@@ -16,6 +16,7 @@ import { setStackPointerSized } from './frame';
 import { checkStackSegment, setFromDescriptor, setNullStack } from './load';
 import { dropUnreachableSegments } from './outer';
 import { peekStack } from './stack-values';
+import { returnToTask } from './task-switch';
 
 /** Flags that IRET may change at privilege `privilege` with an operand of `size` bytes. */
 function changeable(size: u32, privilege: u32): u64 {
@@ -53,10 +54,10 @@ function returnReal(size: u32): void {
 }
 
 function returnProtected(size: u32): void {
-  // A return to the task that this one is nested in (SDM vol. 3A, 7.4) is not implemented; IA-32e mode has none.
   if ((controlFlags() & FLAG_NT) != 0) {
     if (longMode()) raiseGP(0);
-    unimplemented();
+    returnToTask(nextRip(), materializeFlags());
+    return;
   }
   const rip = peekStack(0, size);
   const selector = <u32>peekStack(<i32>size, size) & 0xffff;

@@ -17,6 +17,14 @@ export function loadRealSegment(index: u32, selector: u32): void {
   setSegment(index, <u16>selector, <u64>selector << 4, segmentLimit(index), segmentAttributes(index));
 }
 
+/** What virtual-8086 mode's segments are: 64 KiB, readable and writable data of ring 3 (SDM vol. 3A, 21.2.1). */
+const VIRTUAL_ATTRIBUTES: u32 = 0xf3;
+
+/** A segment register on entry to virtual-8086 mode. */
+export function setVirtualSegment(index: u32, selector: u32): void {
+  setSegment(index, <u16>selector, <u64>selector << 4, 0xffff, VIRTUAL_ATTRIBUTES);
+}
+
 /** Puts a descriptor that has passed all checks into a segment register. */
 export function setFromDescriptor(index: u32, selector: u32, descriptor: u64): void {
   setSegment(

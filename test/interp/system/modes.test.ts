@@ -76,12 +76,24 @@ const PAGING = hex(`
   f1
 `);
 
+const TASKS = hex(`
+  11111111 22222222 29ffc 38 48 10  89 8b  2 0 8 0 abcd  1 abcd 30 ba
+  4046 30 8b 8b  8b 89  a9 4046  4046 30 8b 8b
+  d 30 0 8  b 58 0 8  a 60 0 8  d 4 0 8  d c 0 8  b 70 0 8  8b 89
+  a 38 0 8  a 4 0 8
+  a f00 0 8 4e  b 78 0 8 4e  28ffc 28 38 4e
+  1 0 0 8 ffff8ff0
+  b000 4002 0 abcd 10
+  28ffc 3f0 30 beef  29000 30 f1
+`);
+
 const cases: readonly { name: string; mode: GuestMode; base?: number; values: number[]; end: ExitReason }[] = [
   { name: 'real', mode: 'real', base: 0x7c00, values: REAL, end: ExitReason.Shutdown },
   { name: 'long', mode: 'long64', values: LONG, end: ExitReason.Halt },
   { name: 'registers', mode: 'long64', values: REGISTERS, end: ExitReason.Halt },
   { name: 'paging', mode: 'prot32', values: PAGING, end: ExitReason.Halt },
   { name: 'protected', mode: 'prot32', values: PROTECTED, end: ExitReason.Halt },
+  { name: 'tasks', mode: 'prot32', values: TASKS, end: ExitReason.Halt },
 ];
 
 let run: GuestRun | undefined;
