@@ -1,6 +1,6 @@
-/** Conversions between integers and the two formats (SDM vol. 2, CVTDQ2PD to CVTTSS2SI), and RCPPS, RSQRTPS. */
-import { convertFloat, divideFloat, floatToInteger, integerToFloat, isNaNBits, squareRootFloat } from '../softfloat/binary';
-import { ROUND_ZERO, beginSse, setRoundingMode } from '../softfloat/common';
+/** Conversions between integers and the two formats (SDM vol. 2, CVTDQ2PD to CVTTSS2SI). */
+import { convertFloat, floatToInteger, integerToFloat } from '../softfloat/binary';
+import { ROUND_ZERO, setRoundingMode } from '../softfloat/common';
 import { beginFloat, settleFloat } from './sse-float';
 
 const SOURCE: usize = memory.data(32, 16);
@@ -102,56 +102,4 @@ export function doublesToIntegers(b: v128, truncate: bool): u64 {
   const high = <u32>floatToInteger<u64, i32>(<u64>i64x2.extract_lane(b, 1));
   settleFloat();
   return <u64>low | (<u64>high << 32);
-}
-
-const QUIET: u32 = 0x400000;
-const INFINITY: u32 = 0x7f800000;
-const SIGN: u32 = 0x80000000;
-const ONE: u64 = 0x3ff0000000000000;
-/** Bits of a binary64 fraction below the eleven that an approximation keeps, and half of the last one. */
-const DROPPED: u64 = 0x1ffffffffff;
-const HALF: u64 = 0x10000000000;
-
-/**
- * The answer to a number whose exact one is `value`: rounded to 12 significant bits. The manual bounds the relative error by 1.5 * 2^-12 and
- * leaves the rest to the processor (SDM vol. 2, RCPPS; Intel and AMD differ), so these bits are this model's own.
- */
-function approximate(value: u64): u32 {
-  const rounded = (value + HALF) & ~DROPPED;
-  const result = convertFloat<u64, u32>(rounded);
-  // Tiny results are flushed whatever MXCSR says.
-  return (result & INFINITY) == 0 ? result & SIGN : result;
-}
-
-/** Exceptions and MXCSR play no part in either. Denormals are zeros. */
-function reciprocal(b: u32): u32 {
-  if (isNaNBits<u32>(b)) return b | QUIET;
-  if ((b & INFINITY) == 0) return (b & SIGN) | INFINITY;
-  if ((b & INFINITY) == INFINITY) return b & SIGN;
-  return approximate(divideFloat<u64>(ONE, convertFloat<u32, u64>(b)));
-}
-
-function reciprocalRoot(b: u32): u32 {
-  if (isNaNBits<u32>(b)) return b | QUIET;
-  if ((b & INFINITY) == 0) return (b & SIGN) | INFINITY;
-  if ((b & SIGN) != 0) return SIGN | INFINITY | QUIET;
-  if (b == INFINITY) return 0;
-  return approximate(divideFloat<u64>(ONE, squareRootFloat<u64>(convertFloat<u32, u64>(b))));
-}
-
-/** RCPSS, RSQRTSS. */
-export function approximateLow(b: u32, root: bool): u32 {
-  beginSse(0x1f80);
-  return root ? reciprocalRoot(b) : reciprocal(b);
-}
-
-/** RCPPS, RSQRTPS. */
-export function approximateLanes(b: v128, root: bool): v128 {
-  beginSse(0x1f80);
-  v128.store(SOURCE, b);
-  for (let at: usize = 0; at < 16; at += 4) {
-    const value = load<u32>(SOURCE + at);
-    store<u32>(RESULT + at, root ? reciprocalRoot(value) : reciprocal(value));
-  }
-  return v128.load(RESULT);
 }
