@@ -1,4 +1,7 @@
 /**
+ * `npm run conformance -- softfloat [--cases N] [--seed N] [--name FADD]`: x87 and scalar SSE arithmetic against the host's own FPU, N operands
+ * (default: 50000) for each operation, rounding mode and precision. Transcendental functions may differ by one unit in the last place.
+ *
  * `npm run conformance -- sst [DIR] [--file F.MOO.gz] [--test N]`: runs recorded single-instruction tests on the interpreter. DIR is a directory of
  * .MOO or .MOO.gz files of the SingleStepTests 80286 set; default: ../shared/data/sst-80286.
  *
@@ -9,6 +12,7 @@ import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
 import { ExitCode, VmtapeError } from '../src/base/errors.js';
 import { hexBytes } from '../src/base/hex.js';
+import { compareSoftfloat } from '../src/compare/softfloat/conformance.js';
 import { SseGuest } from '../src/compare/sse/guest.js';
 import { buildSseOracle } from '../src/compare/sse/oracle.js';
 import { runSseRows, SSE_FAMILIES } from '../src/compare/sse/suite.js';
@@ -18,6 +22,8 @@ import { listFiles, loadFile, runFile, type SstFailure, type SstTotals } from '.
 const DEFAULT_DIRECTORY = '../shared/data/sst-80286';
 /** Failures shown in full for each file. */
 const SHOWN = 3;
+/** Operands of each operation in each mode. */
+const SOFTFLOAT_OPERANDS = 50_000;
 /** Cases of each instruction. */
 const SSE_CASES = 3000;
 
@@ -96,6 +102,23 @@ function sse(cases: number, seed: number, name: string | undefined): boolean {
   return failed === 0;
 }
 
+function softfloat(operands: number, seed: number, operation: string | undefined): boolean {
+  const start = performance.now();
+  const options = { operands, seed, stack: true, ...(operation === undefined ? {} : { operation }) };
+  const totals = compareSoftfloat(options, ({ operation: name, operands: values, control, what }) => {
+    console.log(`${name}: ${values}, control word ${control.toString(16)}: ${what}`);
+  });
+  if ('missing' in totals) {
+    throw new VmtapeError('VMTAPE_HOST', `there is no oracle: ${totals.missing}`, ExitCode.HostCannot);
+  }
+  if (totals.operations === 0) usage(`there is no operation ${operation}`);
+  const seconds = (performance.now() - start) / 1000;
+  console.log(
+    `${totals.cases} cases of ${totals.operations} operations, seed ${seed}: ${totals.cases - totals.different} equal, ${totals.different} different (${seconds.toFixed(1)} s)`,
+  );
+  return totals.different === 0;
+}
+
 function whole(value: string | undefined, preset: number, option: string): number {
   const number = value === undefined ? preset : Number(value);
   if (!(Number.isInteger(number) && number >= 0)) usage(`${option} wants a number from 0 on`);
@@ -114,12 +137,17 @@ async function main(): Promise<void> {
     },
   });
   const [suite, directory, ...rest] = positionals;
+  if (suite === 'softfloat' && directory === undefined) {
+    const operands = whole(values.cases, SOFTFLOAT_OPERANDS, '--cases');
+    if (!softfloat(operands, whole(values.seed, 1, '--seed'), values.name)) process.exitCode = ExitCode.Divergence;
+    return;
+  }
   if (suite === 'sse' && directory === undefined) {
     const equal = sse(whole(values.cases, SSE_CASES, '--cases'), whole(values.seed, 1, '--seed'), values.name);
     if (!equal) process.exitCode = ExitCode.Divergence;
     return;
   }
-  if (suite !== 'sst' || rest.length > 0) usage('the suites are sst and sse');
+  if (suite !== 'sst' || rest.length > 0) usage('the suites are sst, sse and softfloat');
   const number = values.test === undefined ? undefined : Number(values.test);
   if (number !== undefined && !(Number.isInteger(number) && number >= 0)) usage('--test wants a number from 0 on');
   if (number !== undefined && values.file === undefined) usage('--test wants a --file too');

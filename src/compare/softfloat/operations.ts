@@ -12,6 +12,8 @@ export interface X87Operation {
   readonly code: readonly number[];
   /** The precision control matters. */
   readonly precision?: true;
+  /** An instruction of SSE on XMM0 = a and XMM1 = b that leaves its result at RSI + 140; the control word is MXCSR. */
+  readonly sse?: true;
   /** Results that are not specified to the last bit: units in the last place that they may differ by. */
   readonly tolerance?: number;
 }
@@ -133,6 +135,41 @@ export const TRANSCENDENTAL_OPERATIONS: readonly X87Operation[] = [
   transcendental('FSIN any', [0xd9, 0xfe], 'ext'),
   transcendental('FCOS any', [0xd9, 0xff], 'ext'),
 ];
+
+function scalar(bits: 32 | 64): X87Operation[] {
+  const kind = bits === 32 ? 'f32' : 'f64';
+  const suffix = bits === 32 ? 'SS' : 'SD';
+  const prefix = bits === 32 ? 0xf3 : 0xf2;
+  // MOVQ [RSI+140], XMM0; MOV [RSI+140], RAX.
+  const store = [0x66, 0x0f, 0xd6, ...target(0)];
+  const storeRax = [0x48, 0x89, ...target(0)];
+  const make = (name: string, code: number[], a: OperandKind = kind): X87Operation => {
+    return { name, a, b: kind, loads: false, sse: true, code };
+  };
+  const compare = bits === 32 ? [] : [0x66];
+  return [
+    make(`ADD${suffix}`, [prefix, 0x0f, 0x58, 0xc1, ...store]),
+    make(`SUB${suffix}`, [prefix, 0x0f, 0x5c, 0xc1, ...store]),
+    make(`MUL${suffix}`, [prefix, 0x0f, 0x59, 0xc1, ...store]),
+    make(`DIV${suffix}`, [prefix, 0x0f, 0x5e, 0xc1, ...store]),
+    make(`SQRT${suffix}`, [prefix, 0x0f, 0x51, 0xc0, ...store]),
+    make(`MIN${suffix}`, [prefix, 0x0f, 0x5d, 0xc1, ...store]),
+    make(`MAX${suffix}`, [prefix, 0x0f, 0x5f, 0xc1, ...store]),
+    make(`ROUND${suffix}`, [0x66, 0x0f, 0x3a, bits === 32 ? 0x0a : 0x0b, 0xc0, 4, ...store]),
+    make(bits === 32 ? 'CVTSS2SD' : 'CVTSD2SS', [prefix, 0x0f, 0x5a, 0xc0, ...store]),
+    make(`CVT${suffix}2SI r32`, [prefix, 0x0f, 0x2d, 0xc0, ...storeRax]),
+    make(`CVT${suffix}2SI r64`, [prefix, 0x48, 0x0f, 0x2d, 0xc0, ...storeRax]),
+    make(`CVTT${suffix}2SI r32`, [prefix, 0x0f, 0x2c, 0xc0, ...storeRax]),
+    make(`CVTT${suffix}2SI r64`, [prefix, 0x48, 0x0f, 0x2c, 0xc0, ...storeRax]),
+    make(`CVTSI2${suffix} m32`, [prefix, 0x0f, 0x2a, 0x06, ...store], 'integer'),
+    make(`CVTSI2${suffix} m64`, [prefix, 0x48, 0x0f, 0x2a, 0x06, ...store], 'integer'),
+    make(`COMI${suffix}`, [...compare, 0x0f, 0x2f, 0xc1, ...keepFlags]),
+    make(`UCOMI${suffix}`, [...compare, 0x0f, 0x2e, 0xc1, ...keepFlags]),
+  ];
+}
+
+/** SSE's scalar arithmetic, which shares the integer core with the x87. */
+export const SSE_OPERATIONS: readonly X87Operation[] = [...scalar(32), ...scalar(64)];
 
 /** A stack fault of every kind: on an empty and on a full stack. */
 export const STACK_OPERATIONS: readonly X87Operation[] = EXACT_OPERATIONS.flatMap((operation): X87Operation[] => [

@@ -19,16 +19,23 @@ const HLT = 0xf4;
 
 /** The machine code of one operation over `count` cases. */
 export function routineOf(operation: X87Operation, count: number): Uint8Array {
-  const body = [
+  const x87 = [
     ...[0xdb, 0xe3],
     ...(operation.loads ? [0xdb, 0x6e, 16] : []),
     ...[0xdb, 0x2e],
     ...[0xd9, 0x6e, 10],
     ...operation.code,
     ...[0xdd, 0x76, SAVED],
-    ...[0x48, 0x81, 0xc6, SLOT, 0, 0, 0],
-    ...[0x48, 0xff, 0xc9],
   ];
+  // LDMXCSR; MOVQ XMM0 and XMM1; the instruction; STMXCSR [RSI+148]
+  const sse = [
+    ...[0x0f, 0xae, 0x56, 10],
+    ...[0xf3, 0x0f, 0x7e, 0x06],
+    ...[0xf3, 0x0f, 0x7e, 0x4e, 16],
+    ...operation.code,
+    ...[0x0f, 0xae, 0x9e, RESULT + 8, 0, 0, 0],
+  ];
+  const body = [...(operation.sse ? sse : x87), ...[0x48, 0x81, 0xc6, SLOT, 0, 0, 0], ...[0x48, 0xff, 0xc9]];
   const back = new Uint8Array(new Int32Array([-body.length - 6]).buffer);
   const word = (value: number): number[] => [...new Uint8Array(new Uint32Array([value]).buffer)];
   return Uint8Array.from([0xbe, ...word(DATA_ADDRESS), 0xb9, ...word(count), ...body, 0x0f, 0x85, ...back, RET]);
@@ -52,6 +59,12 @@ export function makeCases(operation: X87Operation, controls: Controls, count: nu
     if (operation.b === 'ext' && random.below(6) === 0) {
       data.copyWithin(at + 16, at, at + 10);
       view.setUint8(at + 16 + random.below(10), random.below(256));
+    }
+    if (operation.sse) {
+      // DAZ and FTZ in a part of the cases; all exceptions are masked.
+      const flushes = [0, 0, 0x40, 0x8000, 0x8040][random.below(5)] ?? 0;
+      view.setUint16(at + 10, 0x1f80 | flushes | (controls.rounding << 13), true);
+      continue;
     }
     const masks = random.below(4) === 0 ? random.below(64) : 63;
     const precision = controls.precision ?? [3, 3, 2, 0, 1][random.below(5)] ?? 3;
@@ -128,7 +141,7 @@ const FIELDS: readonly [string, number, number][] = [
   ['FSW', SAVED + 4, 2],
   ['FTW', SAVED + 8, 2],
   ...Array.from({ length: 8 }, (_, i): [string, number, number] => [`ST${i}`, SAVED + 28 + i * 10, 10]),
-  ['memory', RESULT, 10],
+  ['memory', RESULT, 12],
 ];
 /** FIP, opcode and FDP. A switch of tasks on the host may clear them on AMD's processors, so zeros are no difference. */
 const POINTERS: readonly [string, number, number][] = [
