@@ -10,7 +10,7 @@ import { decimalLow, extFromDecimal, extFromFloat, extFromInteger, extToDecimal,
 import { wrapLinear } from '../system/descriptor';
 import {
   clearC1, commitFlags, computingX87, decrementTop, finishFlags, freeStack, incrementTop, notePointers, popStack, pushStack,
-  setStack, setStackIndefinite, settleFlags, stackEmpty, stackFault, stackHigh, stackSig, waitingX87, x87Control,
+  setStack, setStackIndefinite, settleFlags, stackEmpty, stackFault, stackHigh, stackSig, waitingX87, x87Control, X87_TAGS,
 } from './x87-state';
 
 /** Pushes the last result of softfloat, if the stack has room. */
@@ -235,7 +235,12 @@ export function x87StoreRegister(op: usize, escape: u32, pop: u32): void {
   waitingX87();
   notePointers(op, escape);
   const i = opModrm(op) & 7;
-  if (stackEmpty(0)) {
+  if (isAmd && escape == 1 && stackEmpty(0)) {
+    // AMD's FSTPNCE: no exception, and the tag of the target stays.
+    const tags = load<u8>(X87_TAGS);
+    setStack(i, stackHigh(0), stackSig(0));
+    store<u8>(X87_TAGS, tags);
+  } else if (stackEmpty(0)) {
     if (!stackFault(false)) return;
     setStackIndefinite(i);
   } else {

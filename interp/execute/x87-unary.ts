@@ -1,5 +1,5 @@
 /** FCHS, FABS, FRNDINT, FSQRT, FSCALE, FXTRACT, FPREM, FPREM1 (SDM vol. 1, 8.3.5). */
-import { FLAG_DENORMAL, raiseFlags } from '../softfloat/common';
+import { FLAG_DENORMAL, FLAG_INVALID, exceptionFlags, raiseFlags } from '../softfloat/common';
 import { extDenormal, extPropagate, extSpecial, extSquareRoot } from '../softfloat/extended';
 import { extRoundToIntegral } from '../softfloat/extended-convert';
 import { exponentHigh, exponentSig, extExtract, extRemainder, extScale, partial, quotientBits } from '../softfloat/extended-remainder';
@@ -7,6 +7,7 @@ import {
   STATUS_C0, STATUS_C1, STATUS_C2, STATUS_C3, X87_STATUS, clearC1, computingX87, decrementTop, finishFlags, notePointers, setConditions,
   setStack, setStackIndefinite, setStackResult, stackEmpty, stackFault, stackHigh, stackSig, waitingX87, x87Status,
 } from './x87-state';
+import { isAmd } from './vendor';
 import { x87Precision } from './x87-arith';
 
 /** Begins an instruction on ST0. False: it was empty, and all is done. */
