@@ -142,7 +142,54 @@ const uart: Phrase[] = [
   say(write(0x3fc, 0x10), write(0x3f8, any8), write(0x3f8, any8), read(0x3fd), read(0x3f8)),
 ];
 
-const byTarget: Readonly<Record<string, Phrase[]>> = { pic: [...pic, specialMask], pit, rtc, i8042, uart };
+// TMR_STS and TMR_EN around a change of the timer's bit 23, every 2.34 s; SLP_TYP and SLP_EN in one access and in two.
+const acpiPm1: Phrase[] = [
+  say(write(0x602, fc.nat(1)), pass(fc.nat(3_000_000_000)), read(0x600), write(0x600, fc.nat(1)), read(0x600)),
+  say(write(0x602, 1), write(0x600, 1), fc.constant({ kind: 'deadline' } as const), read(0x600)),
+  say(write(0x602, any8), write(0x603, any8), read(0x602), read(0x603)),
+  say(
+    write(
+      0x605,
+      fc.nat(7).map((type) => type << 2),
+    ),
+    write(0x605, fc.constantFrom(0x20, 0x34, 0x14)),
+    read(0x604),
+    read(0x605),
+  ),
+];
+
+const dword = (kind: 'read' | 'write', port: number, value: Word): fc.Arbitrary<Operation> =>
+  kind === 'read'
+    ? fc.constant({ kind, port, size: 4 })
+    : fc.record({ kind: fc.constant(kind), port: fc.constant(port), size: fc.constant(4), value: word(value) });
+
+// A configuration address, mostly of 00:00.0, then its data in every width.
+const pciHost: Phrase[] = [
+  say(
+    dword(
+      'write',
+      0xcf8,
+      fc
+        .tuple(fc.constantFrom(0x8000_0000, 0x8000_0000, 0), fc.constantFrom(0, 0, 0, 0x800, 0x100, 0x1_0000), any8)
+        .map(([enable, place, register]) => enable + place + register),
+    ),
+    dword('read', 0xcf8, 0),
+    dword('read', 0xcfc, 0),
+    read(fc.constantFrom(0xcfc, 0xcfd, 0xcfe, 0xcff)),
+    dword('write', 0xcfc, fc.constantFrom(0, 0xffff_ffff)),
+    dword('read', 0xcfc, 0),
+  ),
+];
+
+const byTarget: Readonly<Record<string, Phrase[]>> = {
+  pic: [...pic, specialMask],
+  pit,
+  rtc,
+  i8042,
+  uart,
+  'acpi-pm1': acpiPm1,
+  'pci-host': pciHost,
+};
 
 /** The phrases for the target of that name; none for a simple device. */
 export function phrasesOf(target: string): readonly Phrase[] {

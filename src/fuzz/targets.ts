@@ -1,8 +1,10 @@
 /** The targets: every device of the machine, once. test/fuzz/targets.test.ts holds that none is missing. */
 import { ExitCode, VmtapeError } from '../base/errors.js';
+import { AcpiPm1 } from '../vmm/devices/acpi-pm1/acpi-pm1.js';
 import { DebugConsole } from '../vmm/devices/debug-console/debug-console.js';
 import { ExitPort } from '../vmm/devices/exit-port/exit-port.js';
 import { I8042 } from '../vmm/devices/i8042/i8042.js';
+import { PciHost } from '../vmm/devices/pci-host/pci-host.js';
 import { Pic } from '../vmm/devices/pic/pic.js';
 import { Pit } from '../vmm/devices/pit/pit.js';
 import { PmTimer } from '../vmm/devices/pm-timer/pm-timer.js';
@@ -61,6 +63,11 @@ function rtcRig(bench: Bench): Omit<Rig, 'bench'> {
   return { device, inputs: [], observe: () => bench.note('nmi off', device.nmiOff ? 1 : 0) };
 }
 
+function pm1Rig(bench: Bench): Omit<Rig, 'bench'> {
+  const power = { off: () => bench.note('power off', 1) };
+  return { device: new AcpiPm1({ irq: bench.irq(9), clock: bench.clock, power }), inputs: [] };
+}
+
 /** Every device. */
 export const targets: readonly FuzzTarget[] = [
   target('pic', picRig),
@@ -70,6 +77,8 @@ export const targets: readonly FuzzTarget[] = [
   target('i8042', (bench) => ({ device: new I8042({ irq: bench.irq(1), resetLine: bench }), inputs: [] })),
   target('port92', (bench) => ({ device: new Port92(bench), inputs: [] })),
   target('reset-control', (bench) => ({ device: new ResetControl(bench), inputs: [] })),
+  target('pci-host', () => ({ device: new PciHost(), inputs: [] })),
+  target('acpi-pm1', pm1Rig),
   target('pm-timer', (bench) => ({ device: new PmTimer({ clock: bench.clock }), inputs: [] })),
   target('post', () => ({ device: new PostPort(), inputs: [] })),
   target('debug-console', (bench) => ({ device: new DebugConsole(bench), inputs: [] })),

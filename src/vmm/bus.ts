@@ -3,12 +3,13 @@
  * writes, as on a PC, and is counted; a strict bus refuses it instead with VMTAPE_UNCLAIMED.
  *
  * An access whose bytes belong to more than one device, or only partly to any, is done byte by byte in ascending order,
- * as the ISA bus splits it; a device therefore never sees an access that leaves its ranges.
+ * as the ISA bus splits it; a device therefore never sees an access that leaves its ranges. Within a range of wider ports a
+ * device may claim the bytes alone ({@link AddressRange.bytesOnly}), as CF9h lies within the configuration address of PCI.
  */
 import { assert } from '../base/assert.js';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import { hex } from '../base/hex.js';
-import type { Device } from './device.js';
+import type { AddressRange, Device } from './device.js';
 
 const PORTS = 0x1_0000;
 /** More unclaimed addresses than this are counted together. */
@@ -41,6 +42,8 @@ export class Bus {
   strict = false;
   /** For each port 1 + the index of its device in {@link devices}; 0: nobody's. */
   readonly #owners = new Uint8Array(PORTS);
+  /** The same for accesses of one byte. */
+  readonly #byteOwners = new Uint8Array(PORTS);
   readonly #mmio: MmioRange[] = [];
   readonly #unclaimedPorts = new Map<number, MutableCount>();
   readonly #unclaimedMmio = new Map<number, MutableCount>();
@@ -50,13 +53,7 @@ export class Bus {
     assert(this.devices.length < 255, 'a bus has at most 255 devices');
     assert(!this.devices.some((other) => other.name === device.name), 'the names of devices are unique');
     this.devices.push(device);
-    for (const { base, length } of device.ports) {
-      assert(base >= 0 && length > 0 && base + length <= PORTS, 'a range of ports lies in 0 to 0xffff');
-      for (let port = base; port < base + length; port++) {
-        assert(this.#owners[port] === 0, 'a port has one device');
-        this.#owners[port] = this.devices.length;
-      }
-    }
+    for (const range of device.ports) this.#claimPorts(range);
     for (const { base, length } of device.mmio) {
       const end = base + length;
       assert(!this.#mmio.some((range) => base < range.end && range.base < end), 'an address has one device');
@@ -143,8 +140,21 @@ export class Bus {
     return [...list('port', this.#unclaimedPorts), ...list('mmio', this.#unclaimedMmio)];
   }
 
+  /** Gives a range to the device that came last. One that takes bytes only goes before the others, whichever came first. */
+  #claimPorts({ base, length, bytesOnly = false }: AddressRange): void {
+    assert(base >= 0 && length > 0 && base + length <= PORTS, 'a range of ports lies in 0 to 0xffff');
+    for (let port = base; port < base + length; port++) {
+      const wide = this.#owners[port] as number;
+      const narrow = this.#byteOwners[port] as number;
+      assert(bytesOnly ? narrow === wide : wide === 0, 'a port has one device');
+      if (bytesOnly || narrow === 0) this.#byteOwners[port] = this.devices.length;
+      if (!bytesOnly) this.#owners[port] = this.devices.length;
+    }
+  }
+
   /** 1 + index of the device that owns all bytes of the access; 0: nobody owns any; -1: mixed. */
   #portOwner(port: number, size: number): number {
+    if (size === 1) return this.#byteOwners[port] as number;
     const owner = this.#owners[port] as number;
     for (let index = 1; index < size; index++) {
       if (this.#owners[(port + index) & 0xffff] !== owner) return -1;

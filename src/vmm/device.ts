@@ -21,6 +21,8 @@ export interface ByteSink {
 export interface AddressRange {
   readonly base: number;
   readonly length: number;
+  /** Ports: the device decodes bytes only; wider accesses within the range are those of another device. */
+  readonly bytesOnly?: boolean;
 }
 
 /**
@@ -56,4 +58,9 @@ export interface Device {
 /** Asks the machine to reset: the keyboard controller, port 92h, CF9. The machine acts after the access. */
 export interface ResetLine {
   request(): void;
+}
+
+/** Switches the machine off. The machine acts after the access. */
+export interface PowerLine {
+  off(): void;
 }

@@ -1,8 +1,10 @@
 /** The devices of a machine and how they are wired together. */
 import type { ByteSink, Clock, Device } from './device.js';
+import { AcpiPm1 } from './devices/acpi-pm1/acpi-pm1.js';
 import { DebugConsole } from './devices/debug-console/debug-console.js';
 import { ExitPort } from './devices/exit-port/exit-port.js';
 import { I8042 } from './devices/i8042/i8042.js';
+import { PciHost } from './devices/pci-host/pci-host.js';
 import { Pic } from './devices/pic/pic.js';
 import { Pit } from './devices/pit/pit.js';
 import { PmTimer } from './devices/pm-timer/pm-timer.js';
@@ -40,6 +42,7 @@ export function createDevices(wiring: DeviceWiring): MachineDevices {
   const pic = new Pic();
   const uart = new Uart({ irq: pic.line(4), out: wiring.serial });
   const resetLine = { request: () => wiring.onEnd(plainEnd('reset', 'exit')) };
+  const powerLine = { off: () => wiring.onEnd(plainEnd('power-off', 'exit')) };
   const all = [
     pic,
     uart,
@@ -48,7 +51,9 @@ export function createDevices(wiring: DeviceWiring): MachineDevices {
     new I8042({ irq: pic.line(1), resetLine }),
     new Port92(resetLine),
     new ResetControl(resetLine),
+    new PciHost(),
     new PmTimer({ clock }),
+    new AcpiPm1({ irq: pic.line(9), clock, power: powerLine }),
     new PostPort(),
     new DebugConsole(wiring.debugConsole),
     new ExitPort({ exit: (code) => wiring.onEnd(exitPortEnd(code)) }),

@@ -1,6 +1,6 @@
 /**
  * The ACPI power management timer at 608h (ACPI 6.5, sections 4.8.2.1 and 4.8.3.3): 3.579545 MHz, read only, 24 bits, or 32 bits
- * with TMR_VAL_EXT. Its overflow interrupt is part of the PM1 event block, which this machine does not have.
+ * with TMR_VAL_EXT. Its overflow interrupt is part of the PM1 event block: see acpi-pm1.
  */
 import type { Clock } from '../../device.js';
 import { stateTable } from '../../state/fields.js';

@@ -1,7 +1,6 @@
 /**
  * The reset control register CF9h (82371AB data sheet, section 4.2.4.3): a reset when bit 2 goes from 0 to 1. It is
- * reached by byte accesses only, for it lies within the dword CF8h, the configuration address of PCI. The device claims
- * CF8h to CFFh for that reason; there is no PCI bridge behind, so that the rest reads ones and ignores writes.
+ * reached by byte accesses only, for it lies within the dword CF8h, the configuration address of PCI (see pci-host).
  */
 import type { AddressRange, Device, ResetLine } from '../../device.js';
 import { copyState } from '../../state/compare.js';
@@ -18,7 +17,7 @@ export const resetControlState = stateTable('reset-control', 1, { control: u8({ 
 /** See the head of the file. */
 export class ResetControl implements Device {
   readonly name = 'reset-control';
-  readonly ports: readonly AddressRange[] = [{ base: 0xcf8, length: 8 }];
+  readonly ports: readonly AddressRange[] = [{ base: PORT, length: 1, bytesOnly: true }];
   readonly mmio: readonly AddressRange[] = [];
   readonly stateTable = resetControlState;
   #state = initialState(resetControlState);

@@ -1,0 +1,73 @@
+/**
+ * PCI configuration mechanism #1 and the host bridge at 00:00.0, the only function on the bus (sources: registers.ts). What is
+ * absent reads all ones and ignores writes, as a configuration cycle does that ends in a master abort.
+ *
+ * Decisions:
+ * - The bridge shows itself as an 82441FX, which every guest knows. Its registers are read-only: it decodes nothing, has no
+ *   shadow RAM to switch (the first MiB is RAM but for a ROM), and reports no errors.
+ * - CONFIG_ADDRESS takes aligned dwords only; the byte at CF9h within it is another device, reset-control, which claims bytes.
+ */
+import type { AddressRange, Device } from '../../device.js';
+import { stateError } from '../../state/check.js';
+import { copyState } from '../../state/compare.js';
+import { initialState } from '../../state/fields.js';
+import * as bits from './registers.js';
+import { pciHostState } from './state.js';
+
+const ONES = 0xffff_ffff;
+
+/** See the head of the file. */
+export class PciHost implements Device {
+  readonly name = 'pci-host';
+  readonly ports: readonly AddressRange[] = [{ base: bits.ADDRESS_PORT, length: 8 }];
+  readonly mmio: readonly AddressRange[] = [];
+  readonly stateTable = pciHostState;
+  #state = initialState(pciHostState);
+
+  readPort(port: number, size: number): number {
+    if (port === bits.ADDRESS_PORT && size === 4) return this.#state.address;
+    let value = 0;
+    for (let index = 0; index < size; index++) value |= this.#dataByte(port + index) << (8 * index);
+    return value >>> 0;
+  }
+
+  writePort(port: number, size: number, value: number): void {
+    if (port === bits.ADDRESS_PORT && size === 4) this.#state.address = (value & bits.ADDRESS_MASK) >>> 0;
+  }
+
+  /** The byte at `port`: of the register that CONFIG_ADDRESS names, if it is CONFIG_DATA's. */
+  #dataByte(port: number): number {
+    const lane = port - bits.DATA_PORT;
+    if (lane < 0 || lane > 3) return 0xff;
+    return (this.#register() >>> (8 * lane)) & 0xff;
+  }
+
+  #register(): number {
+    const { address } = this.#state;
+    const isHostBridge = address >= bits.ENABLE && (address & bits.FUNCTION_MASK) === 0;
+    if (!isHostBridge) return ONES;
+    return bits.HOST_BRIDGE[address & bits.REGISTER_MASK] ?? 0;
+  }
+
+  /** There is no MMIO: ones. */
+  readMmio(_address: number, size: number, bytes: DataView, offset: number): void {
+    for (let index = 0; index < size; index++) bytes.setUint8(offset + index, 0xff);
+  }
+  /** There is no MMIO: ignored. */
+  writeMmio(): void {}
+  nextDeadline(): number {
+    return Number.POSITIVE_INFINITY;
+  }
+  advance(): void {}
+  reset(): void {
+    this.#state = initialState(pciHostState);
+  }
+  saveState(): Record<string, unknown> {
+    return copyState(pciHostState, this.#state);
+  }
+  loadState(state: Record<string, unknown>): void {
+    const copy = copyState(pciHostState, state);
+    if ((copy.address & ~bits.ADDRESS_MASK) !== 0) throw stateError('pci-host.address', 'has bits that are reserved');
+    this.#state = copy;
+  }
+}
