@@ -1,5 +1,6 @@
 /** `struct boot_params`, the "zero page" of Linux on x86 (Documentation/x86/boot.rst and zero-page.rst). */
 import type { GuestMemory } from '../memory.js';
+import { writeAcpiTables } from './acpi.js';
 import { memoryMap } from './e820.js';
 import { BOOT_INFO_ADDRESS, COMMAND_LINE_ADDRESS } from './layout.js';
 import type { PlacedFile } from './placement.js';
@@ -37,6 +38,8 @@ export const BOOT_FLAG = 0xaa55;
 /** First offset of the setup header. */
 export const SETUP_HEADER_START = 0x1f1;
 
+/** acpi_rsdp_addr. */
+const ACPI_RSDP = 0x070;
 const E820_COUNT = 0x1e8;
 const E820_TABLE = 0x2d0;
 const E820_ENTRY_SIZE = 20;
@@ -47,7 +50,7 @@ const LOADED_HIGH = 0b1;
 
 /**
  * Writes boot_params at BOOT_INFO_ADDRESS: the setup header (of a bzImage, or a minimal one for a vmlinux, which brings
- * none), command line, initial RAM disk and E820 map.
+ * none), command line, initial RAM disk, ACPI tables and E820 map.
  */
 export function writeBootParams(memory: GuestMemory, header: Uint8Array | undefined, initrd?: PlacedFile): void {
   memory.fill(BOOT_INFO_ADDRESS, BOOT_PARAMS_SIZE, 0);
@@ -67,6 +70,7 @@ export function writeBootParams(memory: GuestMemory, header: Uint8Array | undefi
     memory.writeU32(at(SetupHeader.RamdiskImage), initrd.address);
     memory.writeU32(at(SetupHeader.RamdiskSize), initrd.size);
   }
+  memory.writeU64(at(ACPI_RSDP), BigInt(writeAcpiTables(memory)));
   writeMemoryMap(memory);
 }
 
