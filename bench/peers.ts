@@ -19,8 +19,6 @@ export interface Peer {
   readonly absent: string | undefined;
   /** The command for a firmware image; the guest's serial port is its standard output. */
   command(rom: string, folder: string): readonly string[];
-  /** What it is to be told on standard input. */
-  readonly input?: string;
 }
 
 const has = (program: string, option: string): boolean => spawnSync(program, [option]).error === undefined;
@@ -44,12 +42,11 @@ function qemu(name: string, factor: number, version: string | undefined, options
   };
 }
 
-/** Bochs wants its settings in a file. The packaged one is the debugger: `c` lets it go. */
+/** Bochs wants its settings in a file. */
 const bochs: Peer = {
   name: 'Bochs',
   factor: 1,
   absent: has('bochs', '--help') ? assembler : 'bochs is not installed',
-  input: 'c\n',
   command(rom, folder) {
     const settings = [
       'config_interface: textconfig',
@@ -67,8 +64,9 @@ const bochs: Peer = {
     ];
     const file = join(folder, 'bochsrc');
     writeFileSync(file, settings.join('\n'));
-    // It opens /dev/stdout, which cannot be done with the socket that Node calls a pipe.
-    return ['sh', '-c', 'bochs -q -f "$0" | cat', file];
+    // Real pipes on both sides: with the sockets that Node makes, it cannot open /dev/stdout, and stops in a long run.
+    // The packaged Bochs is the debugger: `c` lets it go.
+    return ['sh', '-c', '(echo c; sleep 60) | bochs -q -f "$0" | cat', file];
   },
 };
 
@@ -111,13 +109,12 @@ export async function runPeer(
     const [program = '', ...args] = peer.command(buildRom(load, width, rounds, folder), folder);
     return await new Promise((resolve, reject) => {
       // A process group of its own: what is called bochs may be a script around the program.
-      const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'ignore'], detached: true });
+      const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'ignore'], detached: true });
       const kill = (): void => void (child.pid !== undefined && process.kill(-child.pid, 'SIGKILL'));
       const limit = setTimeout(kill, LIMIT_MILLISECONDS);
       let text = '';
       let start = Number.NaN;
       let found: { seconds: number; result: string } | undefined;
-      if (peer.input) child.stdin.write(peer.input);
       child.stdout.on('data', (bytes: Buffer) => {
         const now = performance.now();
         text += bytes.toString('latin1');
