@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest';
 import { AcpiPm1 } from '../../../src/vmm/devices/acpi-pm1/acpi-pm1.js';
+import { file, run } from '../../helpers/boot.js';
 import { type OnBench, onBench } from './bench.js';
 
 const make = (): OnBench<AcpiPm1> =>
@@ -88,4 +89,11 @@ it('interrupts at once when a status that is set becomes enabled', () => {
 it.each([{ enable: 0x0002 }, { control: 0x0400 | 0x0001 }])('refuses the reserved bits of %j', (fields) => {
   const { device } = make();
   expect(() => device.loadState({ ...device.saveState(), ...fields })).toThrow('reserved');
+});
+
+it('a guest that writes SLP_TYP of S5 with SLP_EN ends its run', async () => {
+  // mov dx,604h; mov ax,3401h; out dx,ax; hlt
+  const image = file([0xba, 0x04, 0x06, 0xb8, 0x01, 0x34, 0xef, 0xf4]);
+  const end = await run({ kind: 'flat', image, loadAt: 0x1000, mode: 'real' });
+  expect(end).toMatchObject({ reason: 'power-off', exitCode: 0 });
 });
