@@ -20,6 +20,7 @@ export const LEDGER_IDS = [
   'dma',
   'host-input',
   'x87-transcendental',
+  'sse-approximation',
 ] as const;
 /** The id of a row. */
 export type LedgerId = (typeof LEDGER_IDS)[number];
@@ -68,6 +69,7 @@ const SOURCES: Readonly<Record<LedgerId, string>> = {
   dma: 'DMA into guest memory',
   'host-input': 'console input, disk and network content',
   'x87-transcendental': 'x87 transcendental instructions',
+  'sse-approximation': 'RCPPS, RSQRTPS and their scalar forms',
 };
 
 const INTERPRETED: Judgement = {
@@ -171,6 +173,12 @@ function judge(id: LedgerId, input: LedgerInput): Judgement {
             status: 'closed',
             evidence: 'windows open late on this host',
           };
+    case 'sse-approximation':
+      return {
+        how: 'executed by the host processor',
+        status: 'open',
+        evidence: "their bits differ between processors; the interpreter has those of AMD's Zen 5",
+      };
     default:
       return {
         how: 'executed by the host processor',

@@ -4,7 +4,7 @@ import { LEDGER_IDS, Ledger } from '../../src/record/ledger.js';
 import { readEffectiveCpuid } from '../../src/record/probes/cpuid.js';
 import { formatHostReport } from '../../src/record/probes/format.js';
 import { examineHost } from '../../src/record/probes/host.js';
-import { vmtape64Cpuid } from '../../src/vmm/cpu/cpuid.js';
+import { MODEL_OPTIONS, vmtape64Cpuid } from '../../src/vmm/cpu/cpuid.js';
 import { featureNames } from '../../src/vmm/cpu/cpuid-features.js';
 import { kvmMissing, kvmNote } from '../native/kvm-host.js';
 
@@ -48,7 +48,18 @@ describe('the CPUID table of the model', () => {
     for (const name of ['fpu', 'pae', 'pge', 'cmov', 'fxsr', 'sse', 'sse2', 'lm', 'nx', 'syscall', 'cx16', 'pdpe1gb']) {
       expect(names).toContain(name);
     }
+    // x86-64-v2.
+    for (const name of ['mmx', 'sse3', 'ssse3', 'sse4_1', 'sse4_2', 'popcnt', 'lahf_lm']) expect(names).toContain(name);
     for (const name of ['xsave', 'avx', 'rdrand', 'rdseed', 'apic', 'mtrr', 'rtm']) expect(names).not.toContain(name);
+  });
+
+  test('AES, PCLMULQDQ and SHA are options', () => {
+    for (const name of ['aes', 'pclmulqdq', 'sha_ni']) {
+      expect(MODEL_OPTIONS).toContain(name);
+      expect(featureNames(vmtape64Cpuid())).not.toContain(name);
+      expect(featureNames(vmtape64Cpuid([name]))).toContain(name);
+    }
+    expect(() => vmtape64Cpuid(['avx'])).toThrow();
   });
 });
 
