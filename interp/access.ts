@@ -50,16 +50,15 @@ function accessFlags(context: u64, write: bool): u32 {
   return flags;
 }
 
-/** Cuts a linear address to the mode, or checks that it is canonical, and checks alignment where that is on. */
+/** Cuts a linear address to the mode, or checks that it is canonical; then checks alignment where that is on. */
 function settle(linear: u64, size: u32, context: u64): u64 {
-  if (accessOf(context) == ACCESS_ALIGNED && (linear & <u64>(size - 1)) != 0 && size <= 8) raiseAC();
-  if ((context & CONTEXT_WIDE) == 0) return linear & 0xffffffff;
-  if (!canonical(linear) || !canonical(linear + size - 1)) {
+  if ((context & CONTEXT_WIDE) != 0 && (!canonical(linear) || !canonical(linear + size - 1))) {
     // Through the stack segment it is #SS(0) (SDM vol. 3, 5.3.1).
     if ((context & CONTEXT_STACK) != 0) raiseSS(0);
     raiseGP(0);
   }
-  return linear;
+  if (accessOf(context) == ACCESS_ALIGNED && (linear & <u64>(size - 1)) != 0 && size <= 8) raiseAC();
+  return (context & CONTEXT_WIDE) != 0 ? linear : linear & 0xffffffff;
 }
 
 /** Linear address of the page after that of `linear`. */

@@ -286,7 +286,7 @@ export function decodeInstruction(op: usize, start: u32): bool {
   const number = load<u16>(row + 8 + <usize>sizeAt + (isMemory ? 6 : 0));
   const locked = (prefixes & OP_LOCK) != 0;
   if (number == 0 || (locked && (!isMemory || (flags & ROW_LOCK) == 0))) {
-    writeBare(op, start, number == 0 ? missingHandler() : undefinedHandler);
+    writeBare(op, start, number == 0 && !locked ? missingHandler() : undefinedHandler);
     return true;
   }
   // Branch displacements count from the block's first instruction, as CPU_RIP_BASE does.

@@ -2,11 +2,13 @@
  * Memory accesses of instructions: effective addresses, segment checks, the fast path through the TLBs, stack helpers,
  * read-modify-write. What is not fast is in access.ts.
  */
+import { canonical } from './control';
+import { raiseGP, raiseSS } from './fault';
 import { CPU_GPR } from './layout';
 import { opAddressSize, opSegment } from './op';
 import { REG_RSP, SEG_SS } from './registers';
 import { currentStackSize, flatSegments, SEGMENT_VIEWS } from './mode';
-import { CONTEXT_STACK, systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
+import { CONTEXT_STACK, CONTEXT_WIDE, systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
 import { checkSegment, readSlow, rmwBeginSlow, rmwReadSlow, rmwWriteSlow, writeSlow } from './access';
 
 export { flushTlb, flushTlbPage } from './tlb';
@@ -60,14 +62,25 @@ function segmentedWrite(segment: u32, offset: u64, size: u32): u64 {
   return offset + load<u64>(view);
 }
 
-/** Linear address for reading `size` bytes of a segment, all segment checks done (for what accesses in several pieces). */
+/** In 64-bit mode, an address that is not canonical is #SS(0) through the stack segment (SDM vol. 3, 5.3.1) and else #GP(0). */
+function checkCanonical(segment: u32, linear: u64, size: u32): void {
+  if ((tlbContext & CONTEXT_WIDE) == 0 || (canonical(linear) && canonical(linear + size - 1))) return;
+  if (segment == SEG_SS) raiseSS(0);
+  raiseGP(0);
+}
+
+/** Linear address for reading `size` bytes of a segment, all checks but paging's done (for what accesses in several pieces). */
 export function linearForRead(segment: u32, offset: u64, size: u32): u64 {
-  return segmentedRead(segment, offset, size);
+  const linear = segmentedRead(segment, offset, size);
+  checkCanonical(segment, linear, size);
+  return linear;
 }
 
 /** Linear address for writing. */
 export function linearForWrite(segment: u32, offset: u64, size: u32): u64 {
-  return segmentedWrite(segment, offset, size);
+  const linear = segmentedWrite(segment, offset, size);
+  checkCanonical(segment, linear, size);
+  return linear;
 }
 
 function operandReadSegmented(op: usize, raw: u64, size: u32): u64 {

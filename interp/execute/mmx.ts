@@ -37,6 +37,18 @@ export function enterMmx(): void {
   store<u8>(TAGS, 0xff);
 }
 
+/** `value`, after {@link enterMmx}: for what may raise #XM, which finds TOP and tags changed already (as AMD's processors do). */
+export function enteringMmx(value: u64): u64 {
+  enterMmx();
+  return value;
+}
+
+/** The same for 16 bytes. */
+export function enteringMmxWide(value: v128): v128 {
+  enterMmx();
+  return value;
+}
+
 /** Where a physical register lies now. */
 // @ts-ignore: decorator
 @inline

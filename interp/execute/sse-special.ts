@@ -44,6 +44,7 @@ export function maskmovdqu(op: usize, value: v128, mask: v128): void {
 
 /** `0F F7 /r` */
 export function maskmovq(op: usize, value: v128, mask: v128): void {
-  maskedStore(op, value, mask, 8);
+  // Also where the store faults, as on AMD's processors.
   enterMmx();
+  maskedStore(op, value, mask, 8);
 }

@@ -135,13 +135,14 @@ export function enterFrame<T>(op: usize): void {
   const frame = stackPointer() - <u64>size;
   const slots = level == 0 ? 1 : level + 1;
   const top = stackPointer() - <u64>(slots * size) - room;
-  probeStack(top, size);
   pushAt<T>(-size, getReg<T>(REG_RBP));
   for (let i = 1; i < level; i++) {
     const at = cutAddress(getReg<u64>(REG_RBP) - <u64>(i * size), stackSize());
     pushAt<T>(-size * (i + 1), readSegment<T>(SEG_SS, at));
   }
   if (level > 0) pushAt<T>(-size * slots, <T>cutAddress(frame, stackSize()));
+  // Only now: what was pushed stays in memory, as on silicon.
+  probeStack(top, size);
   setStackPointer(top);
   if (stackSize() == 8) setReg<u64>(REG_RBP, frame);
   else setReg<T>(REG_RBP, <T>cutAddress(frame, stackSize()));

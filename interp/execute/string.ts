@@ -116,6 +116,8 @@ function execute<T>(op: usize, kind: i32): void {
 function repeatIterations<T>(op: usize, kind: i32, size: u32, repeat: u32): void {
   let left = pointer(REG_RCX, size);
   if (left == 0) {
+    // The right to use the port is asked for even when nothing is moved (as silicon does).
+    if (kind == INS || kind == OUTS) checkPortAccess(getReg<u16>(REG_RDX), sizeof<T>());
     if (size == 4 && !isAmd) clearUpperHalves(kind);
     return;
   }

@@ -10,7 +10,7 @@ import { decimalLow, extFromDecimal, extFromFloat, extFromInteger, extToDecimal,
 import { wrapLinear } from '../system/descriptor';
 import {
   clearC1, commitFlags, computingX87, decrementTop, finishFlags, freeStack, incrementTop, notePointers, popStack, pushStack,
-  setStack, setStackIndefinite, settleFlags, stackEmpty, stackFault, stackHigh, stackSig, waitingX87, x87Control, X87_TAGS,
+  setStack, setStackIndefinite, settleFlags, stackEmpty, stackFault, stackHigh, stackSig, waitingX87, x87Control,
 } from './x87-state';
 
 /** Pushes the last result of softfloat, if the stack has room. */
@@ -109,7 +109,8 @@ export function x87LoadRegister(op: usize): void {
   waitingX87();
   notePointers(op, 1);
   const i = opModrm(op) & 7;
-  if (!stackEmpty(7)) pushResult();
+  // A full stack and an empty source: overflow for Intel, underflow for AMD.
+  if (!stackEmpty(7) && !(isAmd && stackEmpty(i))) pushResult();
   else if (stackEmpty(i)) {
     if (!stackFault(false)) return;
     decrementTop();
@@ -236,10 +237,8 @@ export function x87StoreRegister(op: usize, escape: u32, pop: u32): void {
   notePointers(op, escape);
   const i = opModrm(op) & 7;
   if (isAmd && escape == 1 && stackEmpty(0)) {
-    // AMD's FSTPNCE: no exception, and the tag of the target stays.
-    const tags = load<u8>(X87_TAGS);
-    setStack(i, stackHigh(0), stackSig(0));
-    store<u8>(X87_TAGS, tags);
+    // AMD's FSTPNCE: nothing is stored and nothing raised.
+    clearC1();
   } else if (stackEmpty(0)) {
     if (!stackFault(false)) return;
     setStackIndefinite(i);

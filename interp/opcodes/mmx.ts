@@ -48,8 +48,8 @@ function toMmx(encoding: string, name: string, call: string): OpcodeRow {
   return both(
     `${encoding} /r`,
     `${name} Pq,Wps`,
-    `setMm64(op, ${call.replace('SOURCE', 'lowRm<u64>(op)')})`,
-    `setMm64(op, ${call.replace('SOURCE', 'memLow<u64>(op)')})`,
+    `setMm64(op, ${call.replace('SOURCE', 'enteringMmx(lowRm<u64>(op))')})`,
+    `setMm64(op, ${call.replace('SOURCE', 'enteringMmx(memLow<u64>(op))')})`,
   );
 }
 
@@ -57,8 +57,8 @@ function doublesToMmx(encoding: string, name: string, truncate: boolean): Opcode
   return both(
     `${encoding} /r`,
     `${name} Pq,Wpd`,
-    `setMm64(op, doublesToIntegers(rmXmm(op), ${truncate}))`,
-    `setMm64(op, doublesToIntegers(memXmm(op), ${truncate}))`,
+    `setMm64(op, doublesToIntegers(enteringMmxWide(rmXmm(op)), ${truncate}))`,
+    `setMm64(op, doublesToIntegers(enteringMmxWide(memXmm(op)), ${truncate}))`,
   );
 }
 

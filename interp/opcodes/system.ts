@@ -103,9 +103,9 @@ export const rows: OpcodeRow[] = [
     mem: 'undefinedOpcode(op)',
   },
   ...noPrefix,
-  { encoding: '0F AE /0', name: 'FXSAVE M512byte', size: 'v', mem: 'saveFx(op)' },
-  { encoding: '0F AE /1', name: 'FXRSTOR M512byte', size: 'v', mem: 'restoreFx(op)' },
-  { encoding: '0F AE /2', name: 'LDMXCSR Md', size: 'none', mem: 'loadMxcsr(op)' },
-  { encoding: '0F AE /3', name: 'STMXCSR Md', size: 'none', mem: 'storeMxcsr(op)' },
+  { encoding: '0F AE /0', name: 'FXSAVE M512byte', size: 'v', reg: 'undefinedOpcode(op)', mem: 'saveFx(op)' },
+  { encoding: '0F AE /1', name: 'FXRSTOR M512byte', size: 'v', reg: 'undefinedOpcode(op)', mem: 'restoreFx(op)' },
+  { encoding: '0F AE /2', name: 'LDMXCSR Md', size: 'none', reg: 'undefinedOpcode(op)', mem: 'loadMxcsr(op)' },
+  { encoding: '0F AE /3', name: 'STMXCSR Md', size: 'none', reg: 'undefinedOpcode(op)', mem: 'storeMxcsr(op)' },
   { encoding: '0F 77', name: 'EMMS', size: 'none', reg: 'emptyMmx(op)' },
 ];

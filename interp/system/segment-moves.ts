@@ -12,14 +12,16 @@ import { loadSegment } from './load';
 
 /** `8C /r` to a register: the selector is zero-extended. */
 export function moveFromSegmentReg<T>(op: usize): void {
-  const segment = opRegIndex(op);
+  // REX.R does not count.
+  const segment = opRegIndex(op) & 7;
   if (segment > 5) raiseUD();
   setReg<T>(opRm(op), <T>segmentSelector(segment));
 }
 
 /** `8C /r` to memory: always 16 bits. */
 export function moveFromSegmentMem(op: usize): void {
-  const segment = opRegIndex(op);
+  // REX.R does not count.
+  const segment = opRegIndex(op) & 7;
   if (segment > 5) raiseUD();
   writeOperand<u16>(op, segmentSelector(segment));
 }
@@ -35,14 +37,16 @@ function checkTarget(segment: u32): void {
 
 /** `8E /r` */
 export function moveToSegmentReg(op: usize): void {
-  checkTarget(opRegIndex(op));
-  moveToSegment(opRegIndex(op), getReg<u16>(opRm(op)));
+  const segment = opRegIndex(op) & 7;
+  checkTarget(segment);
+  moveToSegment(segment, getReg<u16>(opRm(op)));
 }
 
 /** `8E /r` */
 export function moveToSegmentMem(op: usize): void {
-  checkTarget(opRegIndex(op));
-  moveToSegment(opRegIndex(op), readOperand<u16>(op));
+  const segment = opRegIndex(op) & 7;
+  checkTarget(segment);
+  moveToSegment(segment, readOperand<u16>(op));
 }
 
 /** `07`, `17`, `1F`, `0F A1`, `0F A9`: the selector is the low word of what is popped; the old SS gives the width of SP. */
