@@ -1,6 +1,7 @@
 /** The command `vmtape`. One file a command; this one puts them together and turns errors into exit codes. */
 import { Command } from 'commander';
 import { packageVersion } from '../base/version.js';
+import { addCompare } from './compare.js';
 import { addDoctor } from './doctor.js';
 import { reportError } from './errors.js';
 import { addInspect } from './inspect.js';
@@ -9,7 +10,7 @@ import { addReplay } from './replay.js';
 import { addRun } from './run.js';
 
 const HELP = `
-Exit codes: 0 fine; 1 the guest or the run failed; 2 a mistake in the options or files; 3 a replay that differs;
+Exit codes: 0 fine; 1 the guest or the run failed; 2 a mistake in the options or files; 3 a replay or a comparison that differs;
 5 a damaged or foreign trace; 6 the host cannot do it. run and record exit with the guest's own code if it wrote to
 port 0xF4.
 
@@ -35,6 +36,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addReplay(program, setExit);
   addInspect(program, setExit);
   addDoctor(program, setExit);
+  addCompare(program, setExit);
   for (const command of program.commands) command.copyInheritedSettings(program);
   return program;
 }

@@ -1,0 +1,202 @@
+/** One random instruction of a row of the opcode table: prefixes, opcode, ModRM, immediates. */
+import type { OpcodeRow } from '../../../interp/opcodes/row.js';
+import type { CaseBits } from './case.js';
+
+import { little, type MemoryForm, makeForm, pickTarget, type Registers } from './operand.js';
+import type { CaseRandom } from './random.js';
+
+/** The parts of a row's encoding. */
+interface Parsed {
+  readonly mandatory: number | undefined;
+  readonly opcode: readonly number[];
+  readonly plusRegister: boolean;
+  /** ModRM.reg 0 to 7, or 8: any; undefined: no ModRM. */
+  readonly digit: number | undefined;
+  readonly fixed: number | undefined;
+  readonly immediates: readonly string[];
+}
+
+const parsed = new Map<OpcodeRow, Parsed>();
+
+function parse(row: OpcodeRow): Parsed {
+  const known = parsed.get(row);
+  if (known) return known;
+  const tokens = row.encoding.split(' ');
+  const bytes: number[] = [];
+  let mandatory: number | undefined;
+  let plusRegister = false;
+  while (tokens.length > 0 && /^[0-9A-F]{2}(\+r)?$/.test(tokens[0] as string)) {
+    const token = tokens.shift() as string;
+    const isFirst = bytes.length === 0 && mandatory === undefined;
+    if (isFirst && /^(66|F2|F3)$/.test(token) && /^[0-9A-F]{2}/.test(tokens[0] ?? '')) {
+      mandatory = Number.parseInt(token, 16);
+      continue;
+    }
+    plusRegister = token.endsWith('+r');
+    bytes.push(Number.parseInt(token, 16));
+  }
+  let length = 1;
+  if (bytes[0] === 0x0f) length = bytes[1] === 0x38 || bytes[1] === 0x3a ? 3 : 2;
+  const modrm = tokens[0]?.startsWith('/') ? (tokens.shift() as string) : undefined;
+  const digit = modrm === undefined ? undefined : modrm === '/r' ? 8 : Number(modrm[1]);
+  const parts: Parsed = {
+    mandatory,
+    opcode: bytes.slice(0, length),
+    plusRegister,
+    digit,
+    fixed: bytes[length],
+    immediates: tokens,
+  };
+  parsed.set(row, parts);
+  return parts;
+}
+
+/** Bytes that an instruction begins with, in any order. */
+const SEGMENTS = [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65] as const;
+
+/** An instruction while it is made. */
+class Encoding {
+  readonly prefixes: number[] = [];
+  rex = 0;
+  hasRex = false;
+  modrm: number[] = [];
+  form: MemoryForm | undefined;
+}
+
+/**
+ * Makes an instruction and sets what its memory operand needs in `registers`. `place` gets the instruction's length and returns
+ * its address.
+ */
+export function encodeCase(
+  row: OpcodeRow,
+  random: CaseRandom,
+  bits: CaseBits,
+  registers: Registers,
+  place: (length: number) => number,
+): { code: Uint8Array; address: number } {
+  const parts = parse(row);
+  const e = new Encoding();
+  const word = pickWidth(row, parts, random, bits, e);
+  const addressSize = pickAddressSize(random, bits, e);
+  if (random.chance(8)) e.prefixes.push(random.pick(SEGMENTS));
+  const opcode = [...parts.opcode];
+  if (parts.plusRegister) {
+    const register = random.below(bits === 64 ? 16 : 8);
+    opcode[opcode.length - 1] = (opcode.at(-1) as number) + (register & 7);
+    e.rex |= register >> 3;
+  }
+  if (parts.fixed !== undefined) e.modrm = [parts.fixed];
+  else if (parts.digit !== undefined) pickModrm(row, parts.digit, random, bits, addressSize, registers, e);
+  pickLock(row, random, e);
+  const immediates = parts.immediates.flatMap((kind) =>
+    pickImmediate(kind, random, bits, word, (e.rex & 8) !== 0, addressSize),
+  );
+  if (parts.mandatory !== undefined) e.prefixes.splice(random.below(e.prefixes.length + 1), 0, parts.mandatory);
+  const rex = bits === 64 && (e.rex !== 0 || e.hasRex) ? [0x40 | e.rex] : [];
+  const head = [...e.prefixes, ...rex, ...opcode];
+  const code = Uint8Array.from([...head, ...e.modrm, ...immediates]);
+  const address = place(code.length);
+  if (e.form?.relative) {
+    const displacement = e.form.relative.target - (address + code.length);
+    code.set(little(BigInt(Math.trunc(displacement)), 4), head.length + e.form.relative.at);
+  }
+  return { code, address };
+}
+
+/** Operand-size prefixes. Returns whether the operand size is 16 bits. */
+function pickWidth(row: OpcodeRow, parts: Parsed, random: CaseRandom, bits: CaseBits, e: Encoding): boolean {
+  const { size } = row;
+  const sized = size === 'v' || size === 'd64' || size === 'z' || size === 'v64' || size === 'f64';
+  const is66 = parts.mandatory === 0x66;
+  const word = !is66 && (sized ? random.chance(30) : parts.mandatory === undefined && size === 'b' && random.chance(4));
+  if (word) e.prefixes.push(0x66);
+  if (bits === 64) {
+    if (random.chance(size === 'v' || size === 'y' ? 35 : 10)) e.rex |= 8;
+    e.hasRex = random.chance(15);
+  }
+  // REP and REPNE: on strings they mean something, elsewhere they are mostly ignored.
+  const isString = /^(MOVS|CMPS|STOS|LODS|SCAS|INS|OUTS) [XYAD]/.test(row.name) || /^(LODS|OUTS)/.test(row.name);
+  if (parts.mandatory === undefined && random.chance(isString ? 60 : 1)) e.prefixes.push(0xf2 + random.below(2));
+  return word || is66;
+}
+
+function pickAddressSize(random: CaseRandom, bits: CaseBits, e: Encoding): 16 | 32 | 64 {
+  const other = random.chance(10);
+  if (other) e.prefixes.push(0x67);
+  if (bits === 64) return other ? 32 : 64;
+  return other ? 16 : 32;
+}
+
+function pickModrm(
+  row: OpcodeRow,
+  digit: number,
+  random: CaseRandom,
+  bits: CaseBits,
+  addressSize: 16 | 32 | 64,
+  registers: Registers,
+  e: Encoding,
+): void {
+  const reg = digit === 8 ? random.below(bits === 64 ? 16 : 8) : digit;
+  e.rex |= (reg >> 3) << 2;
+  // A form that the row does not have is #UD: now and then.
+  const isMemory =
+    row.mem === undefined ? random.chance(5) : row.reg === undefined ? random.chance(95) : random.chance(50);
+  if (!isMemory) {
+    const rm = random.below(bits === 64 ? 16 : 8);
+    e.rex |= rm >> 3;
+    e.modrm = [0xc0 | ((reg & 7) << 3) | (rm & 7)];
+    return;
+  }
+  e.form = makeForm(random, registers, reg & 7, bits, addressSize, pickTarget(random));
+  e.rex |= e.form.rex;
+  e.modrm = e.form.bytes;
+}
+
+function pickLock(row: OpcodeRow, random: CaseRandom, e: Encoding): void {
+  if (random.chance(row.lock && e.form ? 25 : 1)) e.prefixes.push(0xf0);
+}
+
+const BYTES = [0, 1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 32, 33, 63, 64, 0x7f, 0x80, 0xff] as const;
+
+function pickImmediate(
+  kind: string,
+  random: CaseRandom,
+  bits: CaseBits,
+  word: boolean,
+  wide: boolean,
+  addressSize: number,
+): number[] {
+  const near = word && !wide ? 2 : 4;
+  switch (kind) {
+    case 'ib':
+    case 'ub':
+      return [random.chance(60) ? random.pick(BYTES) : random.below(256)];
+    case 'iw':
+      return random.chance(70) ? [random.below(24), 0] : little(random.integer(), 2);
+    case 'id':
+      return little(random.integer(), 4);
+    case 'iz':
+      return little(random.integer(), near);
+    case 'iv':
+      return little(random.integer(), wide ? 8 : near);
+    case 'cb':
+      return little(pickBranch(random), 1);
+    case 'cw':
+      return little(pickBranch(random), 2);
+    case 'cz': {
+      const width = bits === 64 ? 4 : near;
+      return little(random.chance(80) ? pickBranch(random) : 0x3000_0000, width);
+    }
+    case 'moffs':
+      return little(addressSize === 16 ? pickTarget(random) & 0xffffn : pickTarget(random), addressSize / 8);
+    case 'ptr':
+      return [...little(random.integer(), near), ...little(random.integer(), 2)];
+    default:
+      throw new Error(`an immediate ${kind} is not known`);
+  }
+}
+
+/** Forward beyond the way back, or back before the longest instruction: to the filler of the slot. */
+function pickBranch(random: CaseRandom): number {
+  return random.chance(70) ? 8 + random.below(32) : -16 - random.below(24);
+}

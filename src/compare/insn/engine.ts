@@ -1,0 +1,135 @@
+/** Runs batches of cases on one engine. */
+import { hexBytes } from '../../base/hex.js';
+import { InterpVcpu } from '../../vmm/cpu/interp.js';
+import { KvmVcpu } from '../../vmm/cpu/kvm.js';
+import type { CpuState } from '../../vmm/cpu/state.js';
+import { ExitReason, type Vcpu } from '../../vmm/cpu/vcpu.js';
+import { GuestMemory } from '../../vmm/memory.js';
+import type { InsnCase } from './case.js';
+import { comparisonCpuid } from './cpuid.js';
+import { buildImage, type LongLevel, selectorsOf } from './image.js';
+import * as at from './layout.js';
+import { Case, Result } from './layout.js';
+
+/** Microseconds of host time after which a batch is kicked, and instructions after which the interpreter's ends. */
+const KICK_AFTER = 1_000_000;
+const INSTRUCTIONS_A_CASE = 20_000;
+
+/** What ended a run that was to go on to the batch's end. */
+const NOTES = new Map<ExitReason, number>([
+  [ExitReason.EngineError, at.NOT_EXECUTED],
+  [ExitReason.Kicked, at.HUNG],
+  [ExitReason.Limit, at.HUNG],
+]);
+
+/** One engine with the comparing guest in it. */
+export class InsnEngine {
+  readonly #memory = new GuestMemory({ ramSize: at.RAM_SIZE });
+  readonly #ram: Uint8Array;
+  readonly #view: DataView;
+  readonly #vcpu: Vcpu;
+  readonly #begin: CpuState;
+  readonly #back: number;
+  readonly #level: LongLevel;
+  /** The vCPU waits at the end of a batch, or must be put to the beginning. */
+  #isReady = false;
+
+  constructor(engine: 'kvm' | 'interp', level: LongLevel) {
+    this.#level = level;
+    this.#ram = this.#memory.bytes(0, at.RAM_SIZE);
+    this.#view = new DataView(this.#ram.buffer, this.#ram.byteOffset, this.#ram.byteLength);
+    const image = buildImage(this.#ram, level);
+    this.#begin = image.begin;
+    this.#back = image.back;
+    this.#vcpu = engine === 'kvm' ? KvmVcpu.open(this.#memory) : InterpVcpu.open(this.#memory);
+    this.#vcpu.setCpuid(comparisonCpuid());
+  }
+
+  /** Runs at most SLOTS cases; their result records, valid until the next run. */
+  run(cases: readonly InsnCase[]): Uint8Array {
+    this.#place(cases);
+    if (!this.#isReady) this.#vcpu.setState(this.#begin);
+    this.#isReady = false;
+    let failed = -1;
+    for (;;) {
+      const reason = this.#enter(cases.length);
+      const left = this.#view.getUint32(at.CASES_LEFT, true);
+      if (reason === ExitReason.Io && this.#vcpu.exit.address === at.DONE_PORT && left === 0) break;
+      const number = cases.length - left;
+      if (left === 0 || number === failed) throw this.#stuck(cases[number], reason);
+      failed = number;
+      this.#skip(NOTES.get(reason) ?? at.LEFT);
+    }
+    this.#vcpu.complete();
+    this.#isReady = true;
+    return this.#ram.subarray(at.RESULTS, at.RESULTS + cases.length * Result.size);
+  }
+
+  /** The window's pages outside the window, and the pages behind them: what a case wrote past it. */
+  get outside(): Uint8Array {
+    return this.#ram.subarray(at.WINDOW_PAGES, at.WINDOW_PAGES + 0x5000);
+  }
+
+  close(): void {
+    this.#vcpu.close();
+  }
+
+  #enter(cases: number): ExitReason {
+    const vcpu = this.#vcpu;
+    if (vcpu.engine === 'interp') return vcpu.run(vcpu.retired + cases * INSTRUCTIONS_A_CASE);
+    vcpu.armTimer?.(KICK_AFTER);
+    const reason = vcpu.run(Number.POSITIVE_INFINITY);
+    vcpu.armTimer?.(0);
+    return reason;
+  }
+
+  /** The instruction in hand does not end by itself: its result says why, and the harness goes on behind it. */
+  #skip(note: number): void {
+    const vcpu = this.#vcpu;
+    while (vcpu.complete() !== undefined);
+    const state = vcpu.getState();
+    state.rip = BigInt(this.#back);
+    state.cs = { ...this.#begin.cs };
+    state.ss = { ...this.#begin.ss };
+    state.halted = false;
+    vcpu.setState(state);
+    this.#view.setUint32(at.OUTPUT + Result.vector, note, true);
+  }
+
+  #stuck(one: InsnCase | undefined, reason: ExitReason): Error {
+    const { exit } = this.#vcpu;
+    const where = `exit ${reason} at ${this.#vcpu.rip.toString(16)}, bytes ${hexBytes(exit.errorBytes)}`;
+    return new Error(`${this.#vcpu.engine}: case ${one?.number} (${one?.row.name}): ${where}`);
+  }
+
+  #place(cases: readonly InsnCase[]): void {
+    const ram = this.#ram;
+    ram.fill(at.FILLER, at.CODE, at.CODE + at.SLOTS * at.SLOT_BYTES + 64);
+    ram.fill(0x5a, at.WINDOW_PAGES, at.WINDOW_PAGES + 0x5000);
+    for (const [i, one] of cases.entries()) {
+      ram.set(one.code, one.address);
+      this.#placeExit(one);
+      ram.set(one.record, at.CASES + i * Case.size);
+    }
+    ram.fill(0, at.RESULTS, at.RESULTS + cases.length * Result.size);
+    this.#memory.noteWrite(at.CODE, at.SLOTS * at.SLOT_BYTES + 64);
+    this.#vcpu.invalidateCode(at.CODE, at.SLOTS * at.SLOT_BYTES + 64);
+    this.#view.setUint32(at.NEXT_CASE, at.CASES, true);
+    this.#view.setUint32(at.NEXT_RESULT, at.RESULTS, true);
+    this.#view.setUint32(at.CASES_LEFT, cases.length, true);
+  }
+
+  /** Behind the instruction: back to the harness. */
+  #placeExit({ address, code, bits }: InsnCase): void {
+    const end = address + code.length;
+    const back = this.#back;
+    if (bits === 64) {
+      this.#ram[end] = 0xe9;
+      this.#view.setInt32(end + 1, back - (end + 5), true);
+    } else {
+      this.#ram[end] = 0xea;
+      this.#view.setUint32(end + 1, back, true);
+      this.#view.setUint16(end + 5, selectorsOf(this.#level).code, true);
+    }
+  }
+}

@@ -1,0 +1,208 @@
+/** A case from the seed and its number: always the same, alone or in a batch. */
+import type { OpcodeRow } from '../../../interp/opcodes/row.js';
+import type { CaseBits, InsnCase } from './case.js';
+import { encodeCase } from './encode.js';
+import { type LongLevel, selectorsOf } from './image.js';
+import * as at from './layout.js';
+import { Case, Selector } from './layout.js';
+import { leftOut } from './left-out.js';
+import { pickTarget } from './operand.js';
+import { CaseRandom } from './random.js';
+
+const RAX = 0;
+const RCX = 1;
+const RDX = 2;
+const RBX = 3;
+const RSP = 4;
+const RBP = 5;
+const RSI = 6;
+const RDI = 7;
+
+const ALL_STATUS = 0x8d5;
+const DF = 0x400;
+const AC = 0x4_0000;
+
+/** Makes the cases of one seed. */
+export class Generator {
+  readonly rows: readonly OpcodeRow[];
+  readonly #defined: readonly OpcodeRow[];
+  readonly #undefined: readonly OpcodeRow[];
+
+  /** `only` chooses rows by encoding or name; throws nothing if none is left: see {@link Generator.rows}. */
+  constructor(
+    table: readonly OpcodeRow[],
+    readonly level: LongLevel,
+    readonly seed: number,
+    only?: string,
+  ) {
+    const wanted = only?.toUpperCase();
+    const modes = level === 'user32' ? 'only64' : 'no64';
+    this.rows = table.filter(
+      (row) =>
+        leftOut(row, level) === undefined &&
+        (wanted === undefined || matches(row, wanted)) &&
+        (level === 'kernel' || row.modes !== modes),
+    );
+    // What no processor has is a large part of the table, and soon seen.
+    this.#undefined = this.rows.filter(({ name }) => name === 'undefined');
+    this.#defined =
+      this.#undefined.length === this.rows.length ? this.rows : this.rows.filter(({ name }) => name !== 'undefined');
+  }
+
+  make(number: number): InsnCase {
+    const random = new CaseRandom(this.seed, number);
+    const row = random.pick(this.#undefined.length > 0 && random.chance(4) ? this.#undefined : this.#defined);
+    const bits = pickBits(row, random, this.level);
+    const record = new Uint8Array(Case.size);
+    const view = new DataView(record.buffer);
+    fillVectors(view, random);
+    const registers = new BigUint64Array(record.buffer, Case.registers, 16);
+    const slot = at.CODE + (number % at.SLOTS) * at.SLOT_BYTES;
+    fillRegisters(registers, random, slot);
+    // At the end of a page, an instruction may go on in the next.
+    const crosses = number % 32 === 31 && random.chance(50);
+    const place = (length: number) => slot + (crosses ? at.SLOT_BYTES - random.below(length) : at.SLOT_START);
+    const { code, address } = encodeCase(row, random, bits, registers, place);
+    setImplied(row, registers, random);
+    if (bits === 32) for (let i = 0; i < 16; i++) registers[i] = i < 8 ? (registers[i] as bigint) & 0xffff_ffffn : 0n;
+    view.setUint32(Case.flags, pickFlags(random), true);
+    view.setUint32(Case.entry, address, true);
+    const { code: code64, code32 } = selectorsOf(this.level);
+    view.setUint16(Case.entry + 4, bits === 64 ? code64 : code32, true);
+    fillWindow(record, view, random);
+    setMemory(row, view, random, slot);
+    return { number, row, bits, code, address, record };
+  }
+}
+
+/** `only` is an encoding ("0F AE /7"), a mnemonic ("ADC"), or the beginning of either. */
+function matches({ encoding, name }: OpcodeRow, only: string): boolean {
+  const [mnemonic = ''] = name.toUpperCase().split(' ');
+  return encoding === only || encoding.startsWith(`${only} `) || mnemonic === only || name.toUpperCase() === only;
+}
+
+function pickBits(row: OpcodeRow, random: CaseRandom, level: LongLevel): CaseBits {
+  if (level !== 'kernel') return level === 'user' ? 64 : 32;
+  if (row.modes === 'no64') return random.chance(95) ? 32 : 64;
+  if (row.modes === 'only64') return random.chance(95) ? 64 : 32;
+  return random.chance(70) ? 64 : 32;
+}
+
+function fillRegisters(registers: BigUint64Array, random: CaseRandom, slot: number): void {
+  for (let i = 0; i < 16; i++) registers[i] = random.integer();
+  // A place in the slot where a jump may land, and pointers.
+  if (random.chance(30)) registers[random.below(16)] = BigInt(slot + 96 + random.below(16));
+  for (let i = 0; i < 2; i++) if (random.chance(30)) registers[random.below(16)] = pickTarget(random);
+  registers[RSP] = random.chance(90) ? BigInt(at.WINDOW + 0x80 + 8 * random.below(40)) : pickTarget(random);
+}
+
+/** What instructions take from registers that their encoding does not name. */
+function setImplied(row: OpcodeRow, registers: BigUint64Array, random: CaseRandom): void {
+  const { name } = row;
+  if (/^(MOVS|CMPS|STOS|LODS|SCAS|INS|OUTS) [XYAD]|^(LODS|OUTS|MASKMOV)/.test(name)) {
+    if (random.chance(95)) registers[RSI] = pickTarget(random);
+    if (random.chance(95)) registers[RDI] = pickTarget(random);
+    const high = random.chance(20) ? BigInt(random.u32()) << 32n : 0n;
+    registers[RCX] = random.chance(90) ? BigInt(random.below(24)) : high;
+  }
+  if (/^I?DIV/.test(name)) {
+    registers[RDX] = random.chance(40)
+      ? BigInt(random.below(4))
+      : random.chance(40)
+        ? (1n << 64n) - 1n
+        : random.integer();
+  }
+  if (/^(ENTER|LEAVE)/.test(name) && random.chance(80))
+    registers[RBP] = BigInt(at.WINDOW + 0x80 + 8 * random.below(32));
+  if (/^XLAT/.test(name)) registers[RBX] = pickTarget(random);
+  if (/^(LOOP|JrCXZ)/.test(name)) registers[RCX] = random.pick([0n, 1n, 2n, 0x1_0000_0000n, 0x1_0000n, 0x1_0000_0001n]);
+  if (/^PCMP.STR/.test(name)) {
+    registers[RAX] = BigInt.asUintN(64, BigInt(random.below(40) - 20));
+    registers[RDX] = BigInt.asUintN(64, BigInt(random.below(40) - 20));
+  }
+  // An index into a string of bits that stays in the window.
+  if (/^BT.? Ev,Gv/.test(name) && random.chance(70))
+    for (let i = 0; i < 16; i++) {
+      if (i !== RSP && (registers[i] as bigint) > 0x40_0000n)
+        registers[i] = BigInt.asUintN(64, BigInt(random.below(512) - 256));
+    }
+}
+
+/** A quarter of the window is new, the rest repeats it and the registers, so that comparisons find equals. */
+function fillWindow(record: Uint8Array, view: DataView, random: CaseRandom): void {
+  for (let i = 0; i < at.WINDOW_BYTES; i += 16) {
+    if (i % 64 === 0) random.vector(view, Case.memory + i);
+    else {
+      const from = random.below(2) === 0 ? Case.memory + (random.below(i) & ~15) : 32 + 16 * random.below(24);
+      record.copyWithin(Case.memory + i, from, from + 16);
+    }
+  }
+}
+
+/** What instructions find in memory: return addresses, far pointers, pairs that compare equal. */
+function setMemory(row: OpcodeRow, view: DataView, random: CaseRandom, slot: number): void {
+  const { name } = row;
+  if (/^(RET|CALL|JMP)/.test(name)) {
+    for (let i = 0; i < at.WINDOW_BYTES; i += 8) {
+      if (random.chance(70)) view.setBigUint64(Case.memory + i, BigInt(slot + 96 + random.below(16)), true);
+    }
+  }
+  if (name.startsWith('CMPXCHG') && random.chance(40)) {
+    for (let i = 0; i < at.WINDOW_BYTES; i += 8)
+      view.setBigUint64(Case.memory + i, view.getBigUint64(Case.registers, true), true);
+    view.setBigUint64(Case.registers + RDX * 8, view.getBigUint64(Case.registers, true), true);
+  }
+  if (/^L[DE FGS]S |^(CALL|JMP) Mp/.test(name) && random.chance(50)) {
+    const selectors = [0, 3, Selector.userData, Selector.userCode, Selector.userCode32];
+    for (let i = 0; i < at.WINDOW_BYTES; i += 2) {
+      if (random.chance(50)) view.setUint16(Case.memory + i, random.pick(selectors), true);
+    }
+  }
+  // The x87's environment and MXCSR: bits that may be set.
+  if (/^(LDMXCSR)/.test(name) && random.chance(80))
+    for (let i = 0; i < at.WINDOW_BYTES; i += 4) view.setUint32(Case.memory + i, random.u32() & 0xffff, true);
+  if (/^FXRSTOR/.test(name) && random.chance(80)) {
+    for (let i = 0; i < at.WINDOW_BYTES; i++)
+      view.setUint8(Case.memory + i, view.getUint8(Case.fxsave + ((i + 8) % 512)));
+    view.setUint32(Case.memory + 24, random.u32() & 0xffff, true);
+    if (random.chance(30)) view.setUint16(Case.memory, random.u32() & 0xffff, true);
+  }
+}
+
+function pickFlags(random: CaseRandom): number {
+  let flags = 0x202 | (random.u32() & ALL_STATUS);
+  if (random.chance(15)) flags |= DF;
+  if (random.chance(4)) flags |= AC;
+  return flags;
+}
+
+/** Bit 6 is always set in the processor; that a load sets it is FXRSTOR's and FLDCW's own affair. */
+const CONTROL_WORDS = [0x37f, 0x37f, 0x37f, 0x27f, 0x07f, 0xf7f, 0xb7f, 0x77f, 0x67f, 0x17f, 0xc7f] as const;
+
+/** The FXSAVE64 image (SDM vol. 1, 10.5.1). */
+function fillVectors(view: DataView, random: CaseRandom): void {
+  const unmasked = random.chance(8);
+  view.setUint16(0, unmasked ? 0x340 | (random.u32() & 0xc3f) : random.pick(CONTROL_WORDS), true);
+  // Status: TOP, condition codes; exceptions that are masked, or now and then pending.
+  view.setUint16(2, (random.u32() & 0x7f00) | (random.chance(20) && !unmasked ? random.below(0x80) & 0x7f : 0), true);
+  view.setUint8(4, random.chance(60) ? 0xff : random.chance(30) ? 0 : random.below(256));
+  view.setUint32(24, pickMxcsr(random), true);
+  view.setUint32(28, 0xffff, true);
+  for (let i = 0; i < 8; i++) random.extended(view, 32 + i * 16);
+  for (let i = 0; i < 16; i++) random.vector(view, 160 + i * 16);
+  // Operations on equal values, and on a value and its like in another register.
+  if (random.chance(25)) {
+    const from = 160 + random.below(16) * 16;
+    for (let k = 0; k < 3; k++) {
+      const to = 160 + random.below(16) * 16;
+      for (let i = 0; i < 16; i += 4) view.setUint32(to + i, view.getUint32(from + i, true), true);
+    }
+  }
+}
+
+function pickMxcsr(random: CaseRandom): number {
+  const choice = random.below(10);
+  if (choice < 5) return 0x1f80;
+  if (choice < 8) return 0x1f80 | (random.u32() & 0xe07f);
+  return (random.u32() & 0xffff) >>> 0;
+}

@@ -1,0 +1,29 @@
+/** What is not generated, row by row of the opcode table, with the reason. */
+import type { OpcodeRow } from '../../../interp/opcodes/row.js';
+import type { LongLevel } from './image.js';
+
+/** Rows by mnemonic that the comparison leaves out. */
+export interface LeftOut {
+  readonly names: RegExp;
+  readonly levels: readonly LongLevel[];
+  readonly reason: string;
+}
+
+/** The table. */
+export const LEFT_OUT: readonly LeftOut[] = [
+  {
+    names: /^(SYSCALL|SYSENTER|SYSRET|SYSEXIT)\b/,
+    levels: ['user', 'user32', 'kernel'],
+    reason: "leads to the kernel's entry point and not back; system guests test it (test/interp/system)",
+  },
+  {
+    names: /^(CPUID|RDTSCP?|RDPMC|RDRAND|RDSEED|XGETBV)\b/,
+    levels: ['user', 'user32', 'kernel'],
+    reason: 'its result is the host: the determinism ledger treats it',
+  },
+];
+
+/** Why a row is not generated; undefined: it is. */
+export function leftOut(row: OpcodeRow, level: LongLevel): LeftOut | undefined {
+  return LEFT_OUT.find(({ names, levels }) => levels.includes(level) && names.test(row.name));
+}
