@@ -103,9 +103,28 @@ export function jumpNear(target: u64, size: i32): void {
   store<u64>(CPU_RIP, checkTarget(target, size));
 }
 
+/** The interrupt shadow is one of MOV SS or POP SS, which holds debug traps back too (SDM vol. 3A, 6.8.3). */
+export let shadowHoldsTraps: bool = true;
+/** The instruction under way is a software interrupt, which is not single-stepped into its handler. */
+export let stepHeld: bool = false;
+
+/** STI, after setInterruptShadow(): only interrupts are held back. */
+export function letTrapsThrough(): void {
+  shadowHoldsTraps = false;
+}
+
+export function holdStep(): void {
+  stepHeld = true;
+}
+
+export function releaseStep(): void {
+  stepHeld = false;
+}
+
 /** STI, MOV SS, POP SS: no interrupt before the instruction after the next one. The row must have `ends`. */
 export function setInterruptShadow(): void {
   store<u32>(CPU_INTERRUPT_SHADOW, 1);
+  shadowHoldsTraps = true;
   requestAttention();
 }
 

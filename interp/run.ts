@@ -7,8 +7,8 @@ import {
   setCurrentBlock,
 } from './block';
 import {
-  clearPendingDebug, clearRepeatWanted, committed, currentOp, currentRip, firstOp, nextRip, pendingDebug, repeatWanted, setCommitted,
-  setCurrentOp, setFirstOp, setPendingDebug,
+  clearPendingDebug, clearRepeatWanted, committed, currentOp, currentRip, firstOp, nextRip, pendingDebug, releaseStep, repeatWanted,
+  setCommitted, setCurrentOp, setFirstOp, setPendingDebug, shadowHoldsTraps, stepHeld,
 } from './control';
 import { decodeInstruction } from './decode';
 import {
@@ -214,6 +214,7 @@ function executeOne(): void {
   stepping = (load<u64>(CPU_RFLAGS) & FLAG_TF) != 0;
   store<u32>(CPU_INTERRUPT_SHADOW, 0);
   if ((load<u64>(CPU_RFLAGS) & FLAG_RF) != 0) changeControlFlags(FLAG_RF, 0);
+  releaseStep();
   execute(1);
   afterOne();
 }
@@ -222,15 +223,19 @@ function executeOne(): void {
 function afterOne(): void {
   requestAttention();
   debugDue = load<u32>(RUN_SINGLE_STEP) != 0;
-  // MOV SS and STI hold the trap back too; software interrupts cleared TF and are not trapped.
-  if (stepping && load<u32>(CPU_INTERRUPT_SHADOW) == 0) setPendingDebug(DR6_BS);
+  // MOV SS holds the trap back, STI does not; a software interrupt cleared TF and is not trapped.
+  if (stepping && !stepHeld && !trapsHeld()) setPendingDebug(DR6_BS);
   stepping = false;
   takeDebugTrap();
 }
 
+function trapsHeld(): bool {
+  return load<u32>(CPU_INTERRUPT_SHADOW) != 0 && shadowHoldsTraps;
+}
+
 /** Delivers the debug trap that the last instruction left, unless MOV SS holds it back for one instruction. */
 function takeDebugTrap(): void {
-  if (pendingDebug == 0 || load<u32>(CPU_INTERRUPT_SHADOW) != 0) return;
+  if (pendingDebug == 0 || trapsHeld()) return;
   store<u64>(DR6, load<u64>(DR6) | pendingDebug);
   clearPendingDebug();
   deliverException(VECTOR_DB, false, 0);

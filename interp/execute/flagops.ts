@@ -7,6 +7,7 @@ import {
 import { moveStackPointer, popPeek, pushValue } from '../memory';
 import { cpl, virtual8086 } from '../mode';
 import { REG_AH, REG_RAX, controlFlags, getReg, setReg } from '../registers';
+import { checkVirtualFlags, extensionsOn, setVirtualFlags, virtualFlags } from '../system/virtual';
 
 /** `F8`, `F9`. */
 // @ts-ignore: decorator
@@ -46,21 +47,30 @@ function iopl(): u32 {
   return <u32>(controlFlags() >> 12) & 3;
 }
 
-/** PUSHF and POPF in virtual-8086 mode need IOPL 3 (without CR4.VME). */
-function checkVirtual(): void {
-  if (virtual8086() && iopl() < 3) raiseGP(0);
+/** PUSHF and POPF in virtual-8086 mode need IOPL 3; below it, those of 16 bits work on VIF under CR4.VME (true). */
+function virtualized<T>(): bool {
+  if (!virtual8086() || iopl() == 3) return false;
+  if (!extensionsOn() || sizeof<T>() != 2) raiseGP(0);
+  return true;
 }
 
 /** `9C`: VM and RF are pushed as 0. */
 export function pushFlags<T>(op: usize): void {
-  checkVirtual();
-  pushValue<T>(<T>(materializeFlags() & ~(FLAG_VM | FLAG_RF)));
+  let flags = materializeFlags() & ~(FLAG_VM | FLAG_RF);
+  if (virtualized<T>()) flags = virtualFlags(flags);
+  pushValue<T>(<T>flags);
 }
 
 /** `9D`: IF changes only where CPL <= IOPL, IOPL only at CPL 0; what may not change stays, silently. */
 export function popFlags<T>(op: usize): void {
-  checkVirtual();
+  const viaVif = virtualized<T>();
   const value = <u64>popPeek<T>(0);
+  if (viaVif) {
+    checkVirtualFlags(value);
+    moveStackPointer(sizeof<T>());
+    setVirtualFlags(value);
+    return;
+  }
   let mask: u64 = FLAGS_STATUS | FLAG_TF | FLAG_DF | FLAG_NT;
   if (sizeof<T>() != 2) mask |= FLAG_AC | FLAG_ID;
   if (cpl() <= iopl()) mask |= FLAG_IF;

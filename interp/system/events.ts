@@ -1,6 +1,6 @@
 /** INT n, INT3, INTO, INT1, CLI, STI, HLT, MONITOR, MWAIT and what is always #UD (SDM vol. 2). */
-import { nextRip, setInterruptShadow, setRip } from '../control';
-import { VECTOR_BP, VECTOR_DB, VECTOR_OF, leaveHalt, raiseGP, raiseUD, unimplemented } from '../fault';
+import { letTrapsThrough, nextRip, setInterruptShadow, setRip } from '../control';
+import { VECTOR_BP, VECTOR_DB, VECTOR_OF, leaveHalt, raiseGP, raiseUD } from '../fault';
 import { FLAG_IF, FLAG_VIF, FLAG_VIP, changeControlFlags, getOF } from '../flags';
 import { readSegment } from '../memory';
 import { cpl, protectedMode, virtual8086 } from '../mode';
@@ -9,39 +9,38 @@ import { REG_RAX, controlFlags, cr4, getReg } from '../registers';
 import { cpuidBit } from './cpuid';
 import { deliverSoftware } from './interrupt';
 import { ioPrivilege, requireCpl0 } from './privilege';
+import { extensionsOn, interruptedVirtual } from './virtual';
 
 const CR4_PVI: u64 = 1 << 1;
 
 /** `CD ib` */
 export function softwareInterrupt(op: usize): void {
-  if (virtual8086()) unimplemented();
+  if (virtual8086() && interruptedVirtual(<u32>opImm(op) & 0xff)) return;
   deliverSoftware(<u32>opImm(op) & 0xff, true, nextRip());
 }
 
 /** `CC` */
 export function breakpoint(op: usize): void {
-  if (virtual8086()) unimplemented();
   deliverSoftware(VECTOR_BP, true, nextRip());
 }
 
 /** `CE` */
 export function overflow(op: usize): void {
-  if (virtual8086()) unimplemented();
   if (getOF() == 0) setRip(nextRip());
   else deliverSoftware(VECTOR_OF, true, nextRip());
 }
 
 /** `F1`: INT1, a trap that no gate's DPL guards. */
 export function debugTrap(op: usize): void {
-  if (virtual8086()) unimplemented();
   deliverSoftware(VECTOR_DB, false, nextRip());
 }
 
-/** May CLI and STI change IF? False: they change VIF (protected-mode virtual interrupts). Neither: #GP(0). */
+/** May CLI and STI change IF? False: they change VIF (virtual interrupts of virtual-8086 and protected mode). Neither: #GP(0). */
 function mayChangeIf(): bool {
   if (virtual8086()) {
-    if (ioPrivilege() < 3) unimplemented();
-    return true;
+    if (ioPrivilege() == 3) return true;
+    if (!extensionsOn()) raiseGP(0);
+    return false;
   }
   if (!protectedMode() || cpl() <= ioPrivilege()) return true;
   if (cpl() != 3 || (cr4() & CR4_PVI) == 0) raiseGP(0);
@@ -63,6 +62,7 @@ export function setInterruptFlag(op: usize): void {
   if ((controlFlags() & FLAG_IF) == 0) {
     changeControlFlags(0, FLAG_IF);
     setInterruptShadow();
+    letTrapsThrough();
   }
 }
 

@@ -65,7 +65,7 @@ function checkPush(offset: u64, size: u32): void {
   }
   const last = offset + size - 1;
   let fits: bool;
-  if (protectedMode() && (attributes & TYPE_EXPAND_DOWN) != 0) {
+  if ((!own || protectedMode()) && (attributes & TYPE_EXPAND_DOWN) != 0) {
     const top: u64 = (attributes & ATTRIBUTE_DB) != 0 ? 0xffffffff : 0xffff;
     fits = offset > limit && last <= top;
   } else fits = last <= limit;

@@ -4,10 +4,9 @@
  *
  * All checks and pushes come before any change of state, so that a fault on the way finds the boundary before the event.
  */
-import { setRip } from '../control';
+import { holdStep, setRip } from '../control';
 import {
   VECTOR_DB, VECTOR_DE, VECTOR_DF, VECTOR_GP, VECTOR_NMI, VECTOR_NP, VECTOR_PF, VECTOR_TS, leaveShutdown, raiseVector,
-  unimplemented,
 } from '../fault';
 import {
   FLAG_AC, FLAG_IF, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM, materializeFlags, setFlagsWhole,
@@ -26,6 +25,7 @@ import { beginFrame, beginFrame64, beginInnerFrame, commitFrame, pushFrame } fro
 import { setFromDescriptor, setNullStack } from './load';
 import { checkInnerStack, innerPointer, innerSelector, readInnerStack, readInterruptStack64, readPrivilegeStack64 } from './stacks';
 import { SWITCH_EVENT, pushTaskError, readGateTask, switchTask } from './task-switch';
+import { dropVirtualSegments, pushVirtualSegments } from './virtual';
 
 /** No exception is being delivered. */
 const NONE: u32 = 0xffffffff;
@@ -103,6 +103,7 @@ export function deliverNmi(): void {
 /** INT n, INT3, INTO (`software`), or INT1, which no DPL guards. `back` is RIP of the instruction behind. */
 export function deliverSoftware(vector: u32, software: bool, back: u64): void {
   underDelivery = NONE;
+  holdStep();
   beginEvent(vector, software, software ? 0 : 1, back, materializeFlags());
   deliver();
 }
@@ -118,16 +119,9 @@ function beginEvent(vector: u32, software: bool, ext: u32, rip: u64, flags: u64)
 }
 
 function deliver(): void {
-  if (protectedMode()) deliverThroughGate();
-  else if (virtual8086()) stop();
+  if (protectedMode() || virtual8086()) deliverThroughGate();
   else deliverReal();
   store<u32>(CPU_INTERRUPT_SHADOW, 0);
-}
-
-/** What this engine does not do: interrupts of virtual-8086 mode. */
-function stop(): void {
-  underDelivery = NONE;
-  unimplemented();
 }
 
 /** An error that the IDT entry itself is the cause of. */
@@ -186,6 +180,8 @@ function deliverThroughGate(): void {
   const attributes = descriptorAttributes(descriptor);
   const dpl = attributesDpl(attributes);
   if (!isCode(attributes) || dpl > cpl()) raiseSelector(VECTOR_GP, selector, ext);
+  // From virtual-8086 mode only to privilege 0 (SDM vol. 3A, 21.3.1).
+  if (virtual8086() && (isConformingCode(attributes) || dpl != 0)) raiseSelector(VECTOR_GP, selector, ext);
   const wide = attributes & (ATTRIBUTE_L | ATTRIBUTE_DB);
   if (size == 8 && wide != ATTRIBUTE_L) raiseSelector(VECTOR_GP, selector, ext);
   if (!isPresent(attributes)) raiseSelector(VECTOR_NP, selector, ext);
@@ -233,9 +229,12 @@ function enterInner(selector: u32, descriptor: u64, privilege: u32, offset: u64,
   checkCodeOffset(descriptor, offset, ext);
   const code = accessedCode(selector, descriptor);
   beginInnerFrame(stack, innerPointer, (stackSelector & 0xfffc) | ext);
+  const virtual = virtual8086();
+  if (virtual) pushVirtualSegments(size);
   pushFrame(size, segmentSelector(SEG_SS));
   pushFrame(size, load<u64>(CPU_GPR + REG_RSP));
   pushReturn(size);
+  if (virtual) dropVirtualSegments();
   setFromDescriptor(SEG_SS, stackSelector, stack);
   commitFrame();
   setCode(selector, code, privilege, offset);

@@ -1,5 +1,5 @@
 /** IRET, IRETD, IRETQ (SDM vol. 2; vol. 3A, 6.12.1 and 6.14.3). */
-import { VECTOR_GP, raiseGP, unimplemented } from '../fault';
+import { VECTOR_GP, raiseGP } from '../fault';
 import { checkTarget, nextRip } from '../control';
 import {
   FLAGS_STATUS, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM,
@@ -17,6 +17,7 @@ import { checkStackSegment, setFromDescriptor, setNullStack } from './load';
 import { dropUnreachableSegments } from './outer';
 import { peekStack } from './stack-values';
 import { returnToTask } from './task-switch';
+import { returnToVirtual, returnVirtual } from './virtual';
 
 /** Flags that IRET may change at privilege `privilege` with an operand of `size` bytes. */
 function changeable(size: u32, privilege: u32): u64 {
@@ -37,8 +38,8 @@ function setReturnFlags(flags: u64, mask: u64): void {
 /** `CF`. */
 export function interruptReturn(op: usize): void {
   const size = opOperandSize(op);
-  if (virtual8086()) unimplemented();
-  if (protectedMode()) returnProtected(size);
+  if (virtual8086()) returnVirtual(size);
+  else if (protectedMode()) returnProtected(size);
   else returnReal(size);
   store<u32>(CPU_NMI_MASKED, 0);
 }
@@ -63,7 +64,10 @@ function returnProtected(size: u32): void {
   const selector = <u32>peekStack(<i32>size, size) & 0xffff;
   const flags = peekStack(<i32>(size * 2), size);
   const from = cpl();
-  if (!longMode() && size == 4 && (flags & FLAG_VM) != 0 && from == 0) unimplemented();
+  if (!longMode() && size == 4 && (flags & FLAG_VM) != 0 && from == 0) {
+    returnToVirtual();
+    return;
+  }
   if (isNullSelector(selector)) raiseGP(0);
   const descriptor = readDescriptor(selector, VECTOR_GP, 0);
   const privilege = selector & 3;

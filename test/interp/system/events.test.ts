@@ -98,3 +98,29 @@ test('CPUID beyond the last basic leaf shows the last one, as on Intel; OSXSAVE 
   expect(state.rsi).toBe(0x0010_0081n);
   expect(state.rcx & 0x0800_0000n).toBe(0n);
 });
+
+// mov bx, ss; pushf; pop ax; or ah, 1; push ax; popf
+const SET_TF = [0x8c, 0xd3, 0x9c, 0x58, 0x80, 0xcc, 0x01, 0x50, 0x9d];
+
+test.each([
+  ['STI does not hold a single step back', [0xfb, 0x90, 0xf4], 1],
+  ['MOV SS holds a single step back for one instruction', [0x8e, 0xd3, 0x90, 0xf4], 3],
+])('%s', async (_, code, after) => {
+  const { vcpu, memory } = await realMode(...SET_TF, ...code);
+  memory.writeU32(1 * 4, 0x0000_0600);
+  memory.writeU8(0x600, 0xf4);
+  expect(vcpu.run(Infinity)).toBe(ExitReason.Halt);
+  expect(vcpu.rip).toBe(0x601);
+  expect(memory.readU16(Number(vcpu.getState().rsp))).toBe(BASE + SET_TF.length + after);
+  expect(vcpu.getState().dr6 & 0xe00fn).toBe(0x4000n);
+});
+
+test('a software interrupt is not single-stepped into its handler', async () => {
+  const { vcpu, memory } = await realMode(...SET_TF, 0xcd, 0x20);
+  memory.writeU32(1 * 4, 0x0000_0600);
+  memory.writeU8(0x600, 0xf4);
+  memory.writeU32(0x20 * 4, 0x0000_0700);
+  memory.writeU8(0x700, 0xf4);
+  expect(vcpu.run(Infinity)).toBe(ExitReason.Halt);
+  expect(vcpu.rip).toBe(0x701);
+});

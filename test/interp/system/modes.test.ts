@@ -87,6 +87,18 @@ const TASKS = hex(`
   28ffc 3f0 30 beef  29000 30 f1
 `);
 
+const VIRTUAL = hex(`
+  4000 6000 f000
+  d 0 0 1000  d 0 0 1000  d 0 0 1000  d 0 0 1000  d 0 0 1000  d 0 0 1000
+  6 0 0 1000  30002 f000 1000  3000 4000 5000 6000 0
+  3 0 0 1000  d 0 0 1000
+  6 0 0 1000  30002 f000 1000  3000 4000 5000 6000 0
+  3202 3002  20 3002 3202  3202
+  d 0 0 1000  d 0 0 1000  d 0 0 1000  3202
+  6 0 0 1000  b0002 effe 1000  3000 4000 5000 6000 0
+  3002  20 3002 3002  d 18 0 1000  f1
+`);
+
 const cases: readonly { name: string; mode: GuestMode; base?: number; values: number[]; end: ExitReason }[] = [
   { name: 'real', mode: 'real', base: 0x7c00, values: REAL, end: ExitReason.Shutdown },
   { name: 'long', mode: 'long64', values: LONG, end: ExitReason.Halt },
@@ -94,6 +106,7 @@ const cases: readonly { name: string; mode: GuestMode; base?: number; values: nu
   { name: 'paging', mode: 'prot32', values: PAGING, end: ExitReason.Halt },
   { name: 'protected', mode: 'prot32', values: PROTECTED, end: ExitReason.Halt },
   { name: 'tasks', mode: 'prot32', values: TASKS, end: ExitReason.Halt },
+  { name: 'virtual', mode: 'prot32', values: VIRTUAL, end: ExitReason.Halt },
 ];
 
 let run: GuestRun | undefined;
