@@ -1,6 +1,6 @@
 /**
  * From bytes to the decoded instruction (op.ts) by the generated tables (SDM vol. 2, chapter 2 and appendix A). What no row
- * describes becomes an op that raises #UD where every processor does, and else one that stops the engine.
+ * describes becomes an op that raises #UD.
  */
 import { raiseUD, unimplemented } from './fault';
 import { fetch16, fetch32, fetch64, fetchAborted, fetchByte, fetchLength } from './fetch';
@@ -66,6 +66,18 @@ let unknownHandler: u32 = 0;
 export function initializeDecoder(): void {
   undefinedHandler = (<(op: usize) => void>undefinedOpcode).index;
   unknownHandler = (<(op: usize) => void>unknownOpcode).index;
+}
+
+/** What {@link decodedKind} says: an instruction, #UD, not written yet; and what interp/probe.ts adds: longer than 15 bytes. */
+export const DECODED_VALID: u32 = 0;
+export const DECODED_UNDEFINED: u32 = 1;
+export const DECODED_UNKNOWN: u32 = 2;
+export const DECODED_TOO_LONG: u32 = 3;
+
+/** What a decoded op is, DECODED_VALID or why it is none. */
+export function decodedKind(op: usize): u32 {
+  const handler = load<u32>(op);
+  return handler == undefinedHandler ? DECODED_UNDEFINED : handler == unknownHandler ? DECODED_UNKNOWN : DECODED_VALID;
 }
 
 /** Prefixes, REX, and the opcode with its map. */
@@ -180,9 +192,11 @@ function chooseRow(list: usize): usize {
   for (let at = list; load<u16>(at) != 0xffff; at += 2) {
     const row = ROWS + <usize>load<u16>(at) * ROW_BYTES;
     const prefix = load<u8>(row);
-    if (prefix == 1 && (prefixes & OP_DATA16) == 0) continue;
+    // F3 and F2 choose before 66 does.
+    if (prefix == 1 && (prefixes & (OP_DATA16 | OP_REP | OP_REPNE)) != OP_DATA16) continue;
     if (prefix == 2 && (prefixes & OP_REP) == 0) continue;
     if (prefix == 3 && (prefixes & OP_REPNE) == 0) continue;
+    if (prefix >= 4 && (prefixes & (prefix == 4 ? OP_REP | OP_REPNE | OP_DATA16 : OP_REP | OP_REPNE)) != 0) continue;
     const modes = load<u8>(row, 1);
     if (modes != 0 && isMode64 != (modes == 2)) continue;
     const digit = load<u8>(row, 2);
@@ -192,13 +206,6 @@ function chooseRow(list: usize): usize {
     return row;
   }
   return 0;
-}
-
-/** No row, or none for this form: #UD, but where processors have instructions that this engine does not have yet. */
-function missingHandler(): u32 {
-  if (map == 0) return undefinedHandler;
-  if (map == 1 && (opcode == 0xae || opcode == 0xc7)) return unknownHandler;
-  return undefinedHandler;
 }
 
 function byteRegister(number: u32): u32 {
@@ -249,8 +256,7 @@ export function decodeInstruction(op: usize, start: u32): bool {
   setSizes();
   const head = load<u16>(OPCODE_HEADS + <usize>((map << 8) | (opcode & 0xff)) * 2);
   if (head == 0) {
-    // Opcodes without rows: the three-byte maps are complete; for what is not written yet elsewhere the engine stops.
-    writeBare(op, start, map >= 2 ? undefinedHandler : unknownHandler);
+    writeBare(op, start, undefinedHandler);
     return true;
   }
   const list = OPCODE_ROWS + <usize>head * 2;
@@ -260,7 +266,7 @@ export function decodeInstruction(op: usize, start: u32): bool {
   if (map == 1 && (opcode & 0xfc) == 0x20) modrm |= 0xc0;
   const row = chooseRow(list);
   if (row == 0) {
-    writeBare(op, start, missingHandler());
+    writeBare(op, start, undefinedHandler);
     return true;
   }
   const flags = <u32>load<u8>(row, 3);
@@ -286,7 +292,7 @@ export function decodeInstruction(op: usize, start: u32): bool {
   const number = load<u16>(row + 8 + <usize>sizeAt + (isMemory ? 6 : 0));
   const locked = (prefixes & OP_LOCK) != 0;
   if (number == 0 || (locked && (!isMemory || (flags & ROW_LOCK) == 0))) {
-    writeBare(op, start, number == 0 && !locked ? missingHandler() : undefinedHandler);
+    writeBare(op, start, undefinedHandler);
     return true;
   }
   // Branch displacements count from the block's first instruction, as CPU_RIP_BASE does.

@@ -58,6 +58,13 @@ export function locate(linear: u64): void {
   fetchCrossed = false;
 }
 
+/** Points at `size` bytes at a memory offset, behind which no page follows (interp/probe.ts). */
+export function locateBytes(at: usize, size: u32): void {
+  fetchAt = at;
+  fetchPageEnd = at + size;
+  fetchCrossed = false;
+}
+
 /** Begins an instruction; `room` is how many bytes CS.limit leaves. */
 export function beginInstruction(isFirst: bool, room: u64): void {
   firstInstruction = isFirst;

@@ -9,6 +9,7 @@ import { refreshAll } from './mode';
 import { refreshPaging } from './paging';
 
 export { afterUnwind, forgetInstruction, resume, run } from './run';
+export { decodeProbe, executeProbe, faultVector, unwindKind } from './probe';
 export { invalidateCode, ioPending };
 
 /** Once, before anything else. */

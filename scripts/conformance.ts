@@ -7,6 +7,8 @@
  *
  * `npm run conformance -- sse [--cases N] [--seed N] [--name ADDPS]`: runs N cases of each MMX and SSE instruction on the interpreter and on the
  * processor of this host, from the same state; everything must be equal.
+ *
+ * `npm run conformance -- decoder …` (conformance-decoder.ts) and `npm run conformance -- all` (conformance-all.ts).
  */
 import { relative } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -18,6 +20,8 @@ import { buildSseOracle } from '../src/compare/sse/oracle.js';
 import { runSseRows, SSE_FAMILIES } from '../src/compare/sse/suite.js';
 import { createSstRunner } from '../src/compare/sst/engine.js';
 import { listFiles, loadFile, runFile, type SstFailure, type SstTotals } from '../src/compare/sst/suite.js';
+import { conformAll } from './conformance-all.js';
+import { conformDecoder } from './conformance-decoder.js';
 
 const DEFAULT_DIRECTORY = '../shared/data/sst-80286';
 /** Failures shown in full for each file. */
@@ -126,6 +130,15 @@ function whole(value: string | undefined, preset: number, option: string): numbe
 }
 
 async function main(): Promise<void> {
+  const [first, ...others] = process.argv.slice(2);
+  if (first === 'all' && others.length === 0) {
+    process.exitCode = conformAll();
+    return;
+  }
+  if (first === 'decoder') {
+    if (!conformDecoder(others)) process.exitCode = ExitCode.Divergence;
+    return;
+  }
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {

@@ -1,12 +1,13 @@
 /**
  * Makes interp/generated/opcodes.ts of the opcode table (interp/opcodes): the decoder's tables and one wrapper function for each
- * distinct handler call. `node scripts/build-interp.mjs --generate` compiles and runs it; the result is committed. With
- * `--check` it writes nothing, and fails if what is committed is another.
+ * distinct handler call; and docs/opcodes.md (opcode-reference.ts). `node scripts/build-interp.mjs --generate` compiles and runs it; the
+ * results are committed. With `--check` it writes nothing, and fails if what is committed is another.
  */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { OpcodeRow, OperandWidth } from '../interp/opcodes/row.js';
+import { type OpcodeFamily, opcodeReference } from './opcode-reference.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
 /** dist/scripts, so the sources are two levels up. */
@@ -16,6 +17,9 @@ const top = join(here, '../..');
 const WIDTHS: readonly OperandWidth[] = ['b', 'v', 'v64', 'd64', 'f64', 'z', 'y', 'none'];
 const IMMEDIATES = ['', 'ib', 'ub', 'iw', 'id', 'iz', 'iv', 'cb', 'cw', 'cz', 'ptr', 'moffs'];
 const PREFIXES: Readonly<Record<string, number>> = { '66': 1, F3: 2, F2: 3 };
+/** In the place of a mandatory prefix: none of 66, F2, F3; neither F2 nor F3. */
+const REFUSES_ANY = 4;
+const REFUSES_REPEAT = 5;
 const ROW_BYTES = 20;
 /** ModRM.reg of a row: 0 to 7, any, or the row has no ModRM. */
 const DIGIT_ANY = 8;
@@ -70,6 +74,10 @@ function parse(row: OpcodeRow): Parsed {
       opcode = next();
     }
   }
+  if (row.refuses !== undefined) {
+    if (prefix !== 0) fail(row, 'a mandatory prefix refuses the others anyway');
+    prefix = row.refuses === 'any' ? REFUSES_ANY : REFUSES_REPEAT;
+  }
   const fixed = bytes.shift();
   if (fixed !== undefined) digit = DIGIT_ANY;
   if (bytes.length > 0) fail(row, 'there are too many bytes');
@@ -80,7 +88,7 @@ function parse(row: OpcodeRow): Parsed {
 /** What is tried first: fixed ModRM bytes, then digits; mandatory prefixes before none, and 66 after F3 and F2. */
 function priority(parsed: Parsed): number {
   const form = parsed.fixed !== undefined ? 0 : parsed.digit < DIGIT_ANY ? 1 : 2;
-  const prefix = [3, 2, 0, 1][parsed.prefix] as number;
+  const prefix = [3, 2, 0, 1, 3, 3][parsed.prefix] as number;
   return form * 4 + prefix;
 }
 
@@ -192,19 +200,31 @@ function numbers(name: string, type: string, values: readonly number[]): string 
   return `export const ${name}: usize = memory.data<${type}>([\n${lines.join('\n')}\n]);`;
 }
 
-async function readRows(): Promise<OpcodeRow[]> {
-  const rows: OpcodeRow[] = [];
+async function readFamilies(): Promise<OpcodeFamily[]> {
+  const families: OpcodeFamily[] = [];
   const folder = join(here, '../interp/opcodes');
   for (const file of readdirSync(folder).sort()) {
-    if (!file.endsWith('.js')) continue;
+    // What tsc made of a file that is gone is none of the table.
+    const name = file.replace(/\.js$/, '');
+    if (name === file || !existsSync(join(top, 'interp/opcodes', `${name}.ts`))) continue;
     const module = (await import(pathToFileURL(join(folder, file)).href)) as { rows?: OpcodeRow[] };
-    rows.push(...(module.rows ?? []));
+    families.push({ name, rows: module.rows ?? [] });
   }
-  return rows;
+  return families;
+}
+
+/** Writes a generated file, or with --check compares it. */
+function put(path: string, text: string): void {
+  const file = join(top, path);
+  if (!process.argv.includes('--check')) writeFileSync(file, text);
+  else if (!existsSync(file) || readFileSync(file, 'utf8') !== text) {
+    throw new Error(`${path} is stale: node scripts/build-interp.mjs --generate`);
+  }
 }
 
 async function main(): Promise<void> {
-  const parsed = (await readRows()).map(parse);
+  const families = await readFamilies();
+  const parsed = families.flatMap(({ rows }) => rows).map(parse);
   const handlers = new Handlers();
   const rowTable = parsed.flatMap((row) => rowBytes(row, handlers));
   const lists = new Map<number, number[]>();
@@ -245,11 +265,8 @@ async function main(): Promise<void> {
     '}',
     '',
   ].join('\n');
-  const file = join(top, 'interp/generated/opcodes.ts');
-  if (!process.argv.includes('--check')) writeFileSync(file, text);
-  else if (readFileSync(file, 'utf8') !== text) {
-    throw new Error('interp/generated/opcodes.ts is stale: node scripts/build-interp.mjs --generate');
-  }
+  put('interp/generated/opcodes.ts', text);
+  put('docs/opcodes.md', opcodeReference(families));
   console.log(`${parsed.length} rows, ${handlers.calls.length} handlers`);
 }
 

@@ -23,6 +23,6 @@ export const rows: OpcodeRow[] = [
     lock: true,
   },
   { encoding: '0F C8+r', name: 'BSWAP Zv', size: 'v', reg: 'bswapReg<T>(op)' },
-  { encoding: '0F 38 F0 /r', name: 'MOVBE Gv,Mv', size: 'v', mem: 'movbeRegMem<T>(op)' },
-  { encoding: '0F 38 F1 /r', name: 'MOVBE Mv,Gv', size: 'v', mem: 'movbeMemReg<T>(op)' },
+  { encoding: '0F 38 F0 /r', name: 'MOVBE Gv,Mv', size: 'v', refuses: 'repeat', mem: 'movbeRegMem<T>(op)' },
+  { encoding: '0F 38 F1 /r', name: 'MOVBE Mv,Gv', size: 'v', refuses: 'repeat', mem: 'movbeMemReg<T>(op)' },
 ];

@@ -35,6 +35,11 @@ export interface OpcodeRow {
   size: OperandWidth;
   /** Where the encoding exists; absent: everywhere. */
   modes?: 'no64' | 'only64';
+  /**
+   * The manual's NP (SDM vol. 2, 3.1.1.1): with one of these prefixes it is not this instruction; `repeat` F2 and F3, `any` 66 too.
+   * Only for rows without a mandatory prefix.
+   */
+  refuses?: 'repeat' | 'any';
   /** LOCK is allowed with a memory destination; else it is #UD. */
   lock?: true;
   /** The handler call for ModRM.mod = 3, or for rows without ModRM: `aluRegReg<T>(op, ADD)`. With ModRM and absent: #UD. */

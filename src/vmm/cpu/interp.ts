@@ -26,7 +26,7 @@ const UNWIND = Object.freeze({ name: 'unwind' });
 let compiled: WebAssembly.Module | undefined;
 
 /** The code, from dist/interp, whether this runs from dist/src or from src. */
-function loadModule(): WebAssembly.Module {
+export function interpreterModule(): WebAssembly.Module {
   if (compiled) return compiled;
   const places = ['../../../interp/vmtape.wasm', '../../../dist/interp/vmtape.wasm'];
   const place = places.map((path) => new URL(path, import.meta.url)).find((url) => existsSync(url));
@@ -51,7 +51,7 @@ export class InterpVcpu implements Vcpu {
     this.#memory = memory;
     this.#view = memory.view;
     this.#words = new Uint32Array(memory.memory.buffer, 0, layout.SCRATCH / 4);
-    const instance = new WebAssembly.Instance(loadModule(), {
+    const instance = new WebAssembly.Instance(interpreterModule(), {
       env: {
         memory: memory.memory,
         unwind: () => {
