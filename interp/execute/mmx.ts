@@ -2,17 +2,17 @@
  * MMX registers (SDM vol. 1, chapter 9): the mantissas of the x87's physical registers. The FXSAVE image holds them in stack
  * order, so that with TOP = 0, as every MMX instruction leaves it, MMi is ST(i).
  */
-import { raiseMF, raiseNM, raiseUD, unimplemented } from '../fault';
+import { raiseNM, raiseUD } from '../fault';
 import { CPU_FXSAVE } from '../layout';
 import { readOperand, writeOperand } from '../memory';
 import { opRegIndex, opRm, opRmIndex } from '../op';
-import { CR0_EM, CR0_NE, CR0_TS, cr0, setReg } from '../registers';
+import { CR0_EM, CR0_TS, cr0, setReg } from '../registers';
+import { checkPendingX87 } from './x87-state';
 
 const STATUS: usize = CPU_FXSAVE + 2;
 const TAGS: usize = CPU_FXSAVE + 4;
 const REGISTERS: usize = CPU_FXSAVE + 32;
 const TOP: u16 = 0x3800;
-const ERROR_SUMMARY: u16 = 0x80;
 const COPY: usize = memory.data(128, 16);
 
 /** #UD under CR0.EM, #NM under CR0.TS, #MF if an x87 exception waits (SDM vol. 3A, 13.1). */
@@ -20,9 +20,7 @@ export function checkMmx(): void {
   const control = cr0();
   if ((control & CR0_EM) != 0) raiseUD();
   if ((control & CR0_TS) != 0) raiseNM();
-  if ((load<u16>(STATUS) & ERROR_SUMMARY) == 0) return;
-  if ((control & CR0_NE) == 0) unimplemented();
-  raiseMF();
+  checkPendingX87();
 }
 
 /** Every MMX instruction but EMMS: TOP = 0, all tags valid. */

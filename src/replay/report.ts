@@ -1,10 +1,14 @@
 /** Making the report of a divergence. */
 import { Decoder, Formatter, FormatterSyntax } from 'iced-x86';
 import { hexBytes } from '../base/hex.js';
-import { hexNumber, REGISTER_RIP, registerNames } from '../trace/record.js';
+import { hexNumber, REGISTER_RIP } from '../trace/record.js';
+import { GPR_NAMES } from '../vmm/cpu/state.js';
 import { REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { codeBits, codeBytes } from '../vmm/machine-walk.js';
 import type { GuestMemory } from '../vmm/memory.js';
+
+/** The registers of Vcpu.readRegisters and of an Inject record, in their order. */
+const registerNames = [...GPR_NAMES, 'rip', 'rflags'];
 
 /** Thrown within a replay to stop it at its first difference; never leaves the session. */
 export class DivergenceFound extends Error {

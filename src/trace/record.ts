@@ -48,27 +48,6 @@ export const recordNames: readonly string[] = [
 /** The numbers of RIP and RFLAGS among the registers of an Inject record. */
 export const REGISTER_RIP = 16;
 export const REGISTER_COUNT = 18;
-/** Names of the registers in their order (Vcpu.readRegisters). */
-export const registerNames: readonly string[] = [
-  'rax',
-  'rcx',
-  'rdx',
-  'rbx',
-  'rsp',
-  'rbp',
-  'rsi',
-  'rdi',
-  'r8',
-  'r9',
-  'r10',
-  'r11',
-  'r12',
-  'r13',
-  'r14',
-  'r15',
-  'rip',
-  'rflags',
-];
 const landingNames = ['exit', 'window', 'count'];
 
 /** One record. A reader reuses it for the next one: what must be kept is copied with {@link TraceRecord.assign}. */

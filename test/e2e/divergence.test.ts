@@ -1,11 +1,11 @@
 /** A trace that lies is found out at the very record, and the report says all that one needs to look further. */
 import { join } from 'node:path';
 import { beforeAll, describe, expect, test } from 'vitest';
+import { editTrace } from '../../src/trace/edit.js';
 import { TraceReader } from '../../src/trace/reader.js';
 import { RecordKind } from '../../src/trace/record.js';
 import { vmtape, workFolder } from '../helpers/cli.js';
 import { guestOptions } from '../helpers/guest-sources.js';
-import { rewriteTrace } from '../helpers/rewrite-trace.js';
 
 const folder = workFolder();
 const good = join(folder, 'good.vmtape');
@@ -34,15 +34,18 @@ function find(kind: RecordKind, address: number, number: number): number {
 /** A copy of the trace in which one data byte of a record is another. */
 function tamper(name: string, ordinal: number): string {
   const path = join(folder, name);
-  rewriteTrace(good, path, (record) => {
-    if (record.ordinal === ordinal) record.data[0] = (record.data[0] ?? 0) ^ 0x01;
+  editTrace(good, path, {
+    record: (record) => {
+      if (record.ordinal === ordinal) record.data[0] = (record.data[0] ?? 0) ^ 0x01;
+      return true;
+    },
   });
   return path;
 }
 
 test('a copy in which nothing was changed replays', async () => {
   const path = join(folder, 'copy.vmtape');
-  rewriteTrace(good, path, () => {});
+  editTrace(good, path, {});
   expect((await vmtape(['replay', path, '--serial', 'none'])).code).toBe(0);
 });
 
