@@ -220,6 +220,9 @@ export class ReplaySession {
         if (board) throw new DivergenceFound('no device writes to memory', describeRecord(record), 'nothing');
         this.guest.memory.write(record.address, record.bytes);
         break;
+      case RecordKind.Assist:
+      case RecordKind.Digest:
+        break;
       default:
         return false;
     }

@@ -77,13 +77,19 @@ export function append(records: RecordFrameWriter, record: TraceRecord): void {
       records.time(retired, record.time);
       return;
     case RecordKind.Inject:
-      records.inject(retired, record.vector, record.landing, record.registers);
+      records.inject(retired, record.vector, record.landing, record.registers, record.landmark);
       return;
     case RecordKind.Input:
       records.input(retired, record.bytes[0] as number);
       return;
     case RecordKind.Dma:
       records.dma(retired, address, record.bytes);
+      return;
+    case RecordKind.Assist:
+      records.assist(retired, record.bytes);
+      return;
+    case RecordKind.Digest:
+      records.digest(retired, record.bytes, record.stateDigest);
       return;
   }
 }

@@ -6,15 +6,27 @@
  *     retired    the instructions retired since the record before (empty where the engine does not count)
  *     addresses  ports, addresses, MSR indices, hook sites: the difference from the last one of the same kind; times: the
  *                difference from the last
- *     data       what was read or written; answers of hooks; vectors; registers that changed since the last injection
+ *     data       what was read or written; answers of hooks; vectors; registers that changed since the last injection;
+ *                landmarks, instructions, digests
  *
  * The payload is the msgpack array [first ordinal, records, retired before the first or -1, time before the first, kinds,
  * retired, addresses, data]. All that differences refer to, but for these two numbers, is 0 at the start of a frame.
  */
+import { assert } from '../base/assert.js';
 import { ColumnError, ColumnReader, ColumnWriter } from './columns.js';
 import { RECORD_BYTES_PER_FRAME, RECORDS_MAX, RECORDS_PER_FRAME } from './format.js';
 import { packMessage, unpackMessage } from './msgpack.js';
-import { REGISTER_COUNT, RecordKind, recordNames, type TraceRecord } from './record.js';
+import {
+  DIGEST_MAX,
+  HASH_SIZE,
+  INSTRUCTION_MAX,
+  LANDING_LANDMARK,
+  REGISTER_COUNT,
+  RecordKind,
+  recordNames,
+  type TraceLandmark,
+  type TraceRecord,
+} from './record.js';
 
 const KINDS = recordNames.length;
 /** Registers and vector, at most; see {@link RecordFrameWriter.full}. */
@@ -99,7 +111,15 @@ export class RecordFrameWriter {
     this.#addresses.varint(time - this.#lastTime);
     this.#lastTime = time;
   }
-  inject(retired: number, vector: number, landing: number, registers: Uint8Array): void {
+  /** `landmark`: given with the landing 3, and only then. */
+  inject(
+    retired: number,
+    vector: number,
+    landing: number,
+    registers: Uint8Array,
+    landmark?: TraceLandmark | undefined,
+  ): void {
+    assert((landmark !== undefined) === (landing === LANDING_LANDMARK), 'the landing landmark has a landmark');
     this.#begin(RecordKind.Inject, landing, retired);
     this.#data.u8(vector);
     const last = this.#lastRegisters;
@@ -116,6 +136,19 @@ export class RecordFrameWriter {
         this.#data.u8(byte);
       }
     }
+    if (landmark) this.#landmark(landmark);
+  }
+  #landmark({ fpuHash, pages, hashes }: TraceLandmark): void {
+    assert(fpuHash.length === HASH_SIZE && hashes.length === pages.length * HASH_SIZE, 'hashes have 8 bytes');
+    this.#data.bytes(fpuHash);
+    this.#data.varint(pages.length);
+    let last = -1;
+    for (const page of pages) {
+      assert(page > last, 'the pages of a landmark ascend');
+      this.#data.varint(page - last - 1);
+      last = page;
+    }
+    this.#data.bytes(hashes);
   }
   input(retired: number, byte: number): void {
     this.#begin(RecordKind.Input, 0, retired);
@@ -126,6 +159,22 @@ export class RecordFrameWriter {
     this.#address(RecordKind.Dma, address);
     this.#data.varint(bytes.length);
     this.#data.bytes(bytes);
+  }
+
+  /** `instruction`: its bytes, 15 at most. */
+  assist(retired: number, instruction: Uint8Array): void {
+    assert(instruction.length <= INSTRUCTION_MAX, 'an instruction has at most 15 bytes');
+    this.#begin(RecordKind.Assist, instruction.length, retired);
+    this.#data.bytes(instruction);
+  }
+  /** `run`: the rolling digest of the architectural records; `state`: the digest of CPU and RAM. */
+  digest(retired: number, run: Uint8Array, state: Uint8Array): void {
+    assert(run.length <= DIGEST_MAX && state.length <= DIGEST_MAX, 'a digest has at most 64 bytes');
+    this.#begin(RecordKind.Digest, 0, retired);
+    for (const digest of [run, state]) {
+      this.#data.u8(digest.length);
+      this.#data.bytes(digest);
+    }
   }
 
   /** The payload of the frame; a new frame begins. */
@@ -183,7 +232,9 @@ export class RecordFrameReader {
     const names = ['kinds', 'instruction counts', 'addresses', 'data'];
     const readers = columns.map((column, index) => {
       if (!(column instanceof Uint8Array)) throw new ColumnError(`has no bytes in its column of ${names[index]}`);
-      return new ColumnReader(column, names[index] as string);
+      // Not a Buffer, whose slice() does not copy.
+      const plain = new Uint8Array(column.buffer, column.byteOffset, column.length);
+      return new ColumnReader(plain, names[index] as string);
     });
     [this.#kinds, this.#retired, this.#addresses, this.#data] = readers as [
       ColumnReader,
@@ -221,6 +272,7 @@ export class RecordFrameReader {
     record.size = 0;
     record.fault = false;
     record.address = 0;
+    record.landmark = undefined;
     if (ADDRESSED[kind]) {
       const address = bounded((this.#lastAddress[kind] as number) + this.#addresses.signed(), 'address');
       this.#lastAddress[kind] = address;
@@ -271,7 +323,7 @@ export class RecordFrameReader {
         record.time = this.#lastTime;
         return;
       case RecordKind.Inject:
-        if (upper > 2) throw badUpper(kind, upper);
+        if (upper > LANDING_LANDMARK) throw badUpper(kind, upper);
         record.landing = upper;
         this.#inject(record);
         return;
@@ -282,6 +334,14 @@ export class RecordFrameReader {
       case RecordKind.Dma:
         if (upper !== 0) throw badUpper(kind, upper);
         record.bytes = this.#data.bytes(this.#data.varint());
+        return;
+      case RecordKind.Assist:
+        record.bytes = this.#data.bytes(upper);
+        return;
+      case RecordKind.Digest:
+        if (upper !== 0) throw badUpper(kind, upper);
+        record.bytes = this.#digest();
+        record.stateDigest = this.#digest();
         return;
     }
   }
@@ -294,6 +354,27 @@ export class RecordFrameReader {
       if (changed & (1 << index)) this.#lastRegisters.set(this.#data.bytes(8), index * 8);
     }
     record.registers.set(this.#lastRegisters);
+    if (record.landing === LANDING_LANDMARK) record.landmark = this.#landmark();
+  }
+
+  #landmark(): TraceLandmark {
+    const fpuHash = this.#data.bytes(HASH_SIZE);
+    const count = this.#data.varint();
+    // Each page has a byte of its number and its hash.
+    if (count > this.#data.left / (1 + HASH_SIZE)) throw new ColumnError('has a landmark of more pages than bytes');
+    const pages: number[] = [];
+    let last = -1;
+    for (let index = 0; index < count; index++) {
+      last = bounded(last + 1 + this.#data.varint(), 'page number');
+      pages.push(last);
+    }
+    return { fpuHash, pages, hashes: this.#data.bytes(count * HASH_SIZE) };
+  }
+
+  #digest(): Uint8Array {
+    const length = this.#data.u8();
+    if (length > DIGEST_MAX) throw new ColumnError(`has a digest of ${length} bytes`);
+    return this.#data.bytes(length);
   }
 }
 

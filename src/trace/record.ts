@@ -20,6 +20,10 @@ export const RecordKind = {
   Input: 12,
   /** A device wrote to guest memory. */
   Dma: 13,
+  /** The host's engine could not execute an instruction; another one did. */
+  Assist: 14,
+  /** Digests of the run so far, and of the whole state at this place. */
+  Digest: 15,
 } as const;
 /** A value of {@link RecordKind}. */
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
@@ -43,12 +47,32 @@ export const recordNames: readonly string[] = [
   'inject',
   'input',
   'dma',
+  'assist',
+  'digest',
 ];
 
 /** The numbers of RIP and RFLAGS among the registers of an Inject record. */
 export const REGISTER_RIP = 16;
 export const REGISTER_COUNT = 18;
-const landingNames = ['exit', 'window', 'count'];
+const landingNames = ['exit', 'window', 'count', 'landmark'];
+/** The landing whose record has a {@link TraceLandmark}; Landing.Landmark of the machine. */
+export const LANDING_LANDMARK = 3;
+/** Bytes of a hash in a landmark. */
+export const HASH_SIZE = 8;
+/** The most bytes of an Assist: an instruction has no more. */
+export const INSTRUCTION_MAX = 15;
+/** The most bytes of each digest of a Digest. */
+export const DIGEST_MAX = 64;
+
+/** What tells the place of an injection beside its registers, where no exit is near (design, section 4). */
+export interface TraceLandmark {
+  /** The hash of the x87 and SSE state: HASH_SIZE bytes. */
+  readonly fpuHash: Uint8Array;
+  /** Guest-physical numbers of pages, ascending. */
+  readonly pages: readonly number[];
+  /** The hash of each page, one behind the other. */
+  readonly hashes: Uint8Array;
+}
 
 /** One record. A reader reuses it for the next one: what must be kept is copied with {@link TraceRecord.assign}. */
 export class TraceRecord {
@@ -75,11 +99,18 @@ export class TraceRecord {
   time = 0;
   /** Inject. */
   vector = 0;
-  /** Inject: a Landing (vmm/machine-taps.ts): 0 exit, 1 window, 2 count. */
+  /** Inject: a Landing (vmm/machine-taps.ts): 0 exit, 1 window, 2 count, 3 landmark. */
   landing = 0;
   readonly registers = new Uint8Array(REGISTER_COUNT * 8);
-  /** Input and Dma: a view that holds until the next record is read. */
+  /** Inject with the landing 3; otherwise undefined. */
+  landmark: TraceLandmark | undefined;
+  /**
+   * Input, Dma and Assist (the instruction): a view that holds until the next record is read. Digest: the rolling digest
+   * of the architectural records so far.
+   */
   bytes: Uint8Array = new Uint8Array(0);
+  /** Digest: of the whole state, CPU and RAM; a view likewise. */
+  stateDigest: Uint8Array = new Uint8Array(0);
 
   /** The guest made it. */
   get architectural(): boolean {
@@ -104,7 +135,9 @@ export class TraceRecord {
     this.vector = other.vector;
     this.landing = other.landing;
     if (other.kind === RecordKind.Inject) this.registers.set(other.registers);
+    this.landmark = other.landmark;
     this.bytes = other.bytes.length === 0 ? other.bytes : other.bytes.slice();
+    this.stateDigest = other.stateDigest.length === 0 ? other.stateDigest : other.stateDigest.slice();
   }
 
   /** The data as a number in hex, as wide as the access. */
@@ -145,12 +178,17 @@ export function describeRecord(record: TraceRecord): string {
       return `${name} ${record.time} ns`;
     case RecordKind.Inject: {
       const rip = hexNumber(record.registers, REGISTER_RIP * 8, 8);
-      return `${name} vector ${hex(record.vector, 2)} at ${landingNames[record.landing] ?? '?'}, rip ${rip}`;
+      const pages = record.landmark ? ` with ${record.landmark.pages.length} pages` : '';
+      return `${name} vector ${hex(record.vector, 2)} at ${landingNames[record.landing] ?? '?'}${pages}, rip ${rip}`;
     }
     case RecordKind.Input:
       return `${name} ${hexBytes(record.bytes, ' ')}`;
     case RecordKind.Dma:
       return `${name} address ${hex(record.address)} length ${record.bytes.length}`;
+    case RecordKind.Assist:
+      return `${name} ${hexBytes(record.bytes, ' ')}`;
+    case RecordKind.Digest:
+      return `${name} run ${hexBytes(record.bytes)} state ${hexBytes(record.stateDigest)}`;
   }
 }
 

@@ -7,7 +7,8 @@ import { crc32, crc32ByTable } from '../../src/trace/crc32.js';
 import type { TraceEnd, TraceHeader } from '../../src/trace/header.js';
 import { packMessage, unpackMessage } from '../../src/trace/msgpack.js';
 import { TraceReader } from '../../src/trace/reader.js';
-import { formatRecord, RecordKind } from '../../src/trace/record.js';
+import { formatRecord, RecordKind, TraceRecord } from '../../src/trace/record.js';
+import { RecordFrameReader, RecordFrameWriter } from '../../src/trace/record-frame.js';
 import { TraceWriter } from '../../src/trace/writer.js';
 
 let directory = '';
@@ -204,6 +205,41 @@ describe('a trace', () => {
     bytes[8] = 9;
     writeFileSync(path, bytes);
     expect(caught(() => new TraceReader(path)).code).toBe('VMTAPE_TRACE_VERSION');
+  });
+});
+
+describe('a record frame', () => {
+  it('holds landmarks, assists and digests', () => {
+    const writer = new RecordFrameWriter(false);
+    const landmark = {
+      fpuHash: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+      pages: [0, 5, 0xb_ffff],
+      hashes: Uint8Array.from({ length: 24 }, (_, index) => 0xf0 ^ index),
+    };
+    const registers = new Uint8Array(144).fill(0x11);
+    writer.inject(0, 0x30, 3, registers, landmark);
+    writer.inject(0, 0x31, 0, registers);
+    writer.assist(0, Uint8Array.of(0x48, 0x0f, 0xc7, 0x0f));
+    writer.digest(0, Uint8Array.of(0xaa, 0xbb), Uint8Array.of(0xcc));
+    const reader = new RecordFrameReader(writer.take());
+    const record = new TraceRecord();
+    reader.next(record);
+    expect(record.landmark).toEqual(landmark);
+    expect(formatRecord(record)).toBe('#0 inject vector 0x30 at landmark with 3 pages, rip 0x1111111111111111');
+    reader.next(record);
+    expect(record.landmark).toBeUndefined();
+    reader.next(record);
+    expect(formatRecord(record)).toBe('#2 assist 48 0f c7 0f');
+    expect(record.architectural).toBe(false);
+    reader.next(record);
+    expect(formatRecord(record)).toBe('#3 digest run aabb state cc');
+    expect(reader.next(record)).toBe(false);
+  });
+
+  it('with a landmark that claims more pages than it has bytes is refused', () => {
+    const data = new Uint8Array([1, 0, 0, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0xff, 0xff, 0xff, 0x7f, 0]);
+    const payload = packMessage([0, 1, -1, 0, Uint8Array.of(0x3b), new Uint8Array(0), new Uint8Array(0), data]);
+    expect(() => new RecordFrameReader(payload).next(new TraceRecord())).toThrow('more pages than bytes');
   });
 });
 

@@ -30,7 +30,8 @@ const anyRecord = fc.record({
   data: fc.uint8Array({ minLength: 8, maxLength: 8 }),
   words: fc.tuple(u32, u32, u32, u32),
   small: fc.integer({ min: 0, max: 255 }),
-  landing: fc.constantFrom(0, 1, 2),
+  landing: fc.constantFrom(0, 1, 2, 3),
+  pages: fc.uniqueArray(fc.integer({ min: 0, max: 2 ** 40 }), { maxLength: 5 }),
   hookKind: fc.constantFrom(1, 2, 3, 4, 5),
   registers: fc.uint8Array({ minLength: 144, maxLength: 144 }),
   bytes: fc.uint8Array({ maxLength: 300 }),
@@ -50,11 +51,33 @@ function make(given: typeof anyRecord extends fc.Arbitrary<infer T> ? T : never,
   made.vector = given.small;
   made.landing = given.landing;
   made.registers.set(given.registers);
-  made.bytes = given.kind === RecordKind.Input ? Uint8Array.of(given.small) : given.bytes;
+  made.landmark =
+    given.kind === RecordKind.Inject && given.landing === 3
+      ? {
+          fpuHash: given.data,
+          pages: given.pages.sort((a, b) => a - b),
+          hashes: new Uint8Array(given.pages.length * 8).fill(given.small),
+        }
+      : undefined;
+  made.bytes = bytesOf(given.kind, given.small, given.bytes);
+  made.stateDigest = given.bytes.subarray(0, given.small % 64);
   made.address = given.address;
   made.size = given.kind === RecordKind.MsrRead || given.kind === RecordKind.MsrWrite ? 8 : given.size;
   if (given.kind === RecordKind.Time) made.time = before.time + given.distance;
   return made;
+}
+
+function bytesOf(kind: RecordKind, small: number, bytes: Uint8Array): Uint8Array {
+  if (kind === RecordKind.Input) return Uint8Array.of(small);
+  if (kind === RecordKind.Assist) return bytes.subarray(0, small % 16);
+  return kind === RecordKind.Digest ? bytes.subarray(0, small % 65) : bytes;
+}
+
+/** With what the line of a record leaves out. */
+function shownWhole(record: TraceRecord): string {
+  const { landmark } = record;
+  const more = landmark && [...landmark.fpuHash, '|', ...landmark.pages, '|', ...landmark.hashes].join(' ');
+  return `${formatRecord(record)} ${more ?? ''}`;
 }
 
 describe('a frame of records', () => {
@@ -73,12 +96,12 @@ describe('a frame of records', () => {
           const shown = new TraceRecord();
           shown.assign(last);
           if (!counting) shown.retired = Number.NaN;
-          expected.push(formatRecord(shown));
+          expected.push(shownWhole(shown));
         }
         const reader = new RecordFrameReader(writer.take());
         const record = new TraceRecord();
         const read: string[] = [];
-        while (reader.next(record)) read.push(formatRecord(record));
+        while (reader.next(record)) read.push(shownWhole(record));
         expect(read).toEqual(expected);
       }),
       { seed: 1, numRuns: 300 },
