@@ -57,8 +57,16 @@ function settle(linear: u64, size: u32, context: u64): u64 {
     if ((context & CONTEXT_STACK) != 0) raiseSS(0);
     raiseGP(0);
   }
-  if (accessOf(context) == ACCESS_ALIGNED && (linear & <u64>(size - 1)) != 0 && size <= 8) raiseAC();
+  if (accessOf(context) == ACCESS_ALIGNED && (linear & <u64>(size - 1)) != 0) raiseAC();
   return (context & CONTEXT_WIDE) != 0 ? linear : linear & 0xffffffff;
+}
+
+/**
+ * #AC(0) where alignment is checked and `linear` is not a multiple of `size`, a power of two: for operands of several accesses, whose
+ * address counts as a whole (SDM vol. 3A, table 6-7). The accesses themselves then have looseContext().
+ */
+export function checkAlignment(linear: u64, size: u32): void {
+  if (accessOf(tlbContext) == ACCESS_ALIGNED && (linear & <u64>(size - 1)) != 0) raiseAC();
 }
 
 /** Linear address of the page after that of `linear`. */
@@ -179,16 +187,17 @@ export function rmwWriteSlow(size: u32, value: u64): void {
 
 /** Raises what a read of `size` bytes at `linear` would raise, and does nothing else. */
 export function probeRead(linear: u64, size: u32, user: bool): void {
-  probe(linear, size, user ? PAGE_USER : 0);
+  probe(linear, size, user, 0);
 }
 
 /** The same for a write; accessed and dirty bits are set as by the write. */
 export function probeWrite(linear: u64, size: u32, user: bool): void {
-  probe(linear, size, user ? PAGE_USER | PAGE_WRITE : PAGE_WRITE);
+  probe(linear, size, user, PAGE_WRITE);
 }
 
-function probe(address: u64, size: u32, flags: u32): void {
-  const linear = settle(address, size, tlbContext & CONTEXT_WIDE);
+function probe(address: u64, size: u32, user: bool, access: u32): void {
+  const linear = settle(address, size, user ? tlbContext : tlbContext & CONTEXT_WIDE);
+  const flags = user ? access | PAGE_USER : access;
   translate(linear, flags);
   if (<u32>0x1000 - (<u32>linear & 0xfff) < size) translate(nextPage(linear, tlbContext), flags);
 }

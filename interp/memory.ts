@@ -8,11 +8,11 @@ import { CPU_GPR } from './layout';
 import { opAddressSize, opSegment } from './op';
 import { REG_RSP, SEG_SS } from './registers';
 import { currentStackSize, flatSegments, SEGMENT_VIEWS } from './mode';
-import { CONTEXT_STACK, CONTEXT_WIDE, systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
+import { CONTEXT_STACK, CONTEXT_WIDE, looseContext, systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
 import { checkSegment, readSlow, rmwBeginSlow, rmwReadSlow, rmwWriteSlow, writeSlow } from './access';
 
 export { flushTlb, flushTlbPage } from './tlb';
-export { probeRead, probeWrite } from './access';
+export { checkAlignment, probeRead, probeWrite } from './access';
 export { loadPdptes } from './paging';
 
 /** op byte 31: a 64-bit address in a segment without base: the linear address is the effective address. */
@@ -156,6 +156,22 @@ export function writeLinear<T>(linear: u64, value: T): void {
   if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) {
     store<T>(<usize>(<u32>linear + load<u32>(entry, 8)), value);
   } else writeSlow(linear, sizeof<T>(), <u64>value, tlbContext);
+}
+
+/** A part of an operand whose alignment was checked as a whole (access.ts, checkAlignment). */
+export function readPart<T>(linear: u64): T {
+  const context = looseContext();
+  const entry = tlbEntry(TLB_READ, linear);
+  if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), context)) return load<T>(<usize>(<u32>linear + load<u32>(entry, 8)));
+  return <T>readSlow(linear, sizeof<T>(), context);
+}
+
+/** Writes one likewise. */
+export function writePart<T>(linear: u64, value: T): void {
+  const context = looseContext();
+  const entry = tlbEntry(TLB_WRITE, linear);
+  if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), context)) store<T>(<usize>(<u32>linear + load<u32>(entry, 8)), value);
+  else writeSlow(linear, sizeof<T>(), <u64>value, context);
 }
 
 /** The memory operand of an instruction. */

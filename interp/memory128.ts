@@ -2,7 +2,7 @@
  * Memory operands of 16 bytes: whole through the TLBs, and else in pieces of at most 8 bytes that do not cross a page. This is how
  * KVM's emulator splits them too (kvm: emulator_read_write_onepage), so that MMIO exits are the same.
  */
-import { readSlow, rmwBeginSlow, writeSlow } from './access';
+import { checkAlignment, readSlow, rmwBeginSlow, writeSlow } from './access';
 import { raiseGP } from './fault';
 import { effectiveAddress, linearForRead, linearForWrite } from './memory';
 import { opSegment } from './op';
@@ -17,7 +17,9 @@ function pieceAt(linear: u64, left: u32): u32 {
   return room < most ? room : most;
 }
 
+/** Not one operand of 16 bytes may be misaligned under alignment checking: SDM vol. 2, MOVUPS, leaves it open, AMD's raise #AC. */
 function readPieces(linear: u64): v128 {
+  checkAlignment(linear, 16);
   for (let at: u32 = 0; at < 16; ) {
     const size = pieceAt(linear + at, 16 - at);
     const value = readSlow(linear + at, size, tlbContext);

@@ -81,6 +81,11 @@ export function accessOf(context: u64): u64 {
   return context & ACCESS_MASK;
 }
 
+/** The guest's own context without alignment checks: for the parts of an operand whose address was checked as a whole. */
+export function looseContext(): u64 {
+  return accessOf(tlbContext) == ACCESS_ALIGNED ? tlbContext ^ (ACCESS_ALIGNED ^ ACCESS_USER) : tlbContext;
+}
+
 /** Address of the entry of `tlb` for a linear address. */
 // @ts-ignore: decorator
 @inline

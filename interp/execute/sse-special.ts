@@ -1,12 +1,14 @@
 /** SSE instructions that are neither arithmetic nor plain moves: PTEST, MASKMOVQ, MASKMOVDQU, MOVQ2DQ, MOVDQ2Q, CPUID's gates. */
 import { raiseUD } from '../fault';
 import { setStatus } from '../flags';
-import { cutAddress, linearForWrite, rmwBeginLinear, writeLinear } from '../memory';
+import { checkAlignment, cutAddress, linearForWrite, writeLinear } from '../memory';
 import { rmwBeginSlow } from '../access';
 import { opAddressSize, opSegment } from '../op';
 import { REG_RDI, getReg } from '../registers';
 import { cpuidBit } from '../system/cpuid';
+import { looseContext } from '../tlb';
 import { enterMmx } from './mmx';
+import { isAmd } from './vendor';
 
 /** #UD unless CPUID shows the feature: `word` 0 to 3 is EAX to EDX. For what the model has as an option. */
 export function checkFeature(leaf: u32, word: u32, bit: u32): void {
@@ -26,11 +28,12 @@ const BYTES: usize = memory.data(32, 16);
 function maskedStore(op: usize, value: v128, mask: v128, size: u32): void {
   let bits: u32 = i8x16.bitmask(mask);
   if (size == 8) bits &= 0xff;
-  // Silicon may fault for an empty mask or not; here it does not touch memory.
-  if (bits == 0) return;
-  const linear = linearForWrite(opSegment(op), cutAddress(getReg<u64>(REG_RDI), opAddressSize(op)), size);
-  if (size == 8) rmwBeginLinear<u64>(linear);
-  else rmwBeginSlow(linear, 16);
+  // An empty mask may fault or not (SDM vol. 2, MASKMOVDQU): on AMD's processors it does.
+  if (bits == 0 && !isAmd) return;
+  const offset = cutAddress(getReg<u64>(REG_RDI), opAddressSize(op));
+  checkAlignment(linearForWrite(opSegment(op), offset, 8), 8);
+  const linear = linearForWrite(opSegment(op), offset, size);
+  rmwBeginSlow(linear, size, looseContext());
   v128.store(BYTES, value);
   for (let i: u32 = 0; i < size; i++) {
     if ((bits & (1 << i)) != 0) writeLinear<u8>(linear + i, load<u8>(BYTES + <usize>i));

@@ -3,7 +3,9 @@
  * FLDENV, FNSAVE, FRSTOR. In an environment, FCS and FDS are stored as 0 and ignored when loaded (x87-state.ts).
  */
 import { raiseNM } from '../fault';
-import { effectiveAddress, linearForRead, linearForWrite, probeRead, probeWrite, readLinear, readOperand, writeLinear, writeOperand } from '../memory';
+import {
+  checkAlignment, effectiveAddress, linearForRead, linearForWrite, probeRead, probeWrite, readOperand, readPart, writeOperand, writePart,
+} from '../memory';
 import { cpl, protectedMode } from '../mode';
 import { opOperandSize, opSegment } from '../op';
 import { CR0_MP, CR0_TS, REG_RAX, cr0, setReg } from '../registers';
@@ -98,10 +100,12 @@ function fullTags(): u32 {
   return tags;
 }
 
-/** Linear address of `size` bytes of the operand, all of which can be accessed. */
+/** Linear address of `size` bytes of the operand, all of which can be accessed; its alignment is that of the first word or dword. */
 function wholeOperand(op: usize, size: u32, write: bool): u64 {
   const offset = effectiveAddress(op);
   const segment = opSegment(op);
+  const unit: u32 = opOperandSize(op) == 2 ? 2 : 4;
+  checkAlignment(write ? linearForWrite(segment, offset, unit) : linearForRead(segment, offset, unit), unit);
   const linear = wrapLinear(write ? linearForWrite(segment, offset, size) : linearForRead(segment, offset, size));
   const last = wrapLinear(linear + size - 1);
   const user = cpl() == 3;
@@ -127,28 +131,28 @@ function writeEnvironment(op: usize, linear: u64): void {
   const fdp = load<u32>(X87_DATA);
   const opcode = <u32>load<u16>(X87_OPCODE) & 0x7ff;
   if (opOperandSize(op) == 2) {
-    writeLinear<u16>(linear, <u16>x87Control());
-    writeLinear<u16>(wrapLinear(linear + 2), <u16>x87Status());
-    writeLinear<u16>(wrapLinear(linear + 4), <u16>fullTags());
-    writeLinear<u16>(wrapLinear(linear + 6), <u16>fip);
-    writeLinear<u16>(wrapLinear(linear + 8), protectedMode() ? 0 : <u16>(opcode | ((fip >> 4) & 0xf000)));
-    writeLinear<u16>(wrapLinear(linear + 10), <u16>fdp);
-    writeLinear<u16>(wrapLinear(linear + 12), protectedMode() ? 0 : <u16>((fdp >> 4) & 0xf000));
+    writePart<u16>(linear, <u16>x87Control());
+    writePart<u16>(wrapLinear(linear + 2), <u16>x87Status());
+    writePart<u16>(wrapLinear(linear + 4), <u16>fullTags());
+    writePart<u16>(wrapLinear(linear + 6), <u16>fip);
+    writePart<u16>(wrapLinear(linear + 8), protectedMode() ? 0 : <u16>(opcode | ((fip >> 4) & 0xf000)));
+    writePart<u16>(wrapLinear(linear + 10), <u16>fdp);
+    writePart<u16>(wrapLinear(linear + 12), protectedMode() ? 0 : <u16>((fdp >> 4) & 0xf000));
     return;
   }
-  writeLinear<u32>(linear, x87Control() | 0xffff0000);
-  writeLinear<u32>(wrapLinear(linear + 4), x87Status() | 0xffff0000);
-  writeLinear<u32>(wrapLinear(linear + 8), fullTags() | 0xffff0000);
+  writePart<u32>(linear, x87Control() | 0xffff0000);
+  writePart<u32>(wrapLinear(linear + 4), x87Status() | 0xffff0000);
+  writePart<u32>(wrapLinear(linear + 8), fullTags() | 0xffff0000);
   if (protectedMode()) {
-    writeLinear<u32>(wrapLinear(linear + 12), fip);
-    writeLinear<u32>(wrapLinear(linear + 16), opcode << 16);
-    writeLinear<u32>(wrapLinear(linear + 20), fdp);
-    writeLinear<u32>(wrapLinear(linear + 24), 0xffff0000);
+    writePart<u32>(wrapLinear(linear + 12), fip);
+    writePart<u32>(wrapLinear(linear + 16), opcode << 16);
+    writePart<u32>(wrapLinear(linear + 20), fdp);
+    writePart<u32>(wrapLinear(linear + 24), 0xffff0000);
   } else {
-    writeLinear<u32>(wrapLinear(linear + 12), fip | 0xffff0000);
-    writeLinear<u32>(wrapLinear(linear + 16), opcode | ((fip >> 4) & 0x0ffff000));
-    writeLinear<u32>(wrapLinear(linear + 20), fdp | 0xffff0000);
-    writeLinear<u32>(wrapLinear(linear + 24), (fdp >> 4) & 0x0ffff000);
+    writePart<u32>(wrapLinear(linear + 12), fip | 0xffff0000);
+    writePart<u32>(wrapLinear(linear + 16), opcode | ((fip >> 4) & 0x0ffff000));
+    writePart<u32>(wrapLinear(linear + 20), fdp | 0xffff0000);
+    writePart<u32>(wrapLinear(linear + 24), (fdp >> 4) & 0x0ffff000);
   }
 }
 
@@ -170,28 +174,28 @@ let newData: u32 = 0;
 
 function readEnvironment(op: usize, linear: u64): void {
   const step: u64 = opOperandSize(op) == 2 ? 2 : 4;
-  newControl = readLinear<u16>(linear);
-  newStatus = readLinear<u16>(wrapLinear(linear + step));
-  newTags = readLinear<u16>(wrapLinear(linear + step * 2));
+  newControl = readPart<u16>(linear);
+  newStatus = readPart<u16>(wrapLinear(linear + step));
+  newTags = readPart<u16>(wrapLinear(linear + step * 2));
   newOpcode = 0;
   if (step == 2) {
-    newInstruction = readLinear<u16>(wrapLinear(linear + 6));
-    newData = readLinear<u16>(wrapLinear(linear + 10));
+    newInstruction = readPart<u16>(wrapLinear(linear + 6));
+    newData = readPart<u16>(wrapLinear(linear + 10));
     if (protectedMode()) return;
-    const upper = <u32>readLinear<u16>(wrapLinear(linear + 8));
+    const upper = <u32>readPart<u16>(wrapLinear(linear + 8));
     newOpcode = upper & 0x7ff;
     newInstruction |= (upper & 0xf000) << 4;
-    newData |= (<u32>readLinear<u16>(wrapLinear(linear + 12)) & 0xf000) << 4;
+    newData |= (<u32>readPart<u16>(wrapLinear(linear + 12)) & 0xf000) << 4;
     return;
   }
-  newInstruction = readLinear<u32>(wrapLinear(linear + 12));
-  const upper = readLinear<u32>(wrapLinear(linear + 16));
-  newData = readLinear<u32>(wrapLinear(linear + 20));
+  newInstruction = readPart<u32>(wrapLinear(linear + 12));
+  const upper = readPart<u32>(wrapLinear(linear + 16));
+  newData = readPart<u32>(wrapLinear(linear + 20));
   if (protectedMode()) newOpcode = (upper >> 16) & 0x7ff;
   else {
     newOpcode = upper & 0x7ff;
     newInstruction = (newInstruction & 0xffff) | ((upper & 0x0ffff000) << 4);
-    newData = (newData & 0xffff) | ((readLinear<u32>(wrapLinear(linear + 24)) & 0x0ffff000) << 4);
+    newData = (newData & 0xffff) | ((readPart<u32>(wrapLinear(linear + 24)) & 0x0ffff000) << 4);
   }
 }
 
@@ -223,8 +227,8 @@ export function saveX87(op: usize): void {
   writeEnvironment(op, linear);
   for (let i: u32 = 0; i < 8; i++) {
     const at = linear + head + i * 10;
-    writeLinear<u64>(wrapLinear(at), stackSig(i));
-    writeLinear<u16>(wrapLinear(at + 8), <u16>stackHigh(i));
+    writePart<u64>(wrapLinear(at), stackSig(i));
+    writePart<u16>(wrapLinear(at + 8), <u16>stackHigh(i));
   }
   initialize();
 }
@@ -240,8 +244,8 @@ export function restoreX87(op: usize): void {
   readEnvironment(op, linear);
   for (let i: u32 = 0; i < 8; i++) {
     const at = linear + head + i * 10;
-    store<u64>(restored + <usize>i * 16, readLinear<u64>(wrapLinear(at)));
-    store<u64>(restored + <usize>i * 16, readLinear<u16>(wrapLinear(at + 8)), 8);
+    store<u64>(restored + <usize>i * 16, readPart<u64>(wrapLinear(at)));
+    store<u64>(restored + <usize>i * 16, readPart<u16>(wrapLinear(at + 8)), 8);
   }
   commitEnvironment();
   for (let i: u32 = 0; i < 8; i++) v128.store(stackAt(i), v128.load(restored + <usize>i * 16));

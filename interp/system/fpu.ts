@@ -8,7 +8,7 @@ import { isAmd } from '../execute/vendor';
 import { raiseGP, raiseNM, raiseUD } from '../fault';
 import { CPU_FXSAVE } from '../layout';
 import {
-  effectiveAddress, linearForRead, linearForWrite, probeRead, probeWrite, readLinear, readOperand, writeLinear,
+  checkAlignment, effectiveAddress, linearForRead, linearForWrite, probeRead, probeWrite, readLinear, readOperand, writeLinear,
   writeOperand,
 } from '../memory';
 import { cpl, mode64 } from '../mode';
@@ -60,11 +60,15 @@ export function storeMxcsr(op: usize): void {
   writeOperand<u32>(op, load<u32>(MXCSR));
 }
 
-/** Linear address of the 512 bytes of FXSAVE and FXRSTOR: 16-byte aligned, else #GP(0). */
+/**
+ * Linear address of the 512 bytes of FXSAVE and FXRSTOR: 16-byte aligned, else #GP(0); before that, where alignment is checked, #AC(0) unless
+ * they are aligned to 4 bytes (as on AMD's processors; SDM vol. 2, FXSAVE, leaves open which misalignments are #AC).
+ */
 function imageAddress(op: usize, write: bool): u64 {
   requireX87();
   const offset = effectiveAddress(op);
   const segment = opSegment(op);
+  checkAlignment(write ? linearForWrite(segment, offset, 4) : linearForRead(segment, offset, 4), 4);
   const linear = wrapLinear(
     write ? linearForWrite(segment, offset, IMAGE_BYTES) : linearForRead(segment, offset, IMAGE_BYTES),
   );

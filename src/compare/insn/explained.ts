@@ -2,6 +2,7 @@
 import type { InsnCase } from './case.js';
 import type { FieldDifference } from './difference.js';
 import type { LongLevel } from './image.js';
+import { Case } from './layout.js';
 
 /** A row: holds for the opcodes and fields named, and nothing else. */
 export interface Explanation {
@@ -61,12 +62,14 @@ export const EXPLAINED: readonly Explanation[] = [
       'SDM vol. 3, 6.9, table 6-2: #SS and #GP are of one class; the order within a class is implementation-dependent',
   },
   {
-    title: 'a 16-byte operand that is misaligned under EFLAGS.AC: AMD raises #AC, Intel may not',
+    title: 'kvm_pvm: SGDT, SIDT, SLDT, STR and SMSW at CPL 3 are emulated, without alignment checks',
     levels: USER,
-    names: /^(MOVUP|MOVDQU|LDDQU)/,
-    kinds: /^(exception none for #AC|memory around the window)$/,
+    names: /^(S[GI]DT Ms|SLDT Ev|STR Ev|SMSW Ev)$/,
+    kinds: /^(exception #AC for (none|#PF)|memory around the window|memory)$/,
     source:
-      'SDM vol. 2, MOVUPS: "if alignment checking is enabled […], #AC may be generated; whether is implementation-specific"',
+      `${PVM} (the host's CR4.UMIP makes them #GP, also in a process); emulate.c, __linearize: insn_alignment() is 1 but for SSE. SDM vol. 2, ` +
+      'SGDT: "#AC(0) If alignment checking is enabled and an unaligned memory reference is made while CPL = 3"',
+    when: ({ record }) => ((record[Case.flags + 2] ?? 0) & 4) !== 0,
   },
   {
     title: 'kvm_pvm: a privileged instruction that is #UD on silicon raises #GP',
