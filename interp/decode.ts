@@ -2,16 +2,18 @@
  * From bytes to the decoded instruction (op.ts) by the generated tables (SDM vol. 2, chapter 2 and appendix A). What no row
  * describes becomes an op that raises #UD.
  */
-import { raiseUD, unimplemented } from './fault';
+import { raiseUD } from './fault';
 import { fetch16, fetch32, fetch64, fetchAborted, fetchByte, fetchLength } from './fetch';
 import { HANDLERS, OPCODE_HEADS, OPCODE_ROWS, ROWS, ROW_BYTES } from './generated/opcodes';
+import { CPU_GPR, CPU_RIP_BASE, CPU_TWO_GIB, CPU_ZERO } from './layout';
 import { ADDRESSING_32, ADDRESSING_FLAT } from './memory';
 import { currentCodeSize, isMode64 } from './mode';
 import { OP_DATA16, OP_LOCK, OP_REP, OP_REPNE, OP_REX, OP_REX_W } from './op';
 
-/** Offsets in CPU_GPR of what is no general register: always zero, and RIP of the block's first instruction. */
-const NO_REGISTER: u32 = 0x80;
-const RIP_BASE: u32 = 0x88;
+/** Offsets in CPU_GPR of what is no general register. */
+const NO_REGISTER: u32 = CPU_ZERO - CPU_GPR;
+const RIP_BASE: u32 = CPU_RIP_BASE - CPU_GPR;
+const TWO_GIB: u32 = CPU_TWO_GIB - CPU_GPR;
 
 /** Flags of a row, as scripts/generate-opcodes.ts writes them. */
 const ROW_LOCK: u32 = 1;
@@ -56,28 +58,21 @@ function undefinedOpcode(op: usize): void {
   raiseUD();
 }
 
-function unknownOpcode(op: usize): void {
-  unimplemented();
-}
-
 let undefinedHandler: u32 = 0;
-let unknownHandler: u32 = 0;
 
 export function initializeDecoder(): void {
   undefinedHandler = (<(op: usize) => void>undefinedOpcode).index;
-  unknownHandler = (<(op: usize) => void>unknownOpcode).index;
+  store<u64>(CPU_TWO_GIB, 0x8000_0000);
 }
 
-/** What {@link decodedKind} says: an instruction, #UD, not written yet; and what interp/probe.ts adds: longer than 15 bytes. */
+/** What {@link decodedKind} says: an instruction, #UD; and what interp/probe.ts adds: longer than 15 bytes. */
 export const DECODED_VALID: u32 = 0;
 export const DECODED_UNDEFINED: u32 = 1;
-export const DECODED_UNKNOWN: u32 = 2;
-export const DECODED_TOO_LONG: u32 = 3;
+export const DECODED_TOO_LONG: u32 = 2;
 
-/** What a decoded op is, DECODED_VALID or why it is none. */
+/** What a decoded op is: DECODED_VALID or DECODED_UNDEFINED. */
 export function decodedKind(op: usize): u32 {
-  const handler = load<u32>(op);
-  return handler == undefinedHandler ? DECODED_UNDEFINED : handler == unknownHandler ? DECODED_UNKNOWN : DECODED_VALID;
+  return load<u32>(op) == undefinedHandler ? DECODED_UNDEFINED : DECODED_VALID;
 }
 
 /** Prefixes, REX, and the opcode with its map. */
@@ -208,6 +203,14 @@ function chooseRow(list: usize): usize {
   return 0;
 }
 
+/** Makes the displacement from the instruction's end, `end` bytes into the block, one from the block's first instruction. */
+function displaceFromBlock(end: u32): void {
+  const sum = <i64>displacement + <i64>end;
+  // Beyond 32 bits, 2^31 of it comes from the index, of which RIP-relative addressing makes no use.
+  if (sum > i32.MAX_VALUE) index = TWO_GIB;
+  displacement = <i32>(sum > i32.MAX_VALUE ? sum - 0x8000_0000 : sum);
+}
+
 function byteRegister(number: u32): u32 {
   return rex == 0 && number >= 4 && number < 8 ? (number - 4) * 8 + 1 : number * 8;
 }
@@ -297,14 +300,7 @@ export function decodeInstruction(op: usize, start: u32): bool {
   }
   // Branch displacements count from the block's first instruction, as CPU_RIP_BASE does.
   if (immediateKind >= IMMEDIATE_CB && immediateKind <= IMMEDIATE_CZ) immediate += start + fetchLength;
-  if (ripRelative) {
-    const sum = <i64>displacement + <i64>(start + fetchLength);
-    if (sum != <i64>(<i32>sum)) {
-      writeBare(op, start, unknownHandler);
-      return true;
-    }
-    displacement = <i32>sum;
-  }
+  if (ripRelative) displaceFromBlock(start + fetchLength);
   const reg = (flags & ROW_PLUS_REGISTER) != 0 ? (opcode & 7) | ((rex & 1) << 3) : ((modrm >> 3) & 7) | ((rex & 4) << 1);
   const rm = (modrm & 7) | ((rex & 1) << 3);
   const segment = segmentOverride != NO_SEGMENT ? segmentOverride : stackSegment ? 2 : 3;

@@ -15,8 +15,10 @@ export const CPU_RIP_BASE = 0x1088;
 export const CPU_RIP = 0x1090;
 /** u64 RFLAGS. Exact whenever the interpreter is not running; while it runs the status flags may be lazy. */
 export const CPU_RFLAGS = 0x1098;
-/** 32 bytes for the lazy flags. */
+/** 16 bytes for the lazy flags. */
 export const CPU_LAZY_FLAGS = 0x10a0;
+/** A u64 that is always 2^31: an "index register", see interp/decode.ts. */
+export const CPU_TWO_GIB = 0x10b0;
 /** u64 each. */
 export const CPU_CR0 = 0x10c0;
 export const CPU_CR2 = 0x10c8;

@@ -14,7 +14,7 @@ export const BITNESSES = [16, 32, 64] as const;
 export type Bitness = (typeof BITNESSES)[number];
 
 /** What the decoder says of a string, the DECODED_… of interp/decode.ts. */
-export const Decoded = { Valid: 0, Undefined: 1, Unknown: 2, TooLong: 3 } as const;
+export const Decoded = { Valid: 0, Undefined: 1, TooLong: 2 } as const;
 
 /** Strings that are decoded at once. */
 export const BATCH = 0x1_0000;

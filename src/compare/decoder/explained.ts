@@ -5,7 +5,7 @@
 import type { Bitness } from './engine.js';
 
 /** How the two differ. */
-export type DifferenceKind = 'length' | 'only iced' | 'only ours' | 'not written yet';
+export type DifferenceKind = 'length' | 'only iced' | 'only ours';
 
 /** A documented difference. */
 export interface ExplainedDifference {
