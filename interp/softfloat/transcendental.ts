@@ -4,7 +4,7 @@
  * the last place. Sine, cosine and tangent reduce by a pi of 66 bits, as the processors do. C1 and the last bit are not specified; a trace
  * that uses these instructions is marked (design, section 3).
  */
-import { FLAG_INEXACT, FLAG_ZERO_DIVIDE, SIG_TOP, raiseFlags } from './common';
+import { FLAG_INEXACT, FLAG_UNDERFLOW, FLAG_ZERO_DIVIDE, SIG_TOP, raiseFlags } from './common';
 import {
   EXT_BIAS, extExp, extExponent, extInfinite, extInvalid, extNegative, extPropagate, extRound, extSpecial, extUnpack, extZero, setExt,
   setExtInfinity, setExtZero, extHigh, extSig,
@@ -27,11 +27,14 @@ const COSINE: usize = records + WIDE * 9;
 const OTHER: usize = records + WIDE * 10;
 const SINGLE: usize = records + WIDE * 11;
 
-/** Rounds a record to the result. All that is computed here counts as inexact. */
+/** Rounds a record to the result. All that is computed here counts as inexact, hence a denormal result as an underflow. */
 function finish(a: usize): void {
   raiseFlags(FLAG_INEXACT);
   if (wideHi(a) == 0) setExtZero(wideSign(a));
-  else extRound(wideSign(a), wideExp(a), wideHi(a), wideLo(a), 64);
+  else {
+    extRound(wideSign(a), wideExp(a), wideHi(a), wideLo(a), 64);
+    if (extExponent(extHigh) == 0) raiseFlags(FLAG_UNDERFLOW);
+  }
 }
 
 /** Unpacks a finite number, noting a denormal. */
@@ -61,10 +64,12 @@ function inverseTangentSeries(alternate: bool): void {
   wideCopy(POWER, OTHER);
   for (let n = 3; n < 90; n += 2) {
     wideMultiply(POWER, POWER, SQUARE);
-    if (wideHi(POWER) == 0 || wideExp(POWER) < wideExp(SUM) - 130) break;
+    if (wideHi(POWER) == 0) break;
     wideInteger(NUMBER, n);
     wideDivide(TERM, POWER, NUMBER);
     wideAdd(SUM, SUM, TERM);
+    // The last term is added even where it is only a sticky bit: directed rounding must see that a small angle is below its tangent.
+    if (wideExp(POWER) < wideExp(SUM) - 130) break;
   }
 }
 

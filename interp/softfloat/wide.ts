@@ -139,11 +139,23 @@ export function wideMultiply(to: usize, a: usize, b: usize): void {
   wideNormalized(to, sign, wideExp(a) + wideExp(b) + 1, hi, lo);
 }
 
+/** to = a / b for significands of 64 bits, the last bit of 128 sticky: an exact quotient is exact. */
+function divideSingle(to: usize, sign: bool, exp: i32, a: u64, b: u64): void {
+  const below = a < b;
+  const hi = below ? divideWide(a, 0, b) : divideWide(a >> 1, a << 63, b);
+  const lo = divideWide(resultLo, 0, b);
+  wideSet(to, sign, exp - i32(below), hi, lo | u64(resultLo != 0));
+}
+
 /** to = a / b; b is not zero. */
 export function wideDivide(to: usize, a: usize, b: usize): void {
   const sign = wideSign(a) != wideSign(b);
   if (wideHi(a) == 0) {
     wideSet(to, sign, 0, 0, 0);
+    return;
+  }
+  if ((wideLo(a) | wideLo(b)) == 0) {
+    divideSingle(to, sign, wideExp(a) - wideExp(b), wideHi(a), wideHi(b));
     return;
   }
   // By Newton's method from a reciprocal of 63 bits: 1/b = r (2 - b r), and once more.
