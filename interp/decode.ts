@@ -4,6 +4,7 @@
  */
 import { raiseUD } from './fault';
 import { fetch16, fetch32, fetch64, fetchAborted, fetchByte, fetchLength } from './fetch';
+import { SHOWN } from './features';
 import { HANDLERS, OPCODE_HEADS, OPCODE_ROWS, ROWS, ROW_BYTES } from './generated/opcodes';
 import { CPU_GPR, CPU_RIP_BASE, CPU_TWO_GIB, CPU_ZERO } from './layout';
 import { ADDRESSING_32, ADDRESSING_FLAT } from './memory';
@@ -22,6 +23,8 @@ const ROW_PLUS_REGISTER: u32 = 4;
 const ROW_REG_BYTE: u32 = 8;
 const ROW_RM_BYTE: u32 = 16;
 const ROW_FIXED: u32 = 32;
+const ROW_REX_W: u32 = 64;
+const ROW_LEGACY: u32 = 128;
 
 /** Kinds of immediates: cb, cw, cz. */
 const IMMEDIATE_CB: u32 = 7;
@@ -182,7 +185,7 @@ function readAddress32(mod: u32, rm: u32): void {
   else if (mod == 2) displacement = <i32>fetch32();
 }
 
-/** The row that fits, or 0; `found` is what the opcode's rows begin with. */
+/** The row that fits and that the guest is shown, or 0. */
 function chooseRow(list: usize): usize {
   for (let at = list; load<u16>(at) != 0xffff; at += 2) {
     const row = ROWS + <usize>load<u16>(at) * ROW_BYTES;
@@ -195,10 +198,13 @@ function chooseRow(list: usize): usize {
     const modes = load<u8>(row, 1);
     if (modes != 0 && isMode64 != (modes == 2)) continue;
     const digit = load<u8>(row, 2);
-    if ((load<u8>(row, 3) & ROW_FIXED) != 0) {
+    const flags = load<u8>(row, 3);
+    if ((flags & ROW_REX_W) != 0 && (rex & 8) == 0) continue;
+    if ((flags & ROW_FIXED) != 0) {
       if (load<u8>(row, 4) != modrm) continue;
     } else if (digit < 8 && digit != ((modrm >> 3) & 7)) continue;
-    return row;
+    if (load<u8>(SHOWN + <usize>load<u8>(row, 20)) != 0) return row;
+    if ((flags & ROW_LEGACY) == 0) return 0;
   }
   return 0;
 }

@@ -2,6 +2,7 @@
 import { clearJumps, flushBlocks, invalidateCode } from './block';
 import { initializeDecoder } from './decode';
 import { refreshVendor } from './execute/vendor';
+import { executeHidden, hideAll, refreshFeatures } from './features';
 import { initializeHandlers } from './generated/opcodes';
 import { ioPending } from './io';
 import { flushTlb } from './memory';
@@ -10,7 +11,7 @@ import { refreshPaging } from './paging';
 
 export { afterUnwind, forgetInstruction, resume, run } from './run';
 export { decodeProbe, executeProbe, faultVector, unwindKind } from './probe';
-export { invalidateCode, ioPending };
+export { executeHidden, hideAll, invalidateCode, ioPending };
 
 /** Once, before anything else. */
 export function initialize(): void {
@@ -24,6 +25,7 @@ export function initialize(): void {
 export function stateChanged(): void {
   flushTlb();
   refreshVendor();
+  if (refreshFeatures()) flushBlocks();
   refreshPaging();
   refreshAll();
 }

@@ -7,6 +7,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import type { OpcodeRow, OperandWidth } from '../interp/opcodes/row.js';
+import { CPUID_FEATURES, type CpuidFeature } from '../src/vmm/cpu/cpuid-features.js';
 import { type OpcodeFamily, opcodeReference } from './opcode-reference.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -20,7 +21,7 @@ const PREFIXES: Readonly<Record<string, number>> = { '66': 1, F3: 2, F2: 3 };
 /** In the place of a mandatory prefix: none of 66, F2, F3; neither F2 nor F3. */
 const REFUSES_ANY = 4;
 const REFUSES_REPEAT = 5;
-const ROW_BYTES = 20;
+const ROW_BYTES = 22;
 /** ModRM.reg of a row: 0 to 7, any, or the row has no ModRM. */
 const DIGIT_ANY = 8;
 const DIGIT_NONE = 9;
@@ -28,6 +29,7 @@ const DIGIT_NONE = 9;
 interface Parsed {
   readonly row: OpcodeRow;
   readonly prefix: number;
+  readonly rexW: boolean;
   readonly map: number;
   readonly opcode: number;
   readonly plusRegister: boolean;
@@ -48,6 +50,8 @@ function parse(row: OpcodeRow): Parsed {
   let digit = DIGIT_NONE;
   const immediates: number[] = [];
   let prefix = 0;
+  const rexW = tokens[0] === 'REX.W';
+  if (rexW) tokens.shift();
   while (tokens.length > 0 && /^[0-9A-F]{2}(\+r)?$/.test(tokens[0] as string)) {
     const token = tokens.shift() as string;
     if (bytes.length === 0 && prefix === 0 && token in PREFIXES && /^[0-9A-F]{2}/.test(tokens[0] ?? '')) {
@@ -82,14 +86,14 @@ function parse(row: OpcodeRow): Parsed {
   if (fixed !== undefined) digit = DIGIT_ANY;
   if (bytes.length > 0) fail(row, 'there are too many bytes');
   if (immediates.length > 2) fail(row, 'there are too many immediates');
-  return { row, prefix, map, opcode, plusRegister, digit, fixed, immediates };
+  return { row, prefix, rexW, map, opcode, plusRegister, digit, fixed, immediates };
 }
 
-/** What is tried first: fixed ModRM bytes, then digits; mandatory prefixes before none, and 66 after F3 and F2. */
+/** What is tried first: fixed ModRM bytes, then digits; REX.W and mandatory prefixes before none, and 66 after F3 and F2. */
 function priority(parsed: Parsed): number {
   const form = parsed.fixed !== undefined ? 0 : parsed.digit < DIGIT_ANY ? 1 : 2;
   const prefix = [3, 2, 0, 1, 3, 3][parsed.prefix] as number;
-  return form * 4 + prefix;
+  return form * 8 + (parsed.rexW ? 0 : 4) + prefix;
 }
 
 /** T for operand sizes of 2, 4 and 8 bytes. */
@@ -128,7 +132,7 @@ function hasOperand(row: OpcodeRow, pattern: RegExp): boolean {
     .some((operand) => pattern.test(operand));
 }
 
-function flagsOf({ row, plusRegister, fixed }: Parsed): number {
+function flagsOf({ row, plusRegister, fixed, rexW }: Parsed): number {
   let flags = 0;
   if (row.lock) flags |= 1;
   if (row.ends) flags |= 2;
@@ -137,10 +141,12 @@ function flagsOf({ row, plusRegister, fixed }: Parsed): number {
   if (hasOperand(row, /^[GZ]b$/)) flags |= 8;
   if (hasOperand(row, /^[ER]b$/)) flags |= 16;
   if (fixed !== undefined) flags |= 32;
+  if (rexW) flags |= 64;
+  if (row.legacy) flags |= 128;
   return flags;
 }
 
-function rowBytes(parsed: Parsed, handlers: Handlers): number[] {
+function rowBytes(parsed: Parsed, handlers: Handlers, features: readonly CpuidFeature[]): number[] {
   const { row } = parsed;
   const modes = row.modes === 'no64' ? 1 : row.modes === 'only64' ? 2 : 0;
   const numbers = [...handlers.threeOf(row.reg, row.size), ...handlers.threeOf(row.mem, row.size)];
@@ -154,7 +160,20 @@ function rowBytes(parsed: Parsed, handlers: Handlers): number[] {
     parsed.immediates[0] ?? 0,
     parsed.immediates[1] ?? 0,
     ...numbers.flatMap((number) => [number & 0xff, number >> 8]),
+    row.feature === undefined ? 0 : features.findIndex(({ name }) => name === row.feature) + 1,
+    0,
   ];
+}
+
+const REGISTERS = ['eax', 'ebx', 'ecx', 'edx'];
+
+/** The features that rows name; the number of one is its index + 1. */
+function featuresOf(rows: readonly OpcodeRow[]): CpuidFeature[] {
+  const named = new Set(rows.flatMap(({ feature }) => feature ?? []));
+  const features = CPUID_FEATURES.filter(({ name }) => named.delete(name));
+  if (named.size > 0) throw new Error(`${[...named].join(', ')}: no such CPUID feature`);
+  if (features.some(({ index }) => index !== 0)) throw new Error('features of an index other than 0 are not looked up');
+  return features;
 }
 
 /** Exported names of the files that handler calls may use. */
@@ -226,7 +245,8 @@ async function main(): Promise<void> {
   const families = await readFamilies();
   const parsed = families.flatMap(({ rows }) => rows).map(parse);
   const handlers = new Handlers();
-  const rowTable = parsed.flatMap((row) => rowBytes(row, handlers));
+  const features = featuresOf(parsed.map(({ row }) => row));
+  const rowTable = parsed.flatMap((row) => rowBytes(row, handlers, features));
   const lists = new Map<number, number[]>();
   for (const [index, { map, opcode, plusRegister }] of parsed.entries()) {
     for (let register = 0; register < (plusRegister ? 8 : 1); register++) {
@@ -250,8 +270,15 @@ async function main(): Promise<void> {
     numbers('OPCODE_HEADS', 'u16', heads),
     '/** Row numbers in the order in which they are tried, 0xffff behind the last. */',
     numbers('OPCODE_ROWS', 'u16', chain),
-    '/** prefix, modes, digit, flags, fixed ModRM, width, two immediates, then three u16 handlers for registers and three for memory. */',
+    '/** prefix, modes, digit, flags, fixed ModRM, width, two immediates, then three u16 handlers for registers and three for memory, feature, 0. */',
     numbers('ROWS', 'u8', rowTable),
+    '/** For each feature from number 1 on: leaf, and register (0 to 3: EAX to EDX) * 256 + bit. */',
+    numbers(
+      'FEATURES',
+      'u32',
+      features.flatMap(({ leaf, register, bit }) => [leaf, REGISTERS.indexOf(register) * 256 + bit]),
+    ),
+    `export const FEATURE_COUNT: u32 = ${features.length};`,
     '/** The function-table index of each handler. */',
     `export const HANDLERS: usize = memory.data(${(handlers.calls.length + 1) * 4}, 4);`,
     '',

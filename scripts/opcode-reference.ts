@@ -19,6 +19,8 @@ const WIDTHS: Readonly<Record<OperandWidth, string>> = {
   none: '',
 };
 
+const LEGACY: Readonly<Record<string, string>> = { 'F3 0F BC /r': 'BSF', 'F3 0F BD /r': 'BSR', 'F3 0F 09': 'WBINVD' };
+
 const MODES = { no64: 'not 64-bit', only64: '64-bit' } as const;
 
 function forms({ reg, mem, encoding }: OpcodeRow): string {
@@ -33,6 +35,7 @@ function line(row: OpcodeRow): string {
     forms(row),
     WIDTHS[row.size],
     row.modes ? MODES[row.modes] : '',
+    row.feature === undefined ? '' : row.legacy ? `${row.feature}, else ${LEGACY[row.encoding]}` : row.feature,
     row.lock ? 'yes' : '',
     (row.undefinedFlags ?? []).join(' '),
   ];
@@ -51,6 +54,7 @@ generator are made of (interp/opcodes/row.ts says how a row is written). What is
 - *Operand*: what ModRM.rm may be.
 - *Widths*: operand sizes in bits; empty where the size does not count.
 - *Modes*: empty where the encoding exists in all.
+- *Feature*: by the name that Linux gives it; where CPUID does not show it to the guest the bytes are #UD, or what they were before.
 - *LOCK*: allowed with a memory destination; elsewhere it is #UD.
 - *Undefined flags*: what the manual leaves undefined; the interpreter does what silicon does (interp/execute/vendor.ts).
 `;
@@ -63,8 +67,8 @@ export function opcodeReference(families: readonly OpcodeFamily[]): string {
     .map(({ name, rows }) =>
       [
         `\n## ${name}\n`,
-        '| Encoding | Instruction | Operand | Widths | Modes | LOCK | Undefined flags |',
-        '| --- | --- | --- | --- | --- | --- | --- |',
+        '| Encoding | Instruction | Operand | Widths | Modes | Feature | LOCK | Undefined flags |',
+        '| --- | --- | --- | --- | --- | --- | --- | --- |',
         ...rows.map(line),
         '',
       ].join('\n'),

@@ -91,12 +91,8 @@ export function cmpxchgMemReg<T>(op: usize): void {
   setFlagsSub<T>(accumulator, destination, 0, <T>(accumulator - destination));
 }
 
-/** `0F C7 /1`, memory: CMPXCHG8B, and CMPXCHG16B with REX.W. */
+/** `0F C7 /1`, memory. */
 export function cmpxchgPairMem(op: usize): void {
-  if (opFlags(op) & OP_REX_W) {
-    compareExchange16(op);
-    return;
-  }
   const at = rmwBegin<u64>(op);
   const old = rmwRead<u64>(at);
   const expected = <u64>getReg<u32>(REG_RAX) | ((<u64>getReg<u32>(REG_RDX)) << 32);
@@ -109,8 +105,8 @@ export function cmpxchgPairMem(op: usize): void {
   setZF(equal ? 1 : 0);
 }
 
-/** The operand is aligned to 16 bytes, so that it lies in one page; its halves are two accesses where it is not plain memory. */
-function compareExchange16(op: usize): void {
+/** `REX.W 0F C7 /1`, memory: the operand is aligned to 16 bytes, so that it lies in one page; its halves are two accesses where it is not plain memory. */
+export function cmpxchgWideMem(op: usize): void {
   const linear = linearForWrite(opSegment(op), effectiveAddress(op), 16);
   if (linear & 15) raiseGP(0);
   const first = rmwBeginLinear<u64>(linear);

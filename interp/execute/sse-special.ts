@@ -1,19 +1,12 @@
-/** SSE instructions that are neither arithmetic nor plain moves: PTEST, MASKMOVQ, MASKMOVDQU, MOVQ2DQ, MOVDQ2Q, CPUID's gates. */
-import { raiseUD } from '../fault';
+/** SSE instructions that are neither arithmetic nor plain moves: PTEST, MASKMOVQ, MASKMOVDQU, MOVQ2DQ, MOVDQ2Q. */
 import { setStatus } from '../flags';
 import { checkAlignment, cutAddress, linearForWrite, writeLinear } from '../memory';
 import { rmwBeginSlow } from '../access';
 import { opAddressSize, opSegment } from '../op';
 import { REG_RDI, getReg } from '../registers';
-import { cpuidBit } from '../system/cpuid';
 import { looseContext } from '../tlb';
 import { enterMmx } from './mmx';
 import { isAmd } from './vendor';
-
-/** #UD unless CPUID shows the feature: `word` 0 to 3 is EAX to EDX. For what the model has as an option. */
-export function checkFeature(leaf: u32, word: u32, bit: u32): void {
-  if (!cpuidBit(leaf, word, bit)) raiseUD();
-}
 
 /** ZF: no bit of `b` is set in `a`; CF: all of them are. The other flags are cleared. */
 export function ptest(a: v128, b: v128): void {

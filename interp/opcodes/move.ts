@@ -27,6 +27,7 @@ export const rows: OpcodeRow[] = [
         encoding: `0F 4${digit} /r`,
         name: `CMOV${name} Gv,Ev`,
         size: 'v',
+        feature: 'cmov',
         reg: `cmovRegRm<T>(op, ${cc})`,
         mem: `cmovRegMem<T>(op, ${cc})`,
       },

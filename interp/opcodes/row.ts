@@ -33,6 +33,10 @@ export interface OpcodeRow {
   name: string;
   /** See {@link OperandWidth}. */
   size: OperandWidth;
+  /** The CPUID feature that has the instruction, a name of src/vmm/cpu/cpuid-features.ts; a guest that is not shown it gets #UD. */
+  feature?: string;
+  /** Without the feature the bytes are another row's instruction: TZCNT is BSF, LZCNT is BSR (SDM vol. 2). */
+  legacy?: true;
   /** Where the encoding exists; absent: everywhere. */
   modes?: 'no64' | 'only64';
   /**

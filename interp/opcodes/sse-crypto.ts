@@ -2,29 +2,24 @@
 import type { OpcodeRow } from './row.js';
 import { CONTROL, unary, vector } from './sse-forms.js';
 
-/** CPUID's leaf, register (0 to 3: EAX to EDX) and bit come first. */
-function option(gate: string, row: OpcodeRow): OpcodeRow {
-  return { ...row, reg: `checkFeature(${gate}); ${row.reg}`, mem: `checkFeature(${gate}); ${row.mem}` };
-}
-
 /** AMD's processors let the memory operands of SHA lie anywhere; Intel's want them aligned. */
 function unaligned(row: OpcodeRow): OpcodeRow {
-  return option(SHA, { ...row, mem: (row.mem ?? '').replace('memXmm', 'memLoose') });
+  return { ...row, feature: 'sha_ni', mem: (row.mem ?? '').replace('memXmm', 'memLoose') };
 }
 
-const AES = '1, 2, 25';
-const PCLMULQDQ = '1, 2, 1';
-const SHA = '7, 1, 29';
+function aes(row: OpcodeRow): OpcodeRow {
+  return { ...row, feature: 'aes' };
+}
 
 /** See the file's head. */
 export const rows: OpcodeRow[] = [
-  option(AES, unary('66 0F 38 DB /r', 'AESIMC', 'aesimc')),
-  option(AES, vector('66 0F 38 DC /r', 'AESENC', 'aesenc')),
-  option(AES, vector('66 0F 38 DD /r', 'AESENCLAST', 'aesenclast')),
-  option(AES, vector('66 0F 38 DE /r', 'AESDEC', 'aesdec')),
-  option(AES, vector('66 0F 38 DF /r', 'AESDECLAST', 'aesdeclast')),
-  option(AES, unary('66 0F 3A DF /r ub', 'AESKEYGENASSIST', 'aeskeygenassist', CONTROL)),
-  option(PCLMULQDQ, vector('66 0F 3A 44 /r ub', 'PCLMULQDQ', 'pclmulqdq', CONTROL)),
+  aes(unary('66 0F 38 DB /r', 'AESIMC', 'aesimc')),
+  aes(vector('66 0F 38 DC /r', 'AESENC', 'aesenc')),
+  aes(vector('66 0F 38 DD /r', 'AESENCLAST', 'aesenclast')),
+  aes(vector('66 0F 38 DE /r', 'AESDEC', 'aesdec')),
+  aes(vector('66 0F 38 DF /r', 'AESDECLAST', 'aesdeclast')),
+  aes(unary('66 0F 3A DF /r ub', 'AESKEYGENASSIST', 'aeskeygenassist', CONTROL)),
+  { ...vector('66 0F 3A 44 /r ub', 'PCLMULQDQ', 'pclmulqdq', CONTROL), feature: 'pclmulqdq' },
   unaligned(vector('0F 3A CC /r ub', 'SHA1RNDS4', 'sha1rnds4', CONTROL)),
   unaligned(vector('0F 38 C8 /r', 'SHA1NEXTE', 'sha1nexte')),
   unaligned(vector('0F 38 C9 /r', 'SHA1MSG1', 'sha1msg1')),

@@ -1,5 +1,6 @@
 /** The shapes that rows of MMX and SSE come in. Operand codes: SDM vol. 2, appendix A.2 (V, W, U: XMM; P, Q, N: MMX). */
 import type { OpcodeRow } from './row.js';
+import { mmxFeature, sseFeature } from './sse-features.js';
 
 const SSE = 'checkSse()';
 const MMX = 'checkMmx()';
@@ -16,6 +17,7 @@ export function sse(
     encoding,
     name,
     size,
+    feature: sseFeature(encoding),
     ...(reg === undefined ? {} : { reg: `${SSE}; ${reg}` }),
     ...(mem === undefined ? {} : { mem: `${SSE}; ${mem}` }),
   };
@@ -33,6 +35,7 @@ export function mmx(
     encoding,
     name,
     size,
+    feature: mmxFeature(encoding),
     ...(reg === undefined ? {} : { reg: `${MMX}; ${reg}` }),
     ...(mem === undefined ? {} : { mem: `${MMX}; ${mem}` }),
   };
@@ -44,6 +47,7 @@ export function both(encoding: string, name: string, reg: string | undefined, me
     encoding,
     name,
     size: 'none',
+    feature: sseFeature(encoding),
     ...(reg === undefined ? {} : { reg: `${SSE}; ${MMX}; ${reg}` }),
     ...(mem === undefined ? {} : { mem: `${SSE}; ${MMX}; ${mem}` }),
   };

@@ -82,7 +82,7 @@ export const rows: OpcodeRow[] = [
   sse('66 0F 2B /r', 'MOVNTPD Mx,Vx', undefined, 'setMemXmm(op, getXmm(op))'),
   sse('66 0F E7 /r', 'MOVNTDQ Mx,Vx', undefined, 'setMemXmm(op, getXmm(op))'),
   // MOVNTI is of SSE2, but a store of a general register: none of the checks of SSE.
-  { encoding: '0F C3 /r', name: 'MOVNTI My,Gy', size: 'y', mem: 'movMemReg<T>(op)' },
+  { encoding: '0F C3 /r', name: 'MOVNTI My,Gy', size: 'y', feature: 'sse2', mem: 'movMemReg<T>(op)' },
   sse('0F 12 /r', 'MOVLPS Vq,Mq', 'setLow<u64>(op, highRm(op))', lowFromMemory),
   sse('66 0F 12 /r', 'MOVLPD Vq,Mq', undefined, lowFromMemory),
   sse('0F 13 /r', 'MOVLPS Mq,Vq', undefined, lowToMemory),

@@ -64,8 +64,13 @@ const constants = ['FLD1', 'FLDL2T', 'FLDL2E', 'FLDPI', 'FLDLG2', 'FLDLN2', 'FLD
   register(`D9 E${(8 + i).toString(16).toUpperCase()}`, name, 'x87LoadConstant(op)'),
 );
 
-/** See the file's head. */
-export const rows: OpcodeRow[] = [
+/** FCMOVcc, FCOMI and their kin came with CMOVcc, FISTTP with SSE3; FWAIT needs no x87. */
+function featureOf(name: string): Pick<OpcodeRow, 'feature'> {
+  if (name === 'FWAIT') return {};
+  return { feature: /^(FCMOV|FU?COMI)/.test(name) ? 'cmov' : name.startsWith('FISTTP') ? 'sse3' : 'fpu' };
+}
+
+const table: OpcodeRow[] = [
   ...memoryArithmetic('D8', 'Md', false, 'x87ArithmeticF32(op)'),
   ...memoryArithmetic('DA', 'Md', true, 'x87ArithmeticI32(op)'),
   ...memoryArithmetic('DC', 'Mq', false, 'x87ArithmeticF64(op)'),
@@ -153,3 +158,6 @@ export const rows: OpcodeRow[] = [
   ...stack('DF', 0xf0, 'FCOMIP ST,ST(i)', 'x87CompareFlags(op, 7, 1, 1)'),
   { encoding: '9B', name: 'FWAIT', size: 'none', reg: 'waitX87(op)' },
 ];
+
+/** See the file's head. */
+export const rows: OpcodeRow[] = table.map((row) => ({ ...row, ...featureOf(row.name) }));

@@ -11,7 +11,6 @@ import { opReg, opRm, opSegment } from '../op';
 import {
   CR4_FSGSBASE, CR4_TSD, REG_RAX, REG_RCX, REG_RDX, SEG_FS, cr4, getReg, segmentBase, setReg, setSegmentBase,
 } from '../registers';
-import { cpuidBit } from './cpuid';
 import { wrapLinear } from './descriptor';
 import { requireCpl0 } from './privilege';
 
@@ -25,7 +24,6 @@ export function invalidatePage(op: usize): void {
 
 /** `66 0F 38 82 /r`: the descriptor's PCID and address are checked, then everything is flushed. */
 export function invalidatePcid(op: usize): void {
-  if (!cpuidBit(7, 1, 10)) raiseUD();
   requireCpl0();
   const linear = linearForRead(opSegment(op), effectiveAddress(op), 16);
   const pcid = readLinear<u64>(linear);
@@ -56,7 +54,6 @@ export function readTsc(op: usize): void {
 
 /** `0F 01 F9` */
 export function readTscp(op: usize): void {
-  if (!cpuidBit(0x80000001, 3, 27)) raiseUD();
   readTimeStamp();
   setReg<u32>(REG_RCX, <u32>load<u64>(CPU_MSR_TSC_AUX));
 }
@@ -68,7 +65,7 @@ export function readCounter(op: usize): void {
 
 /** `0F 01 CA` and `0F 01 CB` */
 export function setAlignmentFlag(op: usize, value: u32): void {
-  if (!cpuidBit(7, 1, 20) || cpl() != 0) raiseUD();
+  if (cpl() != 0) raiseUD();
   if (value != 0) changeControlFlags(0, FLAG_AC);
   else changeControlFlags(FLAG_AC, 0);
 }

@@ -1,12 +1,15 @@
 /** Choosing the engine, and what it needs: the CPUID table, the ledger, how exact its interrupt window is. */
 import { accessSync, constants } from 'node:fs';
+import { ExitCode, VmtapeError } from '../base/errors.js';
 import type { Ledger } from '../record/ledger.js';
 import type { BootedGuest } from '../vmm/boot/boot.js';
 import { vmtape64Cpuid } from '../vmm/cpu/cpuid.js';
-import { findCpuid } from '../vmm/cpu/cpuid-features.js';
+import { featureNames, findCpuid } from '../vmm/cpu/cpuid-features.js';
+import { hiddenFeatures } from '../vmm/cpu/hidden.js';
 import type { CpuidEntry } from '../vmm/cpu/vcpu.js';
 import { HookKind } from '../vmm/hooks/table.js';
 import type { EngineName } from '../vmm/machine-options.js';
+import { type CpuChoice, PLAIN_MODEL } from './cpu-model.js';
 import type { EngineChoice, TscPolicy } from './machine-arguments.js';
 
 /** CPUID.01H:EDX bit 4, TSC; CPUID.80000001H:EDX bit 4 (AMD's copy) and bit 27, RDTSCP; 80000007H:EDX bit 8, invariant. */
@@ -39,9 +42,19 @@ export async function whyNotKvm(): Promise<string | undefined> {
 }
 
 /** The CPUID table of a machine: what model and engine both have, without the time-stamp counter if it is to be hidden. */
-export async function cpuidFor(tsc: TscPolicy, engine: EngineName): Promise<CpuidEntry[]> {
-  const model = vmtape64Cpuid();
+export async function cpuidFor(
+  tsc: TscPolicy,
+  engine: EngineName,
+  { added, removed }: CpuChoice = PLAIN_MODEL,
+): Promise<CpuidEntry[]> {
+  const model = vmtape64Cpuid(added, removed);
   const table = engine === 'kvm' ? (await import('../vmm/cpu/kvm-cpuid.js')).forThisKvm(model) : model;
+  const shown = featureNames(table);
+  const missing = added.filter((name) => !shown.includes(name));
+  if (missing.length > 0) {
+    const message = `this host's KVM does not have ${missing.join(', ')}`;
+    throw new VmtapeError('VMTAPE_HOST', message, ExitCode.HostCannot, 'leave it out of --cpu, or use --engine interp');
+  }
   if (tsc !== 'hide') return table;
   return table.map((row) => {
     const hidden = HIDDEN_TSC.find(([leaf]) => findCpuid([row], leaf, 0) !== undefined);
@@ -60,6 +73,8 @@ export function hooksFor(tsc: TscPolicy): ReadonlySet<HookKind> {
 export interface EngineFacts {
   /** The CPUID table of the machine: what hooked CPUID answers, and what is recorded. */
   readonly cpuid: readonly CpuidEntry[];
+  /** On KVM: what its processor executes although the table does not show it. */
+  readonly hiddenFeatures?: readonly string[];
   /** The interrupt window opens at the first boundary that can take an interrupt. */
   readonly windowExact: boolean;
   readonly ledger: Ledger;
@@ -69,16 +84,24 @@ export interface EngineFacts {
  * Examines the engine on this host. A KVM that shows another CPUID table than asked for: where the guest's CPUID
  * instructions are hooked they get the model all the same; elsewhere what the guest really sees is recorded.
  */
-export async function examineEngine(engine: EngineName, tsc: TscPolicy, guest: BootedGuest): Promise<EngineFacts> {
+export async function examineEngine(
+  engine: EngineName,
+  tsc: TscPolicy,
+  guest: BootedGuest,
+  cpu: CpuChoice = PLAIN_MODEL,
+): Promise<EngineFacts> {
   const { Ledger } = await import('../record/ledger.js');
-  const cpuid = await cpuidFor(tsc, engine);
+  const cpuid = await cpuidFor(tsc, engine, cpu);
   if (engine === 'interp') return { cpuid, windowExact: true, ledger: new Ledger({ engine, tsc }) };
   const { examineHost } = await import('../record/probes/host.js');
   const host = await examineHost({ scope: 'ledger', cpuid });
   const isHooked = guest.hooks.sites.some((site) => site.kind === HookKind.Cpuid);
   const seen = host.effectiveCpuid;
+  const table = isHooked || seen === undefined ? cpuid : seen.table;
+  const { supportedCpuid } = await import('../vmm/cpu/kvm-cpuid.js');
   return {
-    cpuid: isHooked || seen === undefined ? cpuid : seen.table,
+    cpuid: table,
+    hiddenFeatures: hiddenFeatures(supportedCpuid(), table),
     windowExact: host.windowIsExact,
     ledger: new Ledger({ engine, tsc, host, isUnscanned: !guest.isScanned }),
   };

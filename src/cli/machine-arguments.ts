@@ -3,6 +3,7 @@ import { type Command, Option } from 'commander';
 import type { BootSource, FlatMode } from '../vmm/boot/request.js';
 import type { MachineLimits } from '../vmm/machine-options.js';
 import { parseSerial, type SerialChoice } from './console.js';
+import { type CpuChoice, parseCpu } from './cpu-model.js';
 import { checkOutput, isSameFile, readInput } from './files.js';
 import {
   type MemoryDump,
@@ -23,6 +24,7 @@ export type EngineChoice = 'auto' | 'kvm' | 'interp';
 /** The options as commander gives them. */
 export interface MachineFlags {
   readonly engine: string;
+  readonly cpu: string;
   readonly mem: string;
   readonly kernel?: string;
   readonly initrd?: string;
@@ -45,6 +47,7 @@ export interface MachineFlags {
 /** The options, checked, with the images read. */
 export interface MachineArguments {
   readonly engine: EngineChoice;
+  readonly cpu: CpuChoice;
   readonly ramSize: number;
   readonly source: BootSource;
   readonly serial: SerialChoice;
@@ -74,6 +77,9 @@ export function addMachineOptions(command: Command): Command {
     )
     .addOption(guest('--rom <file>', 'firmware, at the top of the first MiB and of 4 GiB'))
     .addOption(option('--engine <engine>', 'auto, kvm or interp; auto is KVM where it works').default('auto'))
+    .addOption(
+      option('--cpu <model>', 'vmtape64, with +FEATURE or -FEATURE behind commas: vmtape64,+aes').default('vmtape64'),
+    )
     .addOption(option('--mem <size>', 'guest memory, 1M to 3G').default('128M'))
     .addOption(option('--serial <where>', 'the serial console: stdio, none or file:PATH').default('stdio'))
     .addOption(option('--tsc <policy>', 'time-stamp reads: hook, hide or pass').default('hook'))
@@ -102,6 +108,7 @@ export function readMachineArguments(flags: MachineFlags): MachineArguments {
   if (flags.dumpState !== undefined) checkOutput('--dump-state', flags.dumpState);
   const parsed = {
     engine: flags.maxInstructions === undefined ? engine : ('interp' as const),
+    cpu: parseCpu(flags.cpu),
     ramSize,
     serial: parseSerial(flags.serial),
     tsc: parseWord('--tsc', flags.tsc, ['hook', 'hide', 'pass'] as const),

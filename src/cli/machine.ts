@@ -26,12 +26,13 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
   const guest = bootGuest({ ramSize: args.ramSize, source: args.source, hooks: hooksFor(args.tsc) });
   checkDumps(args.dumpMemory, guest.memory);
   const { engine, reason } = await chooseEngine(args.engine);
-  const { cpuid, windowExact, ledger } = await examineEngine(engine, args.tsc, guest);
+  const { cpuid, hiddenFeatures, windowExact, ledger } = await examineEngine(engine, args.tsc, guest, args.cpu);
   const console = openConsole(args.serial);
   const options = {
     engine,
     guest,
     cpuid,
+    ...(hiddenFeatures !== undefined && { hiddenFeatures }),
     landing: { windowExact },
     serial: console,
     host: realHost,

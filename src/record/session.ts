@@ -179,7 +179,7 @@ class RecordTaps implements MachineTaps {
 
 function headerOf(options: RecordOptions): TraceHeader {
   const { machine } = options;
-  const { guest } = machine;
+  const { guest, hiddenFeatures } = machine;
   return {
     id: options.id,
     date: options.date,
@@ -197,7 +197,7 @@ function headerOf(options: RecordOptions): TraceHeader {
     strictBus: machine.strictBus ?? false,
     tsc: options.tsc,
     options: options.options,
-    host: options.host,
+    host: hiddenFeatures === undefined ? options.host : { ...options.host, hidden: hiddenFeatures },
     ledger: options.ledger,
   };
 }

@@ -3,7 +3,9 @@ import { RAM_MAX } from '../../interp/layout.js';
 import { damagedTrace } from '../trace/errors.js';
 import { PAGE_SIZE, PRELUDE_SIZE } from '../trace/format.js';
 import type { TraceReader } from '../trace/reader.js';
+import { hiddenOfTrace } from '../vmm/cpu/hidden.js';
 import { cpuStateTable } from '../vmm/cpu/state.js';
+import type { Vcpu } from '../vmm/cpu/vcpu.js';
 import { type HookKind, HookTable } from '../vmm/hooks/table.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
 import { GuestMemory, RAM_MIN } from '../vmm/memory.js';
@@ -27,4 +29,11 @@ export function guestOf(reader: TraceReader): LoadedGuest {
   });
   const hooks = new HookTable(header.hooks.map((site) => ({ ...site, kind: site.kind as HookKind })));
   return { memory, cpu: decodeState(cpuStateTable, header.cpuState), hooks };
+}
+
+/** Gives the guest and its processor to an engine. */
+export function enterGuest(vcpu: Vcpu, guest: LoadedGuest, { header }: TraceReader): void {
+  vcpu.setCpuid(header.cpuid, hiddenOfTrace(header.host));
+  vcpu.setState(guest.cpu);
+  guest.memory.onHostWrite = (gpa, length) => vcpu.invalidateCode(gpa, length);
 }

@@ -19,7 +19,7 @@ import { checkHook, checkPlain, compareAccess, type ExitAccess } from './compare
 import type { Divergence } from './divergence.js';
 import { finalDifference } from './end.js';
 import { RecordFeed } from './feed.js';
-import { guestOf } from './guest.js';
+import { enterGuest, guestOf } from './guest.js';
 import { missingFeatures } from './kvm-features.js';
 import { LandingWalker } from './landing.js';
 import type { ReplayOptions, ReplayResult } from './options.js';
@@ -104,9 +104,7 @@ export class ReplaySession {
       const guest = guestOf(reader);
       const vcpu = await openVcpu(options.engine ?? 'interp', guest.memory);
       try {
-        vcpu.setCpuid(reader.header.cpuid);
-        vcpu.setState(guest.cpu);
-        guest.memory.onHostWrite = (gpa, length) => vcpu.invalidateCode(gpa, length);
+        enterGuest(vcpu, guest, reader);
         const hint = vcpu.engine === 'kvm' ? await missingFeatures(reader.header.cpuid) : undefined;
         return new ReplaySession(options, reader, guest, vcpu, hint);
       } catch (error) {

@@ -22,6 +22,7 @@ export class AssistedVcpu implements Vcpu {
   readonly #memory: GuestMemory;
   #interpreter: Vcpu | undefined;
   #cpuid: readonly CpuidEntry[] = [];
+  #hidden: readonly string[] = [];
   /** The engine whose exit is the last one. */
   #exiting: Vcpu;
   /** The interpreter is within an instruction: it waits for an answer. */
@@ -86,7 +87,7 @@ export class AssistedVcpu implements Vcpu {
 
   #open(): Vcpu {
     const interpreter = this.#openInterpreter();
-    interpreter.setCpuid(this.#cpuid);
+    interpreter.setCpuid(this.#cpuid, this.#hidden);
     return interpreter;
   }
 
@@ -140,10 +141,11 @@ export class AssistedVcpu implements Vcpu {
     this.#kvm.setState(state);
     this.#isWithin = false;
   }
-  setCpuid(entries: readonly CpuidEntry[]): void {
+  setCpuid(entries: readonly CpuidEntry[], hidden: readonly string[] = []): void {
     this.#cpuid = entries;
+    this.#hidden = hidden;
     this.#kvm.setCpuid(entries);
-    this.#interpreter?.setCpuid(entries);
+    this.#interpreter?.setCpuid(entries, hidden);
   }
   setSingleStep(on: boolean): void {
     this.#isStepping = on;

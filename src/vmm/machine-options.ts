@@ -46,6 +46,8 @@ export interface MachineOptions {
   readonly guest: LoadedGuest;
   /** The CPUID table of the guest. */
   readonly cpuid: readonly CpuidEntry[];
+  /** On KVM: what its processor executes although the table does not show it (cpu/hidden.ts). */
+  readonly hiddenFeatures?: readonly string[];
   /** Bytes of the serial console, COM1. */
   readonly serial?: ByteSink;
   /** Bytes written to the debug console, port 0xE9. */

@@ -110,7 +110,7 @@ export class Machine {
   static async open(options: MachineOptions): Promise<Machine> {
     const vcpu = options.vcpu ?? (await openVcpu(options.engine, options.guest.memory));
     try {
-      vcpu.setCpuid(options.cpuid);
+      vcpu.setCpuid(options.cpuid, options.hiddenFeatures);
       vcpu.setState(options.guest.cpu);
       options.guest.memory.onHostWrite = (gpa, length) => vcpu.invalidateCode(gpa, length);
       return new Machine(options, vcpu);

@@ -36,6 +36,23 @@ const echo = [
 ];
 const forever = [0xe6, 0x80, 0xeb, 0xfc]; // out 80,al; jmp
 
+it('a recording names what its processor executed although CPUID did not show it, and a replay executes it too', async () => {
+  const path = join(directory, 'hidden');
+  // xor cx,cx; mov ax,41; tzcnt ax,cx (16; as bsf: 41); out e9,al; cli; hlt
+  const code = [0x31, 0xc9, 0xb8, 0x41, 0x00, 0xf3, 0x0f, 0xbc, 0xc1, 0xe6, 0xe9, 0xfa, 0xf4];
+  const debugConsole = new Text();
+  const more = { hiddenFeatures: ['bmi1'], debugConsole };
+  const machine = machineOf('interp', Uint8Array.from(code), 'real', 0x7c00, more);
+  const session = await open(machine, path);
+  await session.run();
+  session.close();
+  const reader = new TraceReader(path);
+  expect(reader.header.host).toEqual({ hidden: ['bmi1'] });
+  reader.close();
+  expect(debugConsole.text).toBe('\x10');
+  expect(await replay(path, 'interp', 'machine')).toMatchObject({ kind: 'complete', notes: [] });
+});
+
 describe.each(engines)('a recording on %s', (engine) => {
   describe.skipIf(engine === 'kvm' && noKvm !== undefined)(`(${noKvm ?? 'KVM is there'})`, () => {
     const machine = (code: readonly number[], more: Partial<MachineOptions> = {}): MachineOptions =>

@@ -3,9 +3,11 @@ import '../../base/webassembly.js';
 import { RAM_BASE } from '../../../interp/layout.js';
 import { assert } from '../../base/assert.js';
 import { MODEL_OPTIONS, vmtape64Cpuid } from '../../vmm/cpu/cpuid.js';
+import { featureNames } from '../../vmm/cpu/cpuid-features.js';
 import { InterpVcpu, interpreterModule } from '../../vmm/cpu/interp.js';
 import { writeInterpState } from '../../vmm/cpu/interp-state.js';
 import { type CpuState, powerOnState, SegmentAttribute } from '../../vmm/cpu/state.js';
+import type { CpuidEntry } from '../../vmm/cpu/vcpu.js';
 import { GuestMemory } from '../../vmm/memory.js';
 
 /** The code sizes. */
@@ -26,6 +28,7 @@ const ANSWERS = RAM_BASE + BATCH * WINDOW;
 const RAM = 0x40_0000;
 
 const VECTOR_UD = 6;
+const CR4_OSXSAVE = 1n << 18n;
 const UNWIND_EXCEPTION = 1;
 
 interface ProbeExports {
@@ -41,7 +44,7 @@ interface ProbeExports {
  * CPL 0, protected mode, flat segments, no paging; for 64-bit code EFER.LMA is set all the same, which no guest can do and the decoder
  * does not see. SSE and all of CR4 that gives instructions are on.
  */
-function stateFor(bitness: Bitness): CpuState {
+function stateFor(bitness: Bitness, cpuid: readonly CpuidEntry[]): CpuState {
   const state = powerOnState();
   const { codeOrData, present, long, defaultBig: big } = SegmentAttribute;
   const limit = 0xffff_ffff;
@@ -54,6 +57,7 @@ function stateFor(bitness: Bitness): CpuState {
   state.cr0 = 0x33n;
   // OSFXSR, OSXMMEXCPT, FSGSBASE, SMEP, SMAP.
   state.cr4 = 0x31_0600n;
+  if (featureNames(cpuid).includes('xsave')) state.cr4 |= CR4_OSXSAVE;
   // SCE; LME and LMA.
   state.efer = bitness === 64 ? 0x501n : 1n;
   state.rip = 0x10_0000n;
@@ -63,16 +67,18 @@ function stateFor(bitness: Bitness): CpuState {
 /** Our decoder in one mode. */
 export class OurDecoder {
   readonly bitness: Bitness;
+  readonly #cpuid: readonly CpuidEntry[];
   readonly #memory = new GuestMemory({ ramSize: RAM });
   readonly #code: ProbeExports;
   readonly #unwind = new Error('unwind');
   readonly #strings: Uint8Array;
   readonly #answers: Uint16Array;
 
-  constructor(bitness: Bitness) {
+  constructor(bitness: Bitness, cpuid: readonly CpuidEntry[] = vmtape64Cpuid(MODEL_OPTIONS)) {
     this.bitness = bitness;
+    this.#cpuid = cpuid;
     const vcpu = new InterpVcpu(this.#memory);
-    vcpu.setCpuid(vmtape64Cpuid(MODEL_OPTIONS));
+    vcpu.setCpuid(cpuid);
     vcpu.close();
     const throwUnwind = (): never => {
       throw this.#unwind;
@@ -111,7 +117,7 @@ export class OurDecoder {
   }
 
   #reset(): void {
-    writeInterpState(this.#memory.view, stateFor(this.bitness));
+    writeInterpState(this.#memory.view, stateFor(this.bitness, this.#cpuid));
     this.#code.stateChanged();
   }
 }

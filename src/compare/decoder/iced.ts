@@ -8,10 +8,9 @@ import type { Bitness } from './engine.js';
 /**
  * - ForceReservedNop: 0F 0D and 0F 18 to 0F 1F are NOPs with ModRM in a processor without PREFETCHW, MPX, CET and the like (SDM vol. 2,
  *   appendix A, table A-3: "reserved-NOP").
- * - NoWbnoinvd, NoMPFX_0FBC, NoMPFX_0FBD: WBNOINVD, TZCNT and LZCNT are WBINVD, BSF and BSR in a processor that lacks them.
+ * - NoWbnoinvd: WBNOINVD is WBINVD in a processor that lacks it.
  */
-const OPTIONS =
-  DecoderOptions.ForceReservedNop | DecoderOptions.NoWbnoinvd | DecoderOptions.NoMPFX_0FBC | DecoderOptions.NoMPFX_0FBD;
+const OPTIONS = DecoderOptions.ForceReservedNop | DecoderOptions.NoWbnoinvd;
 
 const F = CpuidFeature;
 /** What iced calls the features of the model vmtape64 (src/vmm/cpu/cpuid.ts) with its options. */
@@ -19,11 +18,8 @@ const MODEL: ReadonlySet<number> = new Set([
   ...[F.INTEL8086, F.INTEL186, F.INTEL286, F.INTEL386, F.INTEL486, F.X64, F.CPUID, F.MSR, F.TSC, F.RDPMC, F.SMM],
   ...[F.CX8, F.CMPXCHG16B, F.CMOV, F.SEP, F.SYSCALL, F.RDTSCP, F.CLFSH, F.MULTIBYTENOP, F.PAUSE, F.POPCNT],
   ...[F.FPU, F.FPU287, F.FPU387, F.MMX, F.FXSR, F.SSE, F.SSE2, F.SSE3, F.SSSE3, F.SSE4_1, F.SSE4_2],
-  ...[F.FSGSBASE, F.INVPCID, F.SMAP],
-  ...[F.AES, F.PCLMULQDQ, F.SHA],
-  // Not shown by the model's CPUID. A processor that has them executes them all the same: no control of VMX or SVM traps them (SDM
-  // vol. 3C, 26.1), so a guest on KVM can execute them, and the interpreter must do what KVM does.
-  ...[F.MOVBE, F.ADX, F.CLFLUSHOPT, F.CLWB],
+  ...[F.FSGSBASE, F.INVPCID, F.SMAP, F.MOVBE, F.CLFLUSHOPT, F.CLWB],
+  ...[F.AES, F.PCLMULQDQ, F.SHA, F.ADX, F.BMI1, F.LZCNT],
 ]);
 
 /** A decoder on one array of bytes at a time. */

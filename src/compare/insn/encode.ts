@@ -8,6 +8,8 @@ import type { CaseRandom } from './random.js';
 /** The parts of a row's encoding. */
 interface Parsed {
   readonly mandatory: number | undefined;
+  /** REX.W belongs to the encoding. */
+  readonly wide: boolean;
   readonly opcode: readonly number[];
   readonly plusRegister: boolean;
   /** ModRM.reg 0 to 7, or 8: any; undefined: no ModRM. */
@@ -25,6 +27,8 @@ function parse(row: OpcodeRow): Parsed {
   const bytes: number[] = [];
   let mandatory: number | undefined;
   let plusRegister = false;
+  const wide = tokens[0] === 'REX.W';
+  if (wide) tokens.shift();
   while (tokens.length > 0 && /^[0-9A-F]{2}(\+r)?$/.test(tokens[0] as string)) {
     const token = tokens.shift() as string;
     const isFirst = bytes.length === 0 && mandatory === undefined;
@@ -41,6 +45,7 @@ function parse(row: OpcodeRow): Parsed {
   const digit = modrm === undefined ? undefined : modrm === '/r' ? 8 : Number(modrm[1]);
   const parts: Parsed = {
     mandatory,
+    wide,
     opcode: bytes.slice(0, length),
     plusRegister,
     digit,
@@ -79,6 +84,7 @@ export function encodeCase(
   const word = pickWidth(row, parts, random, bits, e);
   const addressSize = pickAddressSize(random, bits, e);
   if (random.chance(8)) e.prefixes.push(random.pick(SEGMENTS));
+  if (parts.wide) e.rex |= 8;
   const opcode = [...parts.opcode];
   if (parts.plusRegister) {
     const register = random.below(bits === 64 ? 16 : 8);

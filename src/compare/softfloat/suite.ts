@@ -1,5 +1,6 @@
 /** x87 instructions on the interpreter and on the processor of the host, from the same operands: results, status word, tags, memory. */
 import { RAM_BASE } from '../../../interp/layout.js';
+import { vmtape64Cpuid, withVendor } from '../../vmm/cpu/cpuid.js';
 import { InterpVcpu } from '../../vmm/cpu/interp.js';
 import { powerOnState } from '../../vmm/cpu/state.js';
 import { ExitReason } from '../../vmm/cpu/vcpu.js';
@@ -82,10 +83,7 @@ export class X87Guest {
   constructor(dataSize: number, vendor: string) {
     this.#memory = new GuestMemory({ ramSize: (DATA_ADDRESS + dataSize + 0x1f_ffff) & ~0x1f_ffff });
     this.#vcpu = new InterpVcpu(this.#memory);
-    const letters = (from: number): number => Buffer.from(vendor, 'latin1').readUInt32LE(from);
-    this.#vcpu.setCpuid([
-      { function: 0, index: 0, indexed: false, eax: 1, ebx: letters(0), ecx: letters(8), edx: letters(4) },
-    ]);
+    this.#vcpu.setCpuid(withVendor(vmtape64Cpuid(), vendor));
     const view = new DataView(this.#memory.whole.buffer, RAM_BASE);
     view.setBigUint64(TABLES, BigInt(TABLES + 0x1000 + 3), true);
     view.setBigUint64(TABLES + 0x1000, BigInt(TABLES + 0x2000 + 3), true);

@@ -1,8 +1,9 @@
 /** A guest in 64-bit mode at CPL 0 that runs one instruction at a time on the interpreter. */
 import * as layout from '../../../interp/layout.js';
+import { MODEL_OPTIONS, vmtape64Cpuid, withVendor } from '../../vmm/cpu/cpuid.js';
 import { InterpVcpu } from '../../vmm/cpu/interp.js';
 import { powerOnState } from '../../vmm/cpu/state.js';
-import { type CpuidEntry, ExitReason } from '../../vmm/cpu/vcpu.js';
+import { ExitReason } from '../../vmm/cpu/vcpu.js';
 import { GuestMemory } from '../../vmm/memory.js';
 import { MEMORY_BYTES, OPERAND, type SseCase } from './oracle.js';
 
@@ -20,10 +21,6 @@ const LARGE_PAGE = 0x83n;
 const CR4 = 0x620n;
 const IMAGE_BYTES = 512;
 
-function row(leaf: number, eax: number, ebx: number, ecx: number, edx: number): CpuidEntry {
-  return { function: leaf, index: 0, indexed: false, eax, ebx, ecx, edx };
-}
-
 /** What the instruction made. */
 export interface SseGuestResult {
   /** The exception that it raised. */
@@ -34,14 +31,14 @@ export interface SseGuestResult {
   readonly memory: Uint8Array;
 }
 
-/** See the file's head. AES, PCLMULQDQ and SHA are switched on. */
+/** See the file's head. All options of the model are switched on. */
 export class SseGuest {
   readonly #memory = new GuestMemory({ ramSize: 0x40_0000 });
   readonly #vcpu = new InterpVcpu(this.#memory);
 
   constructor() {
     this.#tables();
-    this.#vcpu.setCpuid([row(0, 7, 0, 0, 0), row(1, 0, 0, (1 << 25) | 2, 0), row(7, 0, 1 << 29, 0, 0)]);
+    this.#vcpu.setCpuid(withVendor(vmtape64Cpuid(MODEL_OPTIONS), 'GenuineIntel'));
     const state = powerOnState();
     state.cr0 = 0x8001_0033n;
     state.cr3 = BigInt(PML4);

@@ -14,13 +14,25 @@ export const MODEL_FEATURES: readonly string[] = [
   ...['fpu', 'de', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'sep', 'pge', 'cmov', 'pat', 'pse36', 'clflush'],
   // 64-bit Linux does not start without fxsr, sse and sse2; with the rest of this line it is x86-64-v2.
   ...['mmx', 'fxsr', 'sse', 'sse2', 'sse3', 'ssse3', 'sse4_1', 'sse4_2', 'cx16', 'popcnt'],
-  ...['pcid', 'hypervisor'],
-  ...['fsgsbase', 'smep', 'erms', 'invpcid', 'smap', 'umip'],
+  ...['pcid', 'movbe', 'hypervisor'],
+  ...['fsgsbase', 'smep', 'erms', 'invpcid', 'smap', 'clflushopt', 'clwb', 'umip'],
   ...['lahf_lm', 'syscall', 'nx', 'pdpe1gb', 'rdtscp', 'lm'],
 ];
 
 /** What the interpreter has too and the model shows only if asked; without it the instructions raise #UD. */
-export const MODEL_OPTIONS: readonly string[] = ['aes', 'pclmulqdq', 'sha_ni'];
+export const MODEL_OPTIONS: readonly string[] = [
+  'aes',
+  'pclmulqdq',
+  'sha_ni',
+  'bmi1',
+  'adx',
+  'fsrm',
+  'abm',
+  '3dnowprefetch',
+];
+
+/** What cannot be taken from the model: the boot protocols and the loaders use it. */
+export const MODEL_NEEDED: readonly string[] = ['fpu', 'msr', 'pae', 'lm', 'hypervisor'];
 
 const VENDOR = 'AuthenticAMD';
 const BRAND = 'vmtape64 virtual processor';
@@ -58,15 +70,22 @@ function row(leaf: number, eax: number, ebx: number, ecx: number, edx: number): 
   return { function: leaf, index: 0, indexed: false, eax, ebx, ecx, edx };
 }
 
+/** The table with another vendor in leaf 0, twelve letters: whose way the interpreter follows where processors differ. */
+export function withVendor(table: readonly CpuidEntry[], vendor: string): CpuidEntry[] {
+  const words = { ebx: word(vendor, 0), edx: word(vendor, 4), ecx: word(vendor, 8) };
+  return table.map((one) => (one.function === 0 ? { ...one, ...words } : one));
+}
+
 function brandRow(part: number): CpuidEntry {
   const at = part * 16;
   return row(0x8000_0002 + part, word(BRAND, at), word(BRAND, at + 4), word(BRAND, at + 8), word(BRAND, at + 12));
 }
 
-/** A new copy of the table; `options` are of {@link MODEL_OPTIONS}. */
-export function vmtape64Cpuid(options: readonly string[] = []): CpuidEntry[] {
+/** A new copy of the table; `options` are of {@link MODEL_OPTIONS}, `without` of {@link MODEL_FEATURES}. */
+export function vmtape64Cpuid(options: readonly string[] = [], without: readonly string[] = []): CpuidEntry[] {
   for (const option of options) assert(MODEL_OPTIONS.includes(option), 'an option of the model is one of its list');
-  const shown = new Set([...MODEL_FEATURES, ...options]);
+  for (const name of without) assert(!MODEL_NEEDED.includes(name), 'no machine goes without what the loaders need');
+  const shown = new Set([...MODEL_FEATURES, ...options].filter((name) => !without.includes(name)));
   const features = (leaf: number, index: number, register: CpuidRegister): number =>
     wordOf(shown, leaf, index, register);
   const extended = 0x8000_0001;

@@ -15,6 +15,9 @@ export interface InterpExports {
   stateChanged(): void;
   dirtyTaken(): void;
   invalidateCode(physical: number, length: number): void;
+  /** A feature, by its leaf and register (0 to 3: EAX to EDX) * 256 + bit, executes whatever CPUID shows; and none any more. */
+  executeHidden(leaf: number, place: number): void;
+  hideAll(): void;
 }
 
 /** See {@link ExitRecord}. An exit has one element: the interpreter leaves for each. */

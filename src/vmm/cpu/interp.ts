@@ -9,6 +9,7 @@ import { assert } from '../../base/assert.js';
 import { ExitCode, VmtapeError } from '../../base/errors.js';
 import type { GuestMemory } from '../memory.js';
 import { checkState } from '../state/check.js';
+import { CPUID_FEATURES } from './cpuid-features.js';
 import { InterpExitRecord, type InterpExports } from './interp-exit.js';
 import { readInterpState, writeInterpState } from './interp-state.js';
 import { type CpuState, cpuStateTable, powerOnState } from './state.js';
@@ -18,6 +19,7 @@ const IF = 0x200;
 const TWO_32 = 0x1_0000_0000;
 /** Bits of RFLAGS that are fixed: what setFlags leaves alone. */
 const RESERVED_FLAGS = ~0x3f_7fd5;
+const CPUID_REGISTERS = ['eax', 'ebx', 'ecx', 'edx'];
 const NO_LIMIT = 0xffff_ffff_ffff_ffffn;
 
 /** What the import `unwind` throws: one object, made once. */
@@ -164,7 +166,7 @@ export class InterpVcpu implements Vcpu {
     this.#code.stateChanged();
   }
 
-  setCpuid(entries: readonly CpuidEntry[]): void {
+  setCpuid(entries: readonly CpuidEntry[], hidden: readonly string[] = []): void {
     this.#check();
     if (entries.length > layout.CPUID_MAX_ENTRIES) {
       throw new VmtapeError(
@@ -181,6 +183,10 @@ export class InterpVcpu implements Vcpu {
         this.#set(at, word);
         at += 4;
       }
+    }
+    this.#code.hideAll();
+    for (const { name, leaf, register, bit } of CPUID_FEATURES) {
+      if (hidden.includes(name)) this.#code.executeHidden(leaf, CPUID_REGISTERS.indexOf(register) * 256 + bit);
     }
     this.#code.stateChanged();
   }

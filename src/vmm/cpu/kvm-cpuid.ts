@@ -23,12 +23,17 @@ export function withoutUnsupported(table: readonly CpuidEntry[], supported: read
   });
 }
 
-/** `table` as far as this host's KVM supports it (KVM_GET_SUPPORTED_CPUID). Throws a VmtapeError where there is no KVM. */
-export function forThisKvm(table: readonly CpuidEntry[]): CpuidEntry[] {
+/** What this host's KVM supports (KVM_GET_SUPPORTED_CPUID). Throws a VmtapeError where there is no KVM. */
+export function supportedCpuid(): CpuidEntry[] {
   const system = new KvmSystem();
   try {
-    return withoutUnsupported(table, decodeCpuid(system.cpuid('supported')));
+    return decodeCpuid(system.cpuid('supported'));
   } finally {
     system.close();
   }
+}
+
+/** `table` as far as this host's KVM supports it. Throws a VmtapeError where there is no KVM. */
+export function forThisKvm(table: readonly CpuidEntry[]): CpuidEntry[] {
+  return withoutUnsupported(table, supportedCpuid());
 }

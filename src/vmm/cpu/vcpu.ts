@@ -90,8 +90,11 @@ export interface Vcpu {
   getState(): CpuState;
   /** Replaces the whole architectural state. Throws VMTAPE_STATE if a field is out of range, and then changes nothing. */
   setState(state: CpuState): void;
-  /** Installs the CPUID table. */
-  setCpuid(entries: readonly CpuidEntry[]): void;
+  /**
+   * Installs the CPUID table. `hidden` names features whose instructions execute although the table does not show them, as on the
+   * processor of a recording (cpu/hidden.ts); KVM's processor needs no list.
+   */
+  setCpuid(entries: readonly CpuidEntry[], hidden?: readonly string[]): void;
   /** run() ends with ExitReason.Debug after each instruction. */
   setSingleStep(on: boolean): void;
   /** Refuses the RDMSR or WRMSR of the last exit: it raises #GP(0) when it is finished. */

@@ -78,8 +78,9 @@ function widths(row: OpcodeRow, bits: Bits): { prefix: number[]; rexW: boolean }
     const fixed = row.size === 'b' || row.size === 'y' || row.size === 'none' || row.encoding.startsWith('66');
     return fixed ? [plain] : [plain, word];
   }
+  if (row.encoding.startsWith('REX.W')) return [quad];
   if (row.size === 'v') return row.encoding.startsWith('66') ? [plain, quad] : [plain, word, quad];
-  if (row.size === 'y' || row.name.startsWith('CMPXCHG8B')) return [plain, quad];
+  if (row.size === 'y') return [plain, quad];
   if (row.size === 'd64' || row.size === 'z') return mandatory ? [plain] : [plain, word];
   return [plain];
 }
@@ -98,6 +99,7 @@ export function encodeRow(row: OpcodeRow, random: Random, address: number, bits:
   if (/^(66|F2|F3)$/.test(tokens[0] ?? '') && tokens[1] === '0F') out.push(Number.parseInt(tokens.shift() ?? '', 16));
   const choices = widths(row, bits);
   const width = choices[random(choices.length)] ?? { prefix: [], rexW: false };
+  if (tokens[0] === 'REX.W') tokens.shift();
   const opcode: number[] = [];
   const tail: number[] = [];
   let modrm: number[] = [];

@@ -1,5 +1,6 @@
 /** A guest in long mode at CPL 0, 64-bit or compatibility mode, that runs one instruction at a time from a given state, on the interpreter. */
 import { RAM_BASE } from '../../../interp/layout.js';
+import { MODEL_OPTIONS, vmtape64Cpuid, withVendor } from '../../../src/vmm/cpu/cpuid.js';
 import { InterpVcpu } from '../../../src/vmm/cpu/interp.js';
 import { type CpuState, powerOnState } from '../../../src/vmm/cpu/state.js';
 import { ExitReason } from '../../../src/vmm/cpu/vcpu.js';
@@ -73,14 +74,11 @@ export class LongGuest {
     state.idtr = { base: BigInt(IDT), limit: 0xfff };
   }
 
-  /** `vendor`: the twelve letters of CPUID leaf 0. */
+  /** `vendor`: the twelve letters of CPUID leaf 0; with every option of the model. */
   static async create(vendor: string): Promise<LongGuest> {
     const memory = new GuestMemory({ ramSize: 0x40_0000 });
     const vcpu = new InterpVcpu(memory);
-    const letters = (from: number): number => Buffer.from(vendor, 'latin1').readUInt32LE(from);
-    vcpu.setCpuid([
-      { function: 0, index: 0, indexed: false, eax: 0, ebx: letters(0), ecx: letters(8), edx: letters(4) },
-    ]);
+    vcpu.setCpuid(withVendor(vmtape64Cpuid(MODEL_OPTIONS), vendor));
     return new LongGuest(memory, vcpu);
   }
 
