@@ -3,16 +3,22 @@
  * and changes of the page tables need no thought. A header of 32 bytes, then OP_BYTES an instruction:
  *
  * ```
- *  0 u32 physical address (all ones: invalidated)   12 u32 length in bytes
- *  4 u32 code size (2, 4, 8)                        16 u32 next block of the hash bucket
- *  8 u32 number of instructions                     20 u32 next block of the page
+ *  0 u32 physical address (all ones: invalidated)   16 u32 next block of the hash bucket
+ *  4 u32 code size (2, 4, 8)                        20 u32 next block of the page
+ *  8 u64 number of instructions                     24 u32 length in bytes
+ *        (invalidated: more than any limit)
  * ```
+ *
+ * Behind the last instruction stands one more record, whose function goes on to the next block (chain.ts).
  *
  * Each page with code has a list of its blocks and a mark, one bit for every 64 bytes. A write to such a page is never
  * fast (tlb.ts); where it hits a mark, the blocks that it overlaps are dropped, and the running block, if it is one of them,
- * stops after the instruction under way. This is also the seam for a later tier: a block may get another way to execute.
+ * stops after the instruction under way. Memory of blocks is never used again before all of them are forgotten, so that a link
+ * to a dropped one is seen by its number of instructions. This is also the seam for a later tier: a block may get another way to execute.
  */
 import { BLOCKS_BASE, BLOCKS_END, TABLES_BASE } from './layout';
+import { stopAfterCurrent } from './chain';
+import { firstOp } from './control';
 import { OP_BYTES } from './op';
 import { flushTlb, tlbContext } from './tlb';
 import { currentCodeSize } from './mode';
@@ -21,6 +27,7 @@ export const BLOCK_HEADER: usize = 32;
 /** Most instructions of a block. */
 export const BLOCK_MAX: u32 = 64;
 const INVALID: u32 = 0xffffffff;
+const INVALID_COUNT: u64 = 1 << 63;
 
 /** u32 a bucket. */
 const HASH: usize = TABLES_BASE + 0x1_0000;
@@ -41,24 +48,34 @@ let free: usize = BLOCKS_BASE;
 let jumpGeneration: u32 = 0;
 /** The third word of JUMPS entries that are valid now. */
 export let jumpContext: u32 = 0;
-/** A value of {@link blockEnd}: stop after the instruction under way, which has set RIP. */
-export const BLOCK_LEFT: usize = 1;
-/** The block under way, and where it ends: 0 or BLOCK_LEFT stop it after the instruction under way. */
-export let currentBlock: usize = 0;
-export let blockEnd: usize = 0;
+/** The block that LOOSE_BLOCK holds the beginning of; 0: none. */
+let loosened: usize = 0;
 
-/** A taken branch within the block: RIP is set. */
-// @ts-ignore: decorator
-@inline
-export function leaveBlock(): void {
-  blockEnd = BLOCK_LEFT;
+/** LOOSE_BLOCK was written: its size, and the block that it is the beginning of, or 0. */
+export function keepLoose(whole: usize, count: u32, length: u32): void {
+  loosened = whole;
+  store<u32>(LOOSE_BLOCK, INVALID);
+  store<u64>(LOOSE_BLOCK, count, 8);
+  store<u32>(LOOSE_BLOCK, length, 24);
 }
 
+/** Instructions of a block. */
 // @ts-ignore: decorator
 @inline
-export function setCurrentBlock(block: usize, end: usize): void {
-  currentBlock = block;
-  blockEnd = end;
+export function blockCount(block: usize): u64 {
+  return load<u64>(block, 8);
+}
+
+/** Bytes of a block. */
+// @ts-ignore: decorator
+@inline
+export function blockLength(block: usize): u64 {
+  return load<u32>(block, 24);
+}
+
+/** Is the block under way, or what it was cut from? */
+function isCurrent(block: usize): bool {
+  return firstOp() == block + BLOCK_HEADER || (firstOp() == LOOSE_BLOCK + BLOCK_HEADER && loosened == block);
 }
 
 /** After a change of the TLB's context or of the code size. */
@@ -97,7 +114,7 @@ export function findPhysical(physical: u32, size: u32): usize {
 
 /** Room for the largest block; forgets all others first if there is none. */
 export function reserveBlock(): usize {
-  if (free + BLOCK_HEADER + <usize>BLOCK_MAX * OP_BYTES > BLOCKS_LIMIT) flushBlocks();
+  if (free + BLOCK_HEADER + <usize>(BLOCK_MAX + 1) * OP_BYTES > BLOCKS_LIMIT) flushBlocks();
   return free;
 }
 
@@ -112,8 +129,8 @@ export function keepBlock(block: usize, physical: u32, size: u32, count: u32, le
   const page = <usize>(physical >> 12);
   store<u32>(block, physical);
   store<u32>(block, size, 4);
-  store<u32>(block, count, 8);
-  store<u32>(block, length, 12);
+  store<u64>(block, count, 8);
+  store<u32>(block, length, 24);
   store<u32>(block, load<u32>(at), 16);
   store<u32>(at, <u32>block);
   const first = load<u32>(PAGE_BLOCKS + page * 4);
@@ -121,7 +138,7 @@ export function keepBlock(block: usize, physical: u32, size: u32, count: u32, le
   store<u32>(PAGE_BLOCKS + page * 4, <u32>block);
   const mark = CODE_MARKS + page * 8;
   store<u64>(mark, load<u64>(mark) | marks(physical & 0xfff, (physical & 0xfff) + length - 1));
-  free = block + BLOCK_HEADER + <usize>count * OP_BYTES;
+  free = block + BLOCK_HEADER + <usize>(count + 1) * OP_BYTES;
   // The page leaves the fast write TLB.
   if (first == 0) flushTlb();
 }
@@ -150,13 +167,14 @@ export function noteWrite(physical: u32, size: u32): void {
   let link = PAGE_BLOCKS + page * 4;
   for (let block = <usize>load<u32>(link); block != 0; block = <usize>load<u32>(link)) {
     const start = load<u32>(block) & 0xfff;
-    const length = load<u32>(block, 12);
+    const length = <u32>blockLength(block);
     if (start < first + size && first < start + length) {
       store<u32>(link, load<u32>(block, 20));
       unhash(block);
       store<u32>(block, INVALID);
+      store<u64>(block, INVALID_COUNT, 8);
       dropped = true;
-      if (block == currentBlock) blockEnd = 0;
+      if (isCurrent(block)) stopAfterCurrent();
     } else {
       left |= marks(start, start + length - 1);
       link = block + 20;

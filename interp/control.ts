@@ -1,27 +1,47 @@
 /** Where the CPU is: the instruction under way, its RIP, near jumps, and what a handler may ask of the run loop. */
-import { CPU_INTERRUPT_SHADOW, CPU_RFLAGS, CPU_RIP, CPU_RIP_BASE, CPU_TSC_OFFSET, RUN_RETIRED, RUN_SINGLE_STEP } from './layout';
+import {
+  CPU_INTERRUPT_SHADOW, CPU_RFLAGS, CPU_RIP, CPU_RIP_BASE, CPU_TSC_OFFSET, RUN_CURRENT_OP, RUN_FIRST_OP, RUN_RETIRED, RUN_SINGLE_STEP,
+} from './layout';
 import { raiseGP } from './fault';
 import { FLAG_TF } from './flags';
 import { codeEnd, isMode64, requestAttention } from './mode';
 import { OP_BYTES, opLength, opStart } from './op';
 import { clearPendingIo } from './io';
 
-/** The op under way, and the first op of its block. 0 outside instructions. */
-export let currentOp: usize = 0;
-export let firstOp: usize = 0;
+/** The op under way. 0 outside instructions. */
+// @ts-ignore: decorator
+@inline
+export function currentOp(): usize {
+  return load<u32>(RUN_CURRENT_OP);
+}
+
+/** The first op of its block. */
+// @ts-ignore: decorator
+@inline
+export function firstOp(): usize {
+  return load<u32>(RUN_FIRST_OP);
+}
+
+/** Instructions of the block before `op`. */
+// @ts-ignore: decorator
+@inline
+export function opsBefore(op: usize): u64 {
+  return <u64>((op - firstOp()) / OP_BYTES);
+}
+
 /** A REP instruction returned before it was finished: RIP stays at it. */
 export let repeatWanted: bool = false;
 
 // @ts-ignore: decorator
 @inline
 export function setCurrentOp(op: usize): void {
-  currentOp = op;
+  store<u32>(RUN_CURRENT_OP, <u32>op);
 }
 
 // @ts-ignore: decorator
 @inline
 export function setFirstOp(op: usize): void {
-  firstOp = op;
+  store<u32>(RUN_FIRST_OP, <u32>op);
 }
 
 /** A task switch is committed: a fault from here on is one of the new task, at CPU_RIP, and the instruction counts. */
@@ -51,14 +71,14 @@ export function clearRepeatWanted(): void {
 // @ts-ignore: decorator
 @inline
 export function currentRip(): u64 {
-  return load<u64>(CPU_RIP_BASE) + <u64>opStart(currentOp);
+  return load<u64>(CPU_RIP_BASE) + <u64>opStart(currentOp());
 }
 
 /** RIP of the instruction after it. */
 // @ts-ignore: decorator
 @inline
 export function nextRip(): u64 {
-  const op = currentOp;
+  const op = currentOp();
   return load<u64>(CPU_RIP_BASE) + <u64>(opStart(op) + opLength(op));
 }
 
@@ -96,13 +116,6 @@ export function checkTarget(target: u64, size: i32): u64 {
   return rip;
 }
 
-/** A near branch: #GP(0) if the target is not allowed. The row must have `ends`. */
-// @ts-ignore: decorator
-@inline
-export function jumpNear(target: u64, size: i32): void {
-  store<u64>(CPU_RIP, checkTarget(target, size));
-}
-
 /** The interrupt shadow is one of MOV SS or POP SS, which holds debug traps back too (SDM vol. 3A, 6.8.3). */
 export let shadowHoldsTraps: bool = true;
 /** The instruction under way is a software interrupt, which is not single-stepped into its handler. */
@@ -130,7 +143,7 @@ export function setInterruptShadow(): void {
 
 /** Instructions retired before the one under way. */
 export function retiredNow(): u64 {
-  return load<u64>(RUN_RETIRED) + <u64>((currentOp - firstOp) / OP_BYTES);
+  return load<u64>(RUN_RETIRED) + opsBefore(currentOp());
 }
 
 /** The guest's time-stamp counter. */

@@ -2,6 +2,7 @@
  * From bytes to the decoded instruction (op.ts) by the generated tables (SDM vol. 2, chapter 2 and appendix A). What no row
  * describes becomes an op that raises #UD.
  */
+import { setCurrentOp } from './control';
 import { raiseUD } from './fault';
 import { fetch16, fetch32, fetch64, fetchAborted, fetchByte, fetchLength } from './fetch';
 import { SHOWN } from './features';
@@ -58,6 +59,7 @@ let stackSegment: bool = false;
 let ripRelative: bool = false;
 
 function undefinedOpcode(op: usize): void {
+  setCurrentOp(op);
   raiseUD();
 }
 

@@ -1,7 +1,7 @@
 /** Bytes of instructions: translation of RIP, and reading across the end of a page only where the bytes are needed. */
 import { ENGINE_ERROR_FETCH, PAGE_PRESENT } from './layout';
 import { leaveEngineError, raiseGP } from './fault';
-import { codeBase, currentCpl, isMode64 } from './mode';
+import { codeBase, codeMask, currentCpl, isMode64 } from './mode';
 import { PAGE_FETCH, PAGE_USER, translate } from './paging';
 import { fillTlb, TLB_FETCH, tlbContext, tlbEntry, tlbTag } from './tlb';
 import { canonical } from './control';
@@ -29,7 +29,7 @@ export let fetchCrossed: bool = false;
 // @ts-ignore: decorator
 @inline
 export function codeLinear(rip: u64): u64 {
-  return isMode64 ? rip : (codeBase + rip) & 0xffffffff;
+  return (codeBase + rip) & codeMask;
 }
 
 /** Finds the memory of a page of code; raises #PF, #GP(0), or leaves where there is no memory. Returns its offset. */

@@ -1,5 +1,6 @@
 /** What the host calls (src/vmm/cpu/interp.ts). */
 import { clearJumps, flushBlocks, invalidateCode } from './block';
+import { initializeChain } from './chain';
 import { initializeDecoder } from './decode';
 import { refreshVendor } from './execute/vendor';
 import { executeHidden, hideAll, refreshFeatures } from './features';
@@ -15,6 +16,7 @@ export { executeHidden, hideAll, invalidateCode, ioPending };
 
 /** Once, before anything else. */
 export function initialize(): void {
+  initializeChain();
   initializeDecoder();
   initializeHandlers();
   flushBlocks();

@@ -106,6 +106,10 @@ export const EXIT_ERROR_BYTES = 0x1728;
 export const RUN_COMPLETE_ONLY = 0x1740;
 /** u32, set by the host with the answer to an MSR exit: 1 makes the instruction raise #GP(0). */
 export const EXIT_MSR_FAULT = 0x1744;
+/** The interpreter's own: u32 the op under way and u32 the first of its block (control.ts), u64 where chains stop (chain.ts). */
+export const RUN_CURRENT_OP = 0x1750;
+export const RUN_FIRST_OP = 0x1754;
+export const RUN_STOP_AT = 0x1758;
 
 /** Reads answered by the host within the instruction under way; see interp/io.ts. */
 export const PENDING_IO = 0x1800;

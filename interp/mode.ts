@@ -1,5 +1,5 @@
 /** What follows from CR0, CR4, EFER, CS, SS and RFLAGS, computed once per change: the mode, CPL, limits of fast accesses. */
-import { CPU_CR0, CPU_CR4, CPU_EFER, CPU_RFLAGS, TABLES_BASE } from './layout';
+import { CPU_CR0, CPU_CR4, CPU_EFER, CPU_RFLAGS, RUN_LIMIT, RUN_STOP_AT, TABLES_BASE } from './layout';
 import { FLAG_AC, FLAG_VM } from './flags';
 import {
   ATTRIBUTE_DB, ATTRIBUTE_L, ATTRIBUTE_S, ATTRIBUTE_P, ATTRIBUTE_UNUSABLE, CR0_AM, CR0_PE, CR0_PG, CR4_SMAP, EFER_LMA, SEG_CS, SEG_FS, SEG_SS,
@@ -18,6 +18,8 @@ export let currentStackSize: u32 = 2;
 /** First RIP that CS does not allow (2^64 - 1 in 64-bit mode). */
 export let codeEnd: u64 = 0;
 export let codeBase: u64 = 0;
+/** The bits of a linear address of code. */
+export let codeMask: u64 = 0xffffffff;
 /** The run loop must look before the next block: events, single step, shadow. */
 export let attention: bool = true;
 
@@ -69,17 +71,23 @@ export function stackSize(): u32 {
   return currentStackSize;
 }
 
+/** More than any count of instructions, and less than the size of a block that is not valid (block.ts). */
+const STOP_MAX: u64 = 1 << 62;
+
 /** The run loop looks at events before the next block. */
 // @ts-ignore: decorator
 @inline
 export function requestAttention(): void {
   attention = true;
+  store<u64>(RUN_STOP_AT, 0);
 }
 
 // @ts-ignore: decorator
 @inline
 export function clearAttention(): void {
   attention = false;
+  const limit = load<u64>(RUN_LIMIT);
+  store<u64>(RUN_STOP_AT, limit < STOP_MAX ? limit : STOP_MAX);
 }
 
 /**
@@ -146,12 +154,13 @@ export function updateMode(): void {
   currentCodeSize = isMode64 ? 8 : cs & ATTRIBUTE_DB ? 4 : 2;
   currentStackSize = isMode64 ? 8 : ss & ATTRIBUTE_DB ? 4 : 2;
   codeBase = isMode64 ? 0 : segmentBase(SEG_CS) & 0xffffffff;
+  codeMask = isMode64 ? u64.MAX_VALUE : 0xffffffff;
   codeEnd = isMode64 ? u64.MAX_VALUE : <u64>segmentLimit(SEG_CS) + 1;
   if (was64 != isMode64 || wasProtected != isProtected) for (let i: u32 = 0; i < 6; i++) refreshSegment(i);
   const user = currentCpl == 3;
   const aligned = user && (flags & FLAG_AC) != 0 && (cr0 & CR0_AM) != 0;
   setTlbContext(user, (load<u64>(CPU_CR4) & CR4_SMAP) != 0, (flags & FLAG_AC) != 0, aligned, isMode64, isLongMode);
-  attention = true;
+  requestAttention();
 }
 
 /** Everything from scratch: after the host changed the state. */

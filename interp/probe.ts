@@ -2,6 +2,7 @@
  * The decoder without execution, for the comparison with another decoder (src/compare/decoder): lengths and validity of byte strings in the
  * mode of the CPU state. Nothing here is used by a run.
  */
+import { writeStop } from './chain';
 import { setCurrentOp, setFirstOp } from './control';
 import { DECODED_TOO_LONG, decodedKind, decodeInstruction } from './decode';
 import { beginInstruction, fetchAborted, fetchLength, locateBytes } from './fetch';
@@ -10,7 +11,8 @@ import { OP_BYTES, opLength } from './op';
 
 export { faultVector, unwindKind } from './fault';
 
-const PROBE_OP: usize = memory.data(OP_BYTES, 8);
+/** The op, and the one behind it, which ends the block. */
+const PROBE_OP: usize = memory.data(OP_BYTES * 2, 8);
 
 /** More than an instruction can have: the bytes behind must be readable. */
 const WINDOW: u32 = 16;
@@ -43,6 +45,7 @@ export function executeProbe(bytes: usize): u32 {
   store<u64>(CPU_RIP, rip + opLength(PROBE_OP));
   setFirstOp(PROBE_OP);
   setCurrentOp(PROBE_OP);
+  writeStop(PROBE_OP + OP_BYTES);
   call_indirect<void>(load<u32>(PROBE_OP), PROBE_OP);
   return 1;
 }

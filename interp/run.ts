@@ -1,13 +1,13 @@
 /**
- * The run loop: finds or decodes the block at RIP, executes it, and between blocks looks at what may interrupt (SDM vol. 3A,
- * 6.9). The host calls run(); whenever an import throws (fault.ts), it calls afterUnwind(), and then, if that returned 0, resume().
+ * The run loop: finds or decodes the block at RIP, executes it and what it chains to (chain.ts), and then looks at what may interrupt (SDM
+ * vol. 3A, 6.9). The host calls run(); whenever an import throws (fault.ts), it calls afterUnwind(), and then, if that returned 0, resume().
  */
 import {
-  BLOCK_HEADER, BLOCK_LEFT, BLOCK_MAX, LOOSE_BLOCK, blockEnd, findPhysical, jumpContext, jumpEntry, keepBlock, reserveBlock,
-  setCurrentBlock,
+  BLOCK_HEADER, BLOCK_MAX, LOOSE_BLOCK, blockCount, blockLength, findPhysical, jumpContext, jumpEntry, keepBlock, keepLoose, reserveBlock,
 } from './block';
+import { beginBlock, copyBeginning, writeEnd } from './chain';
 import {
-  clearPendingDebug, clearRepeatWanted, committed, currentOp, currentRip, firstOp, nextRip, pendingDebug, releaseStep, repeatWanted,
+  clearPendingDebug, clearRepeatWanted, committed, currentOp, currentRip, nextRip, opsBefore, pendingDebug, releaseStep, repeatWanted,
   setCommitted, setCurrentOp, setFirstOp, setPendingDebug, shadowHoldsTraps, stepHeld,
 } from './control';
 import { decodeInstruction } from './decode';
@@ -19,12 +19,12 @@ import { FLAG_IF, FLAG_RF, FLAG_TF, changeControlFlags, materializeFlags, setSta
 import { clearPendingIo, resumeIo } from './io';
 import {
   CPU_DR, CPU_HALTED, CPU_INJECTED_INTERRUPT, CPU_INTERRUPT_SHADOW, CPU_NMI_MASKED, CPU_NMI_PENDING, CPU_RFLAGS, CPU_RIP,
-  CPU_RIP_BASE, ENGINE_ERROR_FETCH, ENGINE_ERROR_UNIMPLEMENTED, EXIT_COMPLETED, EXIT_DEBUG, EXIT_ENGINE_ERROR, EXIT_ERROR_BYTES, EXIT_ERROR_CODE,
+  ENGINE_ERROR_FETCH, ENGINE_ERROR_UNIMPLEMENTED, EXIT_COMPLETED, EXIT_DEBUG, EXIT_ENGINE_ERROR, EXIT_ERROR_BYTES, EXIT_ERROR_CODE,
   EXIT_ERROR_LENGTH, EXIT_HALT, EXIT_KICKED, EXIT_LIMIT, EXIT_MMIO, EXIT_REASON, EXIT_WINDOW, RUN_COMPLETE_ONLY,
   RUN_KICK, RUN_LIMIT, RUN_RETIRED, RUN_SINGLE_STEP, RUN_WINDOW_REQUEST,
 } from './layout';
 import { attention, clearAttention, codeEnd, currentCodeSize, requestAttention } from './mode';
-import { OP_BYTES, opLength, opStart } from './op';
+import { OP_BYTES } from './op';
 import { deliverException, deliverInterrupt, deliverNmi } from './system/interrupt';
 
 /** DR6.BS: a single step. */
@@ -43,9 +43,8 @@ let debugDue: bool = false;
 /** Moves the one instruction of a block that is not kept to its own place. */
 function finishLoose(block: usize, length: u32): usize {
   memory.copy(LOOSE_BLOCK + BLOCK_HEADER, block + BLOCK_HEADER, OP_BYTES);
-  store<u32>(LOOSE_BLOCK, 0xffffffff);
-  store<u32>(LOOSE_BLOCK, 1, 8);
-  store<u32>(LOOSE_BLOCK, length, 12);
+  writeEnd(LOOSE_BLOCK + BLOCK_HEADER + OP_BYTES, length);
+  keepLoose(0, 1, length);
   return LOOSE_BLOCK;
 }
 
@@ -66,6 +65,7 @@ function decodeBlock(rip: u64, most: u32): usize {
     if (fetchCrossed || ends || count == most || pageLeft() == 0) break;
   }
   if (fetchCrossed || most == 1) return finishLoose(block, start);
+  writeEnd(op, start);
   keepBlock(block, physical, currentCodeSize, count, start);
   return block;
 }
@@ -87,80 +87,34 @@ function blockAt(rip: u64): usize {
     store<u32>(entry, jumpContext, 8);
     store<u32>(entry, <u32>block, 12);
   }
-  if (rip + load<u32>(block, 12) > codeEnd) {
+  if (rip + blockLength(block) > codeEnd) {
     locate(linear);
     return decodeBlock(rip, 1);
   }
   return block;
 }
 
-/**
- * Executes the first instructions of a block up to `end`, RIP being `rip`; the globals of control.ts and block.ts then still
- * speak of the last one. Nothing but the handlers may touch RIP, blockEnd and repeatWanted here.
- */
-// @ts-ignore: decorator
-@inline
-function executeOps(block: usize, rip: u64, last: usize, end: usize): void {
-  const first = block + BLOCK_HEADER;
-  store<u64>(CPU_RIP_BASE, rip);
-  store<u64>(CPU_RIP, rip + load<u32>(block, 12));
-  setFirstOp(first);
-  setCurrentBlock(block, end);
-  let op = first;
-  do {
-    setCurrentOp(op);
-    call_indirect<void>(load<u32>(op), op);
-    op += OP_BYTES;
-  } while (op < blockEnd);
-  const done = <u64>((op - first) / OP_BYTES);
-  store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + done);
-  if ((op < last && blockEnd != BLOCK_LEFT) || repeatWanted) stoppedEarly(op, rip);
-}
-
-/** The block stopped before its end (by the limit, or because it was overwritten), or its last instruction is a REP not finished. */
-function stoppedEarly(op: usize, rip: u64): void {
-  if (repeatWanted) {
-    unfinished = true;
-    clearRepeatWanted();
-    store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) - 1);
-    store<u64>(CPU_RIP, currentRip());
-  } else store<u64>(CPU_RIP, rip + opStart(op));
-}
-
 /** No instruction is under way. */
 function betweenInstructions(): void {
   setCurrentOp(0);
   setFirstOp(0);
-  setCurrentBlock(0, 0);
 }
 
-/** Executes at most `most` instructions from CPU_RIP on, within one block. */
+/** Executes at most `most` instructions from CPU_RIP on: a block or a part of it, and the blocks that chain.ts goes on to. */
 function execute(most: u64): void {
   betweenInstructions();
   const rip = load<u64>(CPU_RIP);
   const block = blockAt(rip);
-  const count = <u64>load<u32>(block, 8);
-  const first = block + BLOCK_HEADER;
-  const last = first + <usize>count * OP_BYTES;
   unfinished = false;
-  executeOps(block, rip, last, count <= most ? last : first + <usize>most * OP_BYTES);
+  beginBlock(blockCount(block) <= most ? block : copyBeginning(block, <u32>most), rip);
+  if (repeatWanted) {
+    // A REP instruction is not finished: it does not count, and RIP stays.
+    unfinished = true;
+    clearRepeatWanted();
+    store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) - 1);
+    store<u64>(CPU_RIP, currentRip());
+  }
   betweenInstructions();
-}
-
-/** Executes whole blocks as long as they are known, fit into the limit, and nothing asks for attention. */
-function executeKnown(): void {
-  const limit = load<u64>(RUN_LIMIT);
-  do {
-    const rip = load<u64>(CPU_RIP);
-    const linear = codeLinear(rip);
-    const entry = jumpEntry(linear);
-    if (load<u64>(entry) != linear || load<u32>(entry, 8) != jumpContext) break;
-    const block = <usize>load<u32>(entry, 12);
-    const count = load<u32>(block, 8);
-    if (load<u64>(RUN_RETIRED) + <u64>count > limit || rip + <u64>load<u32>(block, 12) > codeEnd) break;
-    const last = block + BLOCK_HEADER + <usize>count * OP_BYTES;
-    executeOps(block, rip, last, last);
-  } while (!attention);
 }
 
 /** May an interrupt be taken at this boundary? */
@@ -286,10 +240,7 @@ function loop(): u32 {
     const limit = load<u64>(RUN_LIMIT);
     if (retired >= limit) return EXIT_LIMIT;
     if (attention) executeOne();
-    else {
-      execute(limit - retired);
-      if (!attention) executeKnown();
-    }
+    else execute(limit - retired);
   }
   return 0;
 }
@@ -310,10 +261,9 @@ function copyInstruction(): void {
 
 /** After an import threw: puts the state at the boundary. 0: resume(); else the reason of an exit. */
 export function afterUnwind(): u32 {
-  const delivering = currentOp == 0;
+  const delivering = currentOp() == 0;
   if (!delivering) {
-    const done = <u64>((currentOp - firstOp) / OP_BYTES);
-    store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + done);
+    store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + opsBefore(currentOp()));
     const retires = unwindKind != UNWIND_EXCEPTION && exitRetires;
     if (committed) store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + 1);
     else store<u64>(CPU_RIP, retires ? nextRip() : currentRip());

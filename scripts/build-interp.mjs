@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeTailCalls } from './tail-calls.mjs';
 
 const top = dirname(dirname(fileURLToPath(import.meta.url)));
 
@@ -30,6 +31,7 @@ try {
     ...['-O3', '--runtime', 'stub', '--importMemory', '--noAssert', '--memoryBase', '65536', '--enable', 'simd'],
     ...['--disableWarning', '-o', 'dist/interp/vmtape.wasm'],
   );
+  makeTailCalls(join(top, 'dist/interp/vmtape.wasm'));
 } catch (error) {
   process.stderr.write(`vmtape: ${error.message}\n`);
   process.exit(1);

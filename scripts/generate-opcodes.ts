@@ -107,21 +107,31 @@ function typesOf(width: OperandWidth): readonly string[] {
 /** Distinct handler calls; number 0 is "none". */
 class Handlers {
   readonly calls: string[] = [];
+  /** Those that go on by themselves. */
+  readonly going = new Set<string>();
   readonly #numbers = new Map<string, number>();
 
-  number(call: string | undefined, type: string): number {
-    if (call === undefined) return 0;
+  number(call: string, type: string, goesOn: boolean): number {
     const text = call.replace(/\bT\b/g, type);
     let number = this.#numbers.get(text);
     if (number === undefined) {
       number = this.calls.push(text);
       this.#numbers.set(text, number);
+      if (goesOn) this.going.add(text);
     }
     return number;
   }
 
-  threeOf(call: string | undefined, width: OperandWidth): number[] {
-    return typesOf(width).map((type) => this.number(call, type));
+  threeOf(call: string | undefined, row: OpcodeRow): number[] {
+    return typesOf(row.size).map((type) => (call === undefined ? 0 : this.number(call, type, row.goesOn ?? false)));
+  }
+
+  /** The functions, each noting which op is under way, and going on to the next one. */
+  functions(): string[] {
+    return this.calls.map((call, index) => {
+      const lines = ['setCurrentOp(op);', `${call};`, ...(this.going.has(call) ? [] : ['goOn(op);'])];
+      return `function h${index + 1}(op: usize): void {\n  ${lines.join('\n  ')}\n}`;
+    });
   }
 }
 
@@ -149,7 +159,7 @@ function flagsOf({ row, plusRegister, fixed, rexW }: Parsed): number {
 function rowBytes(parsed: Parsed, handlers: Handlers, features: readonly CpuidFeature[]): number[] {
   const { row } = parsed;
   const modes = row.modes === 'no64' ? 1 : row.modes === 'only64' ? 2 : 0;
-  const numbers = [...handlers.threeOf(row.reg, row.size), ...handlers.threeOf(row.mem, row.size)];
+  const numbers = [...handlers.threeOf(row.reg, row), ...handlers.threeOf(row.mem, row)];
   return [
     parsed.prefix,
     modes,
@@ -263,6 +273,8 @@ async function main(): Promise<void> {
   }
   const text = [
     '/** Made by scripts/generate-opcodes.ts of interp/opcodes; do not edit. */',
+    "import { goOn } from '../chain';",
+    "import { setCurrentOp } from '../control';",
     ...importsOf(handlers.calls),
     '',
     `export const ROW_BYTES: usize = ${ROW_BYTES};`,
@@ -282,7 +294,7 @@ async function main(): Promise<void> {
     '/** The function-table index of each handler. */',
     `export const HANDLERS: usize = memory.data(${(handlers.calls.length + 1) * 4}, 4);`,
     '',
-    ...handlers.calls.map((call, index) => `function h${index + 1}(op: usize): void {\n  ${call};\n}`),
+    ...handlers.functions(),
     '',
     '/** Fills HANDLERS. */',
     'export function initializeHandlers(): void {',

@@ -1,9 +1,9 @@
 /**
  * Near branches (SDM vol. 1, 7.3.8): JMP, CALL, RET, Jcc, LOOPcc, JrCXZ, BOUND. `T` is the operand size, to which the
- * target is cut. Every row but Jcc ends its block.
+ * target is cut. Every row but Jcc ends its block; but for BOUND they go on to the next block themselves (`goesOn`).
  */
-import { leaveBlock } from '../block';
-import { checkTarget, jumpNear, setRip } from '../control';
+import { branchTo, chain, goOn } from '../chain';
+import { checkTarget, opsBefore } from '../control';
 import { raiseBR } from '../fault';
 import { condition, getZF } from '../flags';
 import { CPU_RIP_BASE } from '../layout';
@@ -29,76 +29,84 @@ function branchTarget(op: usize): u64 {
 // @ts-ignore: decorator
 @inline
 export function jumpRelative<T>(op: usize): void {
-  jumpNear(branchTarget(op), sizeof<T>());
+  branchTo<T>(op, checkTarget(branchTarget(op), sizeof<T>()));
 }
 
 /** `70 cb` to `7F cb`, `0F 80 cz` to `0F 8F cz`. The block goes on behind it where it is not taken. */
 // @ts-ignore: decorator
 @inline
 export function jumpConditional<T>(op: usize, cc: i32): void {
-  if (!condition(cc)) return;
-  jumpNear(branchTarget(op), sizeof<T>());
-  leaveBlock();
+  if (condition(cc)) branchTo<T>(op, checkTarget(branchTarget(op), sizeof<T>()));
+  else goOn(op);
+}
+
+/** Goes on at any target: the branch is the last instruction of its block. */
+// @ts-ignore: decorator
+@inline
+function chainTo(op: usize, rip: u64): void {
+  chain(rip, opsBefore(op) + 1);
 }
 
 /** `FF /4`, mod = 3. */
 // @ts-ignore: decorator
 @inline
 export function jumpRm<T>(op: usize): void {
-  jumpNear(<u64>getReg<T>(opRm(op)), sizeof<T>());
+  chainTo(op, checkTarget(<u64>getReg<T>(opRm(op)), sizeof<T>()));
 }
 
 /** `FF /4`, memory. */
 // @ts-ignore: decorator
 @inline
 export function jumpMem<T>(op: usize): void {
-  jumpNear(<u64>readOperand<T>(op), sizeof<T>());
+  chainTo(op, checkTarget(<u64>readOperand<T>(op), sizeof<T>()));
 }
 
-/** The target is checked first, so that a fault finds the stack untouched. */
+/** The target is checked first, so that a fault finds the stack untouched. Returns it. */
 // @ts-ignore: decorator
 @inline
-function call<T>(op: usize, target: u64): void {
+function call<T>(op: usize, target: u64): u64 {
   const rip = checkTarget(target, sizeof<T>());
   pushValue<T>(<T>behind(op));
-  setRip(rip);
+  return rip;
 }
 
 /** `E8 cz`. */
 // @ts-ignore: decorator
 @inline
 export function callRelative<T>(op: usize): void {
-  call<T>(op, branchTarget(op));
+  branchTo<T>(op, call<T>(op, branchTarget(op)));
 }
 
 /** `FF /2`, mod = 3. */
 // @ts-ignore: decorator
 @inline
 export function callRm<T>(op: usize): void {
-  call<T>(op, <u64>getReg<T>(opRm(op)));
+  chainTo(op, call<T>(op, <u64>getReg<T>(opRm(op))));
 }
 
 /** `FF /2`, memory. */
 // @ts-ignore: decorator
 @inline
 export function callMem<T>(op: usize): void {
-  call<T>(op, <u64>readOperand<T>(op));
+  chainTo(op, call<T>(op, <u64>readOperand<T>(op)));
 }
 
 /** `C3`. */
 // @ts-ignore: decorator
 @inline
 export function returnNear<T>(op: usize): void {
-  jumpNear(<u64>popPeek<T>(0), sizeof<T>());
+  const rip = checkTarget(<u64>popPeek<T>(0), sizeof<T>());
   moveStackPointer(sizeof<T>());
+  chainTo(op, rip);
 }
 
 /** `C2 iw`. */
 // @ts-ignore: decorator
 @inline
 export function returnNearRelease<T>(op: usize): void {
-  jumpNear(<u64>popPeek<T>(0), sizeof<T>());
+  const rip = checkTarget(<u64>popPeek<T>(0), sizeof<T>());
   moveStackPointer(<i32>(sizeof<T>() + <usize>(<u16>opImm(op))));
+  chainTo(op, rip);
 }
 
 /** The kind of a LOOP: the low two bits of its opcode. */
@@ -113,14 +121,17 @@ export function loopRelative<T>(op: usize, kind: i32): void {
   let taken = count != 0;
   if (kind == LOOP_NOT_ZERO) taken = taken && getZF() == 0;
   if (kind == LOOP_ZERO) taken = taken && getZF() != 0;
-  if (taken) jumpNear(branchTarget(op), sizeof<T>());
+  const rip = taken ? checkTarget(branchTarget(op), sizeof<T>()) : behind(op);
   if (size == 2) setReg<u16>(REG_RCX, <u16>count);
   else setReg<u64>(REG_RCX, count);
+  if (taken) branchTo<T>(op, rip);
+  else goOn(op);
 }
 
 /** `E3 cb`. */
 export function jumpCountZero<T>(op: usize): void {
-  if (cutAddress(getReg<u64>(REG_RCX), opAddressSize(op)) == 0) jumpNear(branchTarget(op), sizeof<T>());
+  if (cutAddress(getReg<u64>(REG_RCX), opAddressSize(op)) == 0) branchTo<T>(op, checkTarget(branchTarget(op), sizeof<T>()));
+  else goOn(op);
 }
 
 /** `62 /r`, memory: #BR if the signed index lies outside the two bounds. */

@@ -1,4 +1,6 @@
 /** Made by scripts/generate-opcodes.ts of interp/opcodes; do not edit. */
+import { goOn } from '../chain';
+import { setCurrentOp } from '../control';
 import { ALU_ADC, ALU_ADD, ALU_AND, ALU_CMP, ALU_OR, ALU_SBB, ALU_SUB, ALU_XOR, aluAccImm, aluMemImm, aluMemReg, aluRegMem, aluRegRm, aluRmImm, aluRmReg, decMem, decReg, decRm, incMem, incReg, incRm, negMem, negRm, notMem, notRm, testAccImm, testMemImm, testMemReg, testRmImm, testRmReg } from '../execute/alu';
 import { asciiAdd, asciiDivide, asciiMultiply, asciiSubtract, decimalAdd, decimalSubtract } from '../execute/bcd';
 import { BIT_COMPLEMENT, BIT_RESET, BIT_SET, BIT_TEST, adcxRegMem, adcxRegRm, adoxRegMem, adoxRegRm, bitMemImm, bitMemReg, bitRmImm, bitRmReg, bsfRegMem, bsfRegRm, bsrRegMem, bsrRegRm, crc32RegMem, crc32RegRm, lzcntRegMem, lzcntRegRm, popcntRegMem, popcntRegRm, tzcntRegMem, tzcntRegRm } from '../execute/bits';
@@ -1398,5812 +1400,9600 @@ export const FEATURE_COUNT: u32 = 33;
 export const HANDLERS: usize = memory.data(7748, 4);
 
 function h1(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u8>(op, ALU_ADD);
+  goOn(op);
 }
 function h2(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u8>(op, ALU_ADD);
+  goOn(op);
 }
 function h3(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u16>(op, ALU_ADD);
+  goOn(op);
 }
 function h4(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u32>(op, ALU_ADD);
+  goOn(op);
 }
 function h5(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u64>(op, ALU_ADD);
+  goOn(op);
 }
 function h6(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u16>(op, ALU_ADD);
+  goOn(op);
 }
 function h7(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u32>(op, ALU_ADD);
+  goOn(op);
 }
 function h8(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u64>(op, ALU_ADD);
+  goOn(op);
 }
 function h9(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u8>(op, ALU_ADD);
+  goOn(op);
 }
 function h10(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u8>(op, ALU_ADD);
+  goOn(op);
 }
 function h11(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u16>(op, ALU_ADD);
+  goOn(op);
 }
 function h12(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u32>(op, ALU_ADD);
+  goOn(op);
 }
 function h13(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u64>(op, ALU_ADD);
+  goOn(op);
 }
 function h14(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u16>(op, ALU_ADD);
+  goOn(op);
 }
 function h15(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u32>(op, ALU_ADD);
+  goOn(op);
 }
 function h16(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u64>(op, ALU_ADD);
+  goOn(op);
 }
 function h17(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u8>(op, ALU_ADD);
+  goOn(op);
 }
 function h18(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u16>(op, ALU_ADD);
+  goOn(op);
 }
 function h19(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u32>(op, ALU_ADD);
+  goOn(op);
 }
 function h20(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u64>(op, ALU_ADD);
+  goOn(op);
 }
 function h21(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u8>(op, ALU_ADD);
+  goOn(op);
 }
 function h22(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u8>(op, ALU_ADD);
+  goOn(op);
 }
 function h23(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u16>(op, ALU_ADD);
+  goOn(op);
 }
 function h24(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u32>(op, ALU_ADD);
+  goOn(op);
 }
 function h25(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u64>(op, ALU_ADD);
+  goOn(op);
 }
 function h26(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u16>(op, ALU_ADD);
+  goOn(op);
 }
 function h27(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u32>(op, ALU_ADD);
+  goOn(op);
 }
 function h28(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u64>(op, ALU_ADD);
+  goOn(op);
 }
 function h29(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u8>(op, ALU_OR);
+  goOn(op);
 }
 function h30(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u8>(op, ALU_OR);
+  goOn(op);
 }
 function h31(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u16>(op, ALU_OR);
+  goOn(op);
 }
 function h32(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u32>(op, ALU_OR);
+  goOn(op);
 }
 function h33(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u64>(op, ALU_OR);
+  goOn(op);
 }
 function h34(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u16>(op, ALU_OR);
+  goOn(op);
 }
 function h35(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u32>(op, ALU_OR);
+  goOn(op);
 }
 function h36(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u64>(op, ALU_OR);
+  goOn(op);
 }
 function h37(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u8>(op, ALU_OR);
+  goOn(op);
 }
 function h38(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u8>(op, ALU_OR);
+  goOn(op);
 }
 function h39(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u16>(op, ALU_OR);
+  goOn(op);
 }
 function h40(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u32>(op, ALU_OR);
+  goOn(op);
 }
 function h41(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u64>(op, ALU_OR);
+  goOn(op);
 }
 function h42(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u16>(op, ALU_OR);
+  goOn(op);
 }
 function h43(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u32>(op, ALU_OR);
+  goOn(op);
 }
 function h44(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u64>(op, ALU_OR);
+  goOn(op);
 }
 function h45(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u8>(op, ALU_OR);
+  goOn(op);
 }
 function h46(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u16>(op, ALU_OR);
+  goOn(op);
 }
 function h47(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u32>(op, ALU_OR);
+  goOn(op);
 }
 function h48(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u64>(op, ALU_OR);
+  goOn(op);
 }
 function h49(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u8>(op, ALU_OR);
+  goOn(op);
 }
 function h50(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u8>(op, ALU_OR);
+  goOn(op);
 }
 function h51(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u16>(op, ALU_OR);
+  goOn(op);
 }
 function h52(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u32>(op, ALU_OR);
+  goOn(op);
 }
 function h53(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u64>(op, ALU_OR);
+  goOn(op);
 }
 function h54(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u16>(op, ALU_OR);
+  goOn(op);
 }
 function h55(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u32>(op, ALU_OR);
+  goOn(op);
 }
 function h56(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u64>(op, ALU_OR);
+  goOn(op);
 }
 function h57(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u8>(op, ALU_ADC);
+  goOn(op);
 }
 function h58(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u8>(op, ALU_ADC);
+  goOn(op);
 }
 function h59(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u16>(op, ALU_ADC);
+  goOn(op);
 }
 function h60(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u32>(op, ALU_ADC);
+  goOn(op);
 }
 function h61(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u64>(op, ALU_ADC);
+  goOn(op);
 }
 function h62(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u16>(op, ALU_ADC);
+  goOn(op);
 }
 function h63(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u32>(op, ALU_ADC);
+  goOn(op);
 }
 function h64(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u64>(op, ALU_ADC);
+  goOn(op);
 }
 function h65(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u8>(op, ALU_ADC);
+  goOn(op);
 }
 function h66(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u8>(op, ALU_ADC);
+  goOn(op);
 }
 function h67(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u16>(op, ALU_ADC);
+  goOn(op);
 }
 function h68(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u32>(op, ALU_ADC);
+  goOn(op);
 }
 function h69(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u64>(op, ALU_ADC);
+  goOn(op);
 }
 function h70(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u16>(op, ALU_ADC);
+  goOn(op);
 }
 function h71(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u32>(op, ALU_ADC);
+  goOn(op);
 }
 function h72(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u64>(op, ALU_ADC);
+  goOn(op);
 }
 function h73(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u8>(op, ALU_ADC);
+  goOn(op);
 }
 function h74(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u16>(op, ALU_ADC);
+  goOn(op);
 }
 function h75(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u32>(op, ALU_ADC);
+  goOn(op);
 }
 function h76(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u64>(op, ALU_ADC);
+  goOn(op);
 }
 function h77(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u8>(op, ALU_ADC);
+  goOn(op);
 }
 function h78(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u8>(op, ALU_ADC);
+  goOn(op);
 }
 function h79(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u16>(op, ALU_ADC);
+  goOn(op);
 }
 function h80(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u32>(op, ALU_ADC);
+  goOn(op);
 }
 function h81(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u64>(op, ALU_ADC);
+  goOn(op);
 }
 function h82(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u16>(op, ALU_ADC);
+  goOn(op);
 }
 function h83(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u32>(op, ALU_ADC);
+  goOn(op);
 }
 function h84(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u64>(op, ALU_ADC);
+  goOn(op);
 }
 function h85(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u8>(op, ALU_SBB);
+  goOn(op);
 }
 function h86(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u8>(op, ALU_SBB);
+  goOn(op);
 }
 function h87(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u16>(op, ALU_SBB);
+  goOn(op);
 }
 function h88(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u32>(op, ALU_SBB);
+  goOn(op);
 }
 function h89(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u64>(op, ALU_SBB);
+  goOn(op);
 }
 function h90(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u16>(op, ALU_SBB);
+  goOn(op);
 }
 function h91(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u32>(op, ALU_SBB);
+  goOn(op);
 }
 function h92(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u64>(op, ALU_SBB);
+  goOn(op);
 }
 function h93(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u8>(op, ALU_SBB);
+  goOn(op);
 }
 function h94(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u8>(op, ALU_SBB);
+  goOn(op);
 }
 function h95(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u16>(op, ALU_SBB);
+  goOn(op);
 }
 function h96(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u32>(op, ALU_SBB);
+  goOn(op);
 }
 function h97(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u64>(op, ALU_SBB);
+  goOn(op);
 }
 function h98(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u16>(op, ALU_SBB);
+  goOn(op);
 }
 function h99(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u32>(op, ALU_SBB);
+  goOn(op);
 }
 function h100(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u64>(op, ALU_SBB);
+  goOn(op);
 }
 function h101(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u8>(op, ALU_SBB);
+  goOn(op);
 }
 function h102(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u16>(op, ALU_SBB);
+  goOn(op);
 }
 function h103(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u32>(op, ALU_SBB);
+  goOn(op);
 }
 function h104(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u64>(op, ALU_SBB);
+  goOn(op);
 }
 function h105(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u8>(op, ALU_SBB);
+  goOn(op);
 }
 function h106(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u8>(op, ALU_SBB);
+  goOn(op);
 }
 function h107(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u16>(op, ALU_SBB);
+  goOn(op);
 }
 function h108(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u32>(op, ALU_SBB);
+  goOn(op);
 }
 function h109(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u64>(op, ALU_SBB);
+  goOn(op);
 }
 function h110(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u16>(op, ALU_SBB);
+  goOn(op);
 }
 function h111(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u32>(op, ALU_SBB);
+  goOn(op);
 }
 function h112(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u64>(op, ALU_SBB);
+  goOn(op);
 }
 function h113(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u8>(op, ALU_AND);
+  goOn(op);
 }
 function h114(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u8>(op, ALU_AND);
+  goOn(op);
 }
 function h115(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u16>(op, ALU_AND);
+  goOn(op);
 }
 function h116(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u32>(op, ALU_AND);
+  goOn(op);
 }
 function h117(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u64>(op, ALU_AND);
+  goOn(op);
 }
 function h118(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u16>(op, ALU_AND);
+  goOn(op);
 }
 function h119(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u32>(op, ALU_AND);
+  goOn(op);
 }
 function h120(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u64>(op, ALU_AND);
+  goOn(op);
 }
 function h121(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u8>(op, ALU_AND);
+  goOn(op);
 }
 function h122(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u8>(op, ALU_AND);
+  goOn(op);
 }
 function h123(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u16>(op, ALU_AND);
+  goOn(op);
 }
 function h124(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u32>(op, ALU_AND);
+  goOn(op);
 }
 function h125(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u64>(op, ALU_AND);
+  goOn(op);
 }
 function h126(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u16>(op, ALU_AND);
+  goOn(op);
 }
 function h127(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u32>(op, ALU_AND);
+  goOn(op);
 }
 function h128(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u64>(op, ALU_AND);
+  goOn(op);
 }
 function h129(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u8>(op, ALU_AND);
+  goOn(op);
 }
 function h130(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u16>(op, ALU_AND);
+  goOn(op);
 }
 function h131(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u32>(op, ALU_AND);
+  goOn(op);
 }
 function h132(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u64>(op, ALU_AND);
+  goOn(op);
 }
 function h133(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u8>(op, ALU_AND);
+  goOn(op);
 }
 function h134(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u8>(op, ALU_AND);
+  goOn(op);
 }
 function h135(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u16>(op, ALU_AND);
+  goOn(op);
 }
 function h136(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u32>(op, ALU_AND);
+  goOn(op);
 }
 function h137(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u64>(op, ALU_AND);
+  goOn(op);
 }
 function h138(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u16>(op, ALU_AND);
+  goOn(op);
 }
 function h139(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u32>(op, ALU_AND);
+  goOn(op);
 }
 function h140(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u64>(op, ALU_AND);
+  goOn(op);
 }
 function h141(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u8>(op, ALU_SUB);
+  goOn(op);
 }
 function h142(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u8>(op, ALU_SUB);
+  goOn(op);
 }
 function h143(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u16>(op, ALU_SUB);
+  goOn(op);
 }
 function h144(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u32>(op, ALU_SUB);
+  goOn(op);
 }
 function h145(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u64>(op, ALU_SUB);
+  goOn(op);
 }
 function h146(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u16>(op, ALU_SUB);
+  goOn(op);
 }
 function h147(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u32>(op, ALU_SUB);
+  goOn(op);
 }
 function h148(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u64>(op, ALU_SUB);
+  goOn(op);
 }
 function h149(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u8>(op, ALU_SUB);
+  goOn(op);
 }
 function h150(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u8>(op, ALU_SUB);
+  goOn(op);
 }
 function h151(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u16>(op, ALU_SUB);
+  goOn(op);
 }
 function h152(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u32>(op, ALU_SUB);
+  goOn(op);
 }
 function h153(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u64>(op, ALU_SUB);
+  goOn(op);
 }
 function h154(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u16>(op, ALU_SUB);
+  goOn(op);
 }
 function h155(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u32>(op, ALU_SUB);
+  goOn(op);
 }
 function h156(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u64>(op, ALU_SUB);
+  goOn(op);
 }
 function h157(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u8>(op, ALU_SUB);
+  goOn(op);
 }
 function h158(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u16>(op, ALU_SUB);
+  goOn(op);
 }
 function h159(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u32>(op, ALU_SUB);
+  goOn(op);
 }
 function h160(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u64>(op, ALU_SUB);
+  goOn(op);
 }
 function h161(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u8>(op, ALU_SUB);
+  goOn(op);
 }
 function h162(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u8>(op, ALU_SUB);
+  goOn(op);
 }
 function h163(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u16>(op, ALU_SUB);
+  goOn(op);
 }
 function h164(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u32>(op, ALU_SUB);
+  goOn(op);
 }
 function h165(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u64>(op, ALU_SUB);
+  goOn(op);
 }
 function h166(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u16>(op, ALU_SUB);
+  goOn(op);
 }
 function h167(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u32>(op, ALU_SUB);
+  goOn(op);
 }
 function h168(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u64>(op, ALU_SUB);
+  goOn(op);
 }
 function h169(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u8>(op, ALU_XOR);
+  goOn(op);
 }
 function h170(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u8>(op, ALU_XOR);
+  goOn(op);
 }
 function h171(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u16>(op, ALU_XOR);
+  goOn(op);
 }
 function h172(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u32>(op, ALU_XOR);
+  goOn(op);
 }
 function h173(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u64>(op, ALU_XOR);
+  goOn(op);
 }
 function h174(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u16>(op, ALU_XOR);
+  goOn(op);
 }
 function h175(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u32>(op, ALU_XOR);
+  goOn(op);
 }
 function h176(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u64>(op, ALU_XOR);
+  goOn(op);
 }
 function h177(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u8>(op, ALU_XOR);
+  goOn(op);
 }
 function h178(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u8>(op, ALU_XOR);
+  goOn(op);
 }
 function h179(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u16>(op, ALU_XOR);
+  goOn(op);
 }
 function h180(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u32>(op, ALU_XOR);
+  goOn(op);
 }
 function h181(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u64>(op, ALU_XOR);
+  goOn(op);
 }
 function h182(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u16>(op, ALU_XOR);
+  goOn(op);
 }
 function h183(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u32>(op, ALU_XOR);
+  goOn(op);
 }
 function h184(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u64>(op, ALU_XOR);
+  goOn(op);
 }
 function h185(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u8>(op, ALU_XOR);
+  goOn(op);
 }
 function h186(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u16>(op, ALU_XOR);
+  goOn(op);
 }
 function h187(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u32>(op, ALU_XOR);
+  goOn(op);
 }
 function h188(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u64>(op, ALU_XOR);
+  goOn(op);
 }
 function h189(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u8>(op, ALU_XOR);
+  goOn(op);
 }
 function h190(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u8>(op, ALU_XOR);
+  goOn(op);
 }
 function h191(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u16>(op, ALU_XOR);
+  goOn(op);
 }
 function h192(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u32>(op, ALU_XOR);
+  goOn(op);
 }
 function h193(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u64>(op, ALU_XOR);
+  goOn(op);
 }
 function h194(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u16>(op, ALU_XOR);
+  goOn(op);
 }
 function h195(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u32>(op, ALU_XOR);
+  goOn(op);
 }
 function h196(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u64>(op, ALU_XOR);
+  goOn(op);
 }
 function h197(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u8>(op, ALU_CMP);
+  goOn(op);
 }
 function h198(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u8>(op, ALU_CMP);
+  goOn(op);
 }
 function h199(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u16>(op, ALU_CMP);
+  goOn(op);
 }
 function h200(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u32>(op, ALU_CMP);
+  goOn(op);
 }
 function h201(op: usize): void {
+  setCurrentOp(op);
   aluRmReg<u64>(op, ALU_CMP);
+  goOn(op);
 }
 function h202(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u16>(op, ALU_CMP);
+  goOn(op);
 }
 function h203(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u32>(op, ALU_CMP);
+  goOn(op);
 }
 function h204(op: usize): void {
+  setCurrentOp(op);
   aluMemReg<u64>(op, ALU_CMP);
+  goOn(op);
 }
 function h205(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u8>(op, ALU_CMP);
+  goOn(op);
 }
 function h206(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u8>(op, ALU_CMP);
+  goOn(op);
 }
 function h207(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u16>(op, ALU_CMP);
+  goOn(op);
 }
 function h208(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u32>(op, ALU_CMP);
+  goOn(op);
 }
 function h209(op: usize): void {
+  setCurrentOp(op);
   aluRegRm<u64>(op, ALU_CMP);
+  goOn(op);
 }
 function h210(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u16>(op, ALU_CMP);
+  goOn(op);
 }
 function h211(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u32>(op, ALU_CMP);
+  goOn(op);
 }
 function h212(op: usize): void {
+  setCurrentOp(op);
   aluRegMem<u64>(op, ALU_CMP);
+  goOn(op);
 }
 function h213(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u8>(op, ALU_CMP);
+  goOn(op);
 }
 function h214(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u16>(op, ALU_CMP);
+  goOn(op);
 }
 function h215(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u32>(op, ALU_CMP);
+  goOn(op);
 }
 function h216(op: usize): void {
+  setCurrentOp(op);
   aluAccImm<u64>(op, ALU_CMP);
+  goOn(op);
 }
 function h217(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u8>(op, ALU_CMP);
+  goOn(op);
 }
 function h218(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u8>(op, ALU_CMP);
+  goOn(op);
 }
 function h219(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u16>(op, ALU_CMP);
+  goOn(op);
 }
 function h220(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u32>(op, ALU_CMP);
+  goOn(op);
 }
 function h221(op: usize): void {
+  setCurrentOp(op);
   aluRmImm<u64>(op, ALU_CMP);
+  goOn(op);
 }
 function h222(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u16>(op, ALU_CMP);
+  goOn(op);
 }
 function h223(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u32>(op, ALU_CMP);
+  goOn(op);
 }
 function h224(op: usize): void {
+  setCurrentOp(op);
   aluMemImm<u64>(op, ALU_CMP);
+  goOn(op);
 }
 function h225(op: usize): void {
+  setCurrentOp(op);
   testRmReg<u8>(op);
+  goOn(op);
 }
 function h226(op: usize): void {
+  setCurrentOp(op);
   testMemReg<u8>(op);
+  goOn(op);
 }
 function h227(op: usize): void {
+  setCurrentOp(op);
   testRmReg<u16>(op);
+  goOn(op);
 }
 function h228(op: usize): void {
+  setCurrentOp(op);
   testRmReg<u32>(op);
+  goOn(op);
 }
 function h229(op: usize): void {
+  setCurrentOp(op);
   testRmReg<u64>(op);
+  goOn(op);
 }
 function h230(op: usize): void {
+  setCurrentOp(op);
   testMemReg<u16>(op);
+  goOn(op);
 }
 function h231(op: usize): void {
+  setCurrentOp(op);
   testMemReg<u32>(op);
+  goOn(op);
 }
 function h232(op: usize): void {
+  setCurrentOp(op);
   testMemReg<u64>(op);
+  goOn(op);
 }
 function h233(op: usize): void {
+  setCurrentOp(op);
   testAccImm<u8>(op);
+  goOn(op);
 }
 function h234(op: usize): void {
+  setCurrentOp(op);
   testAccImm<u16>(op);
+  goOn(op);
 }
 function h235(op: usize): void {
+  setCurrentOp(op);
   testAccImm<u32>(op);
+  goOn(op);
 }
 function h236(op: usize): void {
+  setCurrentOp(op);
   testAccImm<u64>(op);
+  goOn(op);
 }
 function h237(op: usize): void {
+  setCurrentOp(op);
   testRmImm<u8>(op);
+  goOn(op);
 }
 function h238(op: usize): void {
+  setCurrentOp(op);
   testMemImm<u8>(op);
+  goOn(op);
 }
 function h239(op: usize): void {
+  setCurrentOp(op);
   testRmImm<u16>(op);
+  goOn(op);
 }
 function h240(op: usize): void {
+  setCurrentOp(op);
   testRmImm<u32>(op);
+  goOn(op);
 }
 function h241(op: usize): void {
+  setCurrentOp(op);
   testRmImm<u64>(op);
+  goOn(op);
 }
 function h242(op: usize): void {
+  setCurrentOp(op);
   testMemImm<u16>(op);
+  goOn(op);
 }
 function h243(op: usize): void {
+  setCurrentOp(op);
   testMemImm<u32>(op);
+  goOn(op);
 }
 function h244(op: usize): void {
+  setCurrentOp(op);
   testMemImm<u64>(op);
+  goOn(op);
 }
 function h245(op: usize): void {
+  setCurrentOp(op);
   notRm<u8>(op);
+  goOn(op);
 }
 function h246(op: usize): void {
+  setCurrentOp(op);
   notMem<u8>(op);
+  goOn(op);
 }
 function h247(op: usize): void {
+  setCurrentOp(op);
   notRm<u16>(op);
+  goOn(op);
 }
 function h248(op: usize): void {
+  setCurrentOp(op);
   notRm<u32>(op);
+  goOn(op);
 }
 function h249(op: usize): void {
+  setCurrentOp(op);
   notRm<u64>(op);
+  goOn(op);
 }
 function h250(op: usize): void {
+  setCurrentOp(op);
   notMem<u16>(op);
+  goOn(op);
 }
 function h251(op: usize): void {
+  setCurrentOp(op);
   notMem<u32>(op);
+  goOn(op);
 }
 function h252(op: usize): void {
+  setCurrentOp(op);
   notMem<u64>(op);
+  goOn(op);
 }
 function h253(op: usize): void {
+  setCurrentOp(op);
   negRm<u8>(op);
+  goOn(op);
 }
 function h254(op: usize): void {
+  setCurrentOp(op);
   negMem<u8>(op);
+  goOn(op);
 }
 function h255(op: usize): void {
+  setCurrentOp(op);
   negRm<u16>(op);
+  goOn(op);
 }
 function h256(op: usize): void {
+  setCurrentOp(op);
   negRm<u32>(op);
+  goOn(op);
 }
 function h257(op: usize): void {
+  setCurrentOp(op);
   negRm<u64>(op);
+  goOn(op);
 }
 function h258(op: usize): void {
+  setCurrentOp(op);
   negMem<u16>(op);
+  goOn(op);
 }
 function h259(op: usize): void {
+  setCurrentOp(op);
   negMem<u32>(op);
+  goOn(op);
 }
 function h260(op: usize): void {
+  setCurrentOp(op);
   negMem<u64>(op);
+  goOn(op);
 }
 function h261(op: usize): void {
+  setCurrentOp(op);
   incReg<u16>(op);
+  goOn(op);
 }
 function h262(op: usize): void {
+  setCurrentOp(op);
   incReg<u32>(op);
+  goOn(op);
 }
 function h263(op: usize): void {
+  setCurrentOp(op);
   incReg<u64>(op);
+  goOn(op);
 }
 function h264(op: usize): void {
+  setCurrentOp(op);
   decReg<u16>(op);
+  goOn(op);
 }
 function h265(op: usize): void {
+  setCurrentOp(op);
   decReg<u32>(op);
+  goOn(op);
 }
 function h266(op: usize): void {
+  setCurrentOp(op);
   decReg<u64>(op);
+  goOn(op);
 }
 function h267(op: usize): void {
+  setCurrentOp(op);
   incRm<u8>(op);
+  goOn(op);
 }
 function h268(op: usize): void {
+  setCurrentOp(op);
   incMem<u8>(op);
+  goOn(op);
 }
 function h269(op: usize): void {
+  setCurrentOp(op);
   incRm<u16>(op);
+  goOn(op);
 }
 function h270(op: usize): void {
+  setCurrentOp(op);
   incRm<u32>(op);
+  goOn(op);
 }
 function h271(op: usize): void {
+  setCurrentOp(op);
   incRm<u64>(op);
+  goOn(op);
 }
 function h272(op: usize): void {
+  setCurrentOp(op);
   incMem<u16>(op);
+  goOn(op);
 }
 function h273(op: usize): void {
+  setCurrentOp(op);
   incMem<u32>(op);
+  goOn(op);
 }
 function h274(op: usize): void {
+  setCurrentOp(op);
   incMem<u64>(op);
+  goOn(op);
 }
 function h275(op: usize): void {
+  setCurrentOp(op);
   decRm<u8>(op);
+  goOn(op);
 }
 function h276(op: usize): void {
+  setCurrentOp(op);
   decMem<u8>(op);
+  goOn(op);
 }
 function h277(op: usize): void {
+  setCurrentOp(op);
   decRm<u16>(op);
+  goOn(op);
 }
 function h278(op: usize): void {
+  setCurrentOp(op);
   decRm<u32>(op);
+  goOn(op);
 }
 function h279(op: usize): void {
+  setCurrentOp(op);
   decRm<u64>(op);
+  goOn(op);
 }
 function h280(op: usize): void {
+  setCurrentOp(op);
   decMem<u16>(op);
+  goOn(op);
 }
 function h281(op: usize): void {
+  setCurrentOp(op);
   decMem<u32>(op);
+  goOn(op);
 }
 function h282(op: usize): void {
+  setCurrentOp(op);
   decMem<u64>(op);
+  goOn(op);
 }
 function h283(op: usize): void {
+  setCurrentOp(op);
   decimalAdd(op);
+  goOn(op);
 }
 function h284(op: usize): void {
+  setCurrentOp(op);
   decimalSubtract(op);
+  goOn(op);
 }
 function h285(op: usize): void {
+  setCurrentOp(op);
   asciiAdd(op);
+  goOn(op);
 }
 function h286(op: usize): void {
+  setCurrentOp(op);
   asciiSubtract(op);
+  goOn(op);
 }
 function h287(op: usize): void {
+  setCurrentOp(op);
   asciiMultiply(op);
+  goOn(op);
 }
 function h288(op: usize): void {
+  setCurrentOp(op);
   asciiDivide(op);
+  goOn(op);
 }
 function h289(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u16>(op, BIT_TEST);
+  goOn(op);
 }
 function h290(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u32>(op, BIT_TEST);
+  goOn(op);
 }
 function h291(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u64>(op, BIT_TEST);
+  goOn(op);
 }
 function h292(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u16>(op, BIT_TEST);
+  goOn(op);
 }
 function h293(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u32>(op, BIT_TEST);
+  goOn(op);
 }
 function h294(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u64>(op, BIT_TEST);
+  goOn(op);
 }
 function h295(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u16>(op, BIT_TEST);
+  goOn(op);
 }
 function h296(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u32>(op, BIT_TEST);
+  goOn(op);
 }
 function h297(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u64>(op, BIT_TEST);
+  goOn(op);
 }
 function h298(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u16>(op, BIT_TEST);
+  goOn(op);
 }
 function h299(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u32>(op, BIT_TEST);
+  goOn(op);
 }
 function h300(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u64>(op, BIT_TEST);
+  goOn(op);
 }
 function h301(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u16>(op, BIT_SET);
+  goOn(op);
 }
 function h302(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u32>(op, BIT_SET);
+  goOn(op);
 }
 function h303(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u64>(op, BIT_SET);
+  goOn(op);
 }
 function h304(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u16>(op, BIT_SET);
+  goOn(op);
 }
 function h305(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u32>(op, BIT_SET);
+  goOn(op);
 }
 function h306(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u64>(op, BIT_SET);
+  goOn(op);
 }
 function h307(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u16>(op, BIT_SET);
+  goOn(op);
 }
 function h308(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u32>(op, BIT_SET);
+  goOn(op);
 }
 function h309(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u64>(op, BIT_SET);
+  goOn(op);
 }
 function h310(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u16>(op, BIT_SET);
+  goOn(op);
 }
 function h311(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u32>(op, BIT_SET);
+  goOn(op);
 }
 function h312(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u64>(op, BIT_SET);
+  goOn(op);
 }
 function h313(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u16>(op, BIT_RESET);
+  goOn(op);
 }
 function h314(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u32>(op, BIT_RESET);
+  goOn(op);
 }
 function h315(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u64>(op, BIT_RESET);
+  goOn(op);
 }
 function h316(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u16>(op, BIT_RESET);
+  goOn(op);
 }
 function h317(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u32>(op, BIT_RESET);
+  goOn(op);
 }
 function h318(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u64>(op, BIT_RESET);
+  goOn(op);
 }
 function h319(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u16>(op, BIT_RESET);
+  goOn(op);
 }
 function h320(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u32>(op, BIT_RESET);
+  goOn(op);
 }
 function h321(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u64>(op, BIT_RESET);
+  goOn(op);
 }
 function h322(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u16>(op, BIT_RESET);
+  goOn(op);
 }
 function h323(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u32>(op, BIT_RESET);
+  goOn(op);
 }
 function h324(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u64>(op, BIT_RESET);
+  goOn(op);
 }
 function h325(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u16>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h326(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u32>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h327(op: usize): void {
+  setCurrentOp(op);
   bitRmReg<u64>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h328(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u16>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h329(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u32>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h330(op: usize): void {
+  setCurrentOp(op);
   bitMemReg<u64>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h331(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u16>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h332(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u32>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h333(op: usize): void {
+  setCurrentOp(op);
   bitRmImm<u64>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h334(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u16>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h335(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u32>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h336(op: usize): void {
+  setCurrentOp(op);
   bitMemImm<u64>(op, BIT_COMPLEMENT);
+  goOn(op);
 }
 function h337(op: usize): void {
+  setCurrentOp(op);
   bsfRegRm<u16>(op);
+  goOn(op);
 }
 function h338(op: usize): void {
+  setCurrentOp(op);
   bsfRegRm<u32>(op);
+  goOn(op);
 }
 function h339(op: usize): void {
+  setCurrentOp(op);
   bsfRegRm<u64>(op);
+  goOn(op);
 }
 function h340(op: usize): void {
+  setCurrentOp(op);
   bsfRegMem<u16>(op);
+  goOn(op);
 }
 function h341(op: usize): void {
+  setCurrentOp(op);
   bsfRegMem<u32>(op);
+  goOn(op);
 }
 function h342(op: usize): void {
+  setCurrentOp(op);
   bsfRegMem<u64>(op);
+  goOn(op);
 }
 function h343(op: usize): void {
+  setCurrentOp(op);
   bsrRegRm<u16>(op);
+  goOn(op);
 }
 function h344(op: usize): void {
+  setCurrentOp(op);
   bsrRegRm<u32>(op);
+  goOn(op);
 }
 function h345(op: usize): void {
+  setCurrentOp(op);
   bsrRegRm<u64>(op);
+  goOn(op);
 }
 function h346(op: usize): void {
+  setCurrentOp(op);
   bsrRegMem<u16>(op);
+  goOn(op);
 }
 function h347(op: usize): void {
+  setCurrentOp(op);
   bsrRegMem<u32>(op);
+  goOn(op);
 }
 function h348(op: usize): void {
+  setCurrentOp(op);
   bsrRegMem<u64>(op);
+  goOn(op);
 }
 function h349(op: usize): void {
+  setCurrentOp(op);
   popcntRegRm<u16>(op);
+  goOn(op);
 }
 function h350(op: usize): void {
+  setCurrentOp(op);
   popcntRegRm<u32>(op);
+  goOn(op);
 }
 function h351(op: usize): void {
+  setCurrentOp(op);
   popcntRegRm<u64>(op);
+  goOn(op);
 }
 function h352(op: usize): void {
+  setCurrentOp(op);
   popcntRegMem<u16>(op);
+  goOn(op);
 }
 function h353(op: usize): void {
+  setCurrentOp(op);
   popcntRegMem<u32>(op);
+  goOn(op);
 }
 function h354(op: usize): void {
+  setCurrentOp(op);
   popcntRegMem<u64>(op);
+  goOn(op);
 }
 function h355(op: usize): void {
+  setCurrentOp(op);
   tzcntRegRm<u16>(op);
+  goOn(op);
 }
 function h356(op: usize): void {
+  setCurrentOp(op);
   tzcntRegRm<u32>(op);
+  goOn(op);
 }
 function h357(op: usize): void {
+  setCurrentOp(op);
   tzcntRegRm<u64>(op);
+  goOn(op);
 }
 function h358(op: usize): void {
+  setCurrentOp(op);
   tzcntRegMem<u16>(op);
+  goOn(op);
 }
 function h359(op: usize): void {
+  setCurrentOp(op);
   tzcntRegMem<u32>(op);
+  goOn(op);
 }
 function h360(op: usize): void {
+  setCurrentOp(op);
   tzcntRegMem<u64>(op);
+  goOn(op);
 }
 function h361(op: usize): void {
+  setCurrentOp(op);
   lzcntRegRm<u16>(op);
+  goOn(op);
 }
 function h362(op: usize): void {
+  setCurrentOp(op);
   lzcntRegRm<u32>(op);
+  goOn(op);
 }
 function h363(op: usize): void {
+  setCurrentOp(op);
   lzcntRegRm<u64>(op);
+  goOn(op);
 }
 function h364(op: usize): void {
+  setCurrentOp(op);
   lzcntRegMem<u16>(op);
+  goOn(op);
 }
 function h365(op: usize): void {
+  setCurrentOp(op);
   lzcntRegMem<u32>(op);
+  goOn(op);
 }
 function h366(op: usize): void {
+  setCurrentOp(op);
   lzcntRegMem<u64>(op);
+  goOn(op);
 }
 function h367(op: usize): void {
+  setCurrentOp(op);
   crc32RegRm<u8>(op);
+  goOn(op);
 }
 function h368(op: usize): void {
+  setCurrentOp(op);
   crc32RegMem<u8>(op);
+  goOn(op);
 }
 function h369(op: usize): void {
+  setCurrentOp(op);
   crc32RegRm<u16>(op);
+  goOn(op);
 }
 function h370(op: usize): void {
+  setCurrentOp(op);
   crc32RegRm<u32>(op);
+  goOn(op);
 }
 function h371(op: usize): void {
+  setCurrentOp(op);
   crc32RegRm<u64>(op);
+  goOn(op);
 }
 function h372(op: usize): void {
+  setCurrentOp(op);
   crc32RegMem<u16>(op);
+  goOn(op);
 }
 function h373(op: usize): void {
+  setCurrentOp(op);
   crc32RegMem<u32>(op);
+  goOn(op);
 }
 function h374(op: usize): void {
+  setCurrentOp(op);
   crc32RegMem<u64>(op);
+  goOn(op);
 }
 function h375(op: usize): void {
+  setCurrentOp(op);
   adcxRegRm<u32>(op);
+  goOn(op);
 }
 function h376(op: usize): void {
+  setCurrentOp(op);
   adcxRegRm<u64>(op);
+  goOn(op);
 }
 function h377(op: usize): void {
+  setCurrentOp(op);
   adcxRegMem<u32>(op);
+  goOn(op);
 }
 function h378(op: usize): void {
+  setCurrentOp(op);
   adcxRegMem<u64>(op);
+  goOn(op);
 }
 function h379(op: usize): void {
+  setCurrentOp(op);
   adoxRegRm<u32>(op);
+  goOn(op);
 }
 function h380(op: usize): void {
+  setCurrentOp(op);
   adoxRegRm<u64>(op);
+  goOn(op);
 }
 function h381(op: usize): void {
+  setCurrentOp(op);
   adoxRegMem<u32>(op);
+  goOn(op);
 }
 function h382(op: usize): void {
+  setCurrentOp(op);
   adoxRegMem<u64>(op);
+  goOn(op);
 }
 function h383(op: usize): void {
+  setCurrentOp(op);
   jumpRelative<u16>(op);
 }
 function h384(op: usize): void {
+  setCurrentOp(op);
   jumpRelative<u32>(op);
 }
 function h385(op: usize): void {
+  setCurrentOp(op);
   jumpRelative<u64>(op);
 }
 function h386(op: usize): void {
+  setCurrentOp(op);
   callRelative<u16>(op);
 }
 function h387(op: usize): void {
+  setCurrentOp(op);
   callRelative<u32>(op);
 }
 function h388(op: usize): void {
+  setCurrentOp(op);
   callRelative<u64>(op);
 }
 function h389(op: usize): void {
+  setCurrentOp(op);
   callRm<u16>(op);
 }
 function h390(op: usize): void {
+  setCurrentOp(op);
   callRm<u32>(op);
 }
 function h391(op: usize): void {
+  setCurrentOp(op);
   callRm<u64>(op);
 }
 function h392(op: usize): void {
+  setCurrentOp(op);
   callMem<u16>(op);
 }
 function h393(op: usize): void {
+  setCurrentOp(op);
   callMem<u32>(op);
 }
 function h394(op: usize): void {
+  setCurrentOp(op);
   callMem<u64>(op);
 }
 function h395(op: usize): void {
+  setCurrentOp(op);
   jumpRm<u16>(op);
 }
 function h396(op: usize): void {
+  setCurrentOp(op);
   jumpRm<u32>(op);
 }
 function h397(op: usize): void {
+  setCurrentOp(op);
   jumpRm<u64>(op);
 }
 function h398(op: usize): void {
+  setCurrentOp(op);
   jumpMem<u16>(op);
 }
 function h399(op: usize): void {
+  setCurrentOp(op);
   jumpMem<u32>(op);
 }
 function h400(op: usize): void {
+  setCurrentOp(op);
   jumpMem<u64>(op);
 }
 function h401(op: usize): void {
+  setCurrentOp(op);
   returnNear<u16>(op);
 }
 function h402(op: usize): void {
+  setCurrentOp(op);
   returnNear<u32>(op);
 }
 function h403(op: usize): void {
+  setCurrentOp(op);
   returnNear<u64>(op);
 }
 function h404(op: usize): void {
+  setCurrentOp(op);
   returnNearRelease<u16>(op);
 }
 function h405(op: usize): void {
+  setCurrentOp(op);
   returnNearRelease<u32>(op);
 }
 function h406(op: usize): void {
+  setCurrentOp(op);
   returnNearRelease<u64>(op);
 }
 function h407(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 0);
 }
 function h408(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 0);
 }
 function h409(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 0);
 }
 function h410(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 1);
 }
 function h411(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 1);
 }
 function h412(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 1);
 }
 function h413(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 2);
 }
 function h414(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 2);
 }
 function h415(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 2);
 }
 function h416(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 3);
 }
 function h417(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 3);
 }
 function h418(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 3);
 }
 function h419(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 4);
 }
 function h420(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 4);
 }
 function h421(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 4);
 }
 function h422(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 5);
 }
 function h423(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 5);
 }
 function h424(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 5);
 }
 function h425(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 6);
 }
 function h426(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 6);
 }
 function h427(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 6);
 }
 function h428(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 7);
 }
 function h429(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 7);
 }
 function h430(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 7);
 }
 function h431(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 8);
 }
 function h432(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 8);
 }
 function h433(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 8);
 }
 function h434(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 9);
 }
 function h435(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 9);
 }
 function h436(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 9);
 }
 function h437(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 10);
 }
 function h438(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 10);
 }
 function h439(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 10);
 }
 function h440(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 11);
 }
 function h441(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 11);
 }
 function h442(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 11);
 }
 function h443(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 12);
 }
 function h444(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 12);
 }
 function h445(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 12);
 }
 function h446(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 13);
 }
 function h447(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 13);
 }
 function h448(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 13);
 }
 function h449(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 14);
 }
 function h450(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 14);
 }
 function h451(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 14);
 }
 function h452(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u16>(op, 15);
 }
 function h453(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u32>(op, 15);
 }
 function h454(op: usize): void {
+  setCurrentOp(op);
   jumpConditional<u64>(op, 15);
 }
 function h455(op: usize): void {
+  setCurrentOp(op);
   loopRelative<u16>(op, LOOP_NOT_ZERO);
 }
 function h456(op: usize): void {
+  setCurrentOp(op);
   loopRelative<u32>(op, LOOP_NOT_ZERO);
 }
 function h457(op: usize): void {
+  setCurrentOp(op);
   loopRelative<u64>(op, LOOP_NOT_ZERO);
 }
 function h458(op: usize): void {
+  setCurrentOp(op);
   loopRelative<u16>(op, LOOP_ZERO);
 }
 function h459(op: usize): void {
+  setCurrentOp(op);
   loopRelative<u32>(op, LOOP_ZERO);
 }
 function h460(op: usize): void {
+  setCurrentOp(op);
   loopRelative<u64>(op, LOOP_ZERO);
 }
 function h461(op: usize): void {
+  setCurrentOp(op);
   loopRelative<u16>(op, LOOP_ALWAYS);
 }
 function h462(op: usize): void {
+  setCurrentOp(op);
   loopRelative<u32>(op, LOOP_ALWAYS);
 }
 function h463(op: usize): void {
+  setCurrentOp(op);
   loopRelative<u64>(op, LOOP_ALWAYS);
 }
 function h464(op: usize): void {
+  setCurrentOp(op);
   jumpCountZero<u16>(op);
 }
 function h465(op: usize): void {
+  setCurrentOp(op);
   jumpCountZero<u32>(op);
 }
 function h466(op: usize): void {
+  setCurrentOp(op);
   jumpCountZero<u64>(op);
 }
 function h467(op: usize): void {
+  setCurrentOp(op);
   bound<u16>(op);
+  goOn(op);
 }
 function h468(op: usize): void {
+  setCurrentOp(op);
   bound<u32>(op);
+  goOn(op);
 }
 function h469(op: usize): void {
+  setCurrentOp(op);
   bound<u64>(op);
+  goOn(op);
 }
 function h470(op: usize): void {
+  setCurrentOp(op);
   movzxByteRm<u16>(op);
+  goOn(op);
 }
 function h471(op: usize): void {
+  setCurrentOp(op);
   movzxByteRm<u32>(op);
+  goOn(op);
 }
 function h472(op: usize): void {
+  setCurrentOp(op);
   movzxByteRm<u64>(op);
+  goOn(op);
 }
 function h473(op: usize): void {
+  setCurrentOp(op);
   movzxByteMem<u16>(op);
+  goOn(op);
 }
 function h474(op: usize): void {
+  setCurrentOp(op);
   movzxByteMem<u32>(op);
+  goOn(op);
 }
 function h475(op: usize): void {
+  setCurrentOp(op);
   movzxByteMem<u64>(op);
+  goOn(op);
 }
 function h476(op: usize): void {
+  setCurrentOp(op);
   movzxWordRm<u16>(op);
+  goOn(op);
 }
 function h477(op: usize): void {
+  setCurrentOp(op);
   movzxWordRm<u32>(op);
+  goOn(op);
 }
 function h478(op: usize): void {
+  setCurrentOp(op);
   movzxWordRm<u64>(op);
+  goOn(op);
 }
 function h479(op: usize): void {
+  setCurrentOp(op);
   movzxWordMem<u16>(op);
+  goOn(op);
 }
 function h480(op: usize): void {
+  setCurrentOp(op);
   movzxWordMem<u32>(op);
+  goOn(op);
 }
 function h481(op: usize): void {
+  setCurrentOp(op);
   movzxWordMem<u64>(op);
+  goOn(op);
 }
 function h482(op: usize): void {
+  setCurrentOp(op);
   movsxByteRm<u16>(op);
+  goOn(op);
 }
 function h483(op: usize): void {
+  setCurrentOp(op);
   movsxByteRm<u32>(op);
+  goOn(op);
 }
 function h484(op: usize): void {
+  setCurrentOp(op);
   movsxByteRm<u64>(op);
+  goOn(op);
 }
 function h485(op: usize): void {
+  setCurrentOp(op);
   movsxByteMem<u16>(op);
+  goOn(op);
 }
 function h486(op: usize): void {
+  setCurrentOp(op);
   movsxByteMem<u32>(op);
+  goOn(op);
 }
 function h487(op: usize): void {
+  setCurrentOp(op);
   movsxByteMem<u64>(op);
+  goOn(op);
 }
 function h488(op: usize): void {
+  setCurrentOp(op);
   movsxWordRm<u16>(op);
+  goOn(op);
 }
 function h489(op: usize): void {
+  setCurrentOp(op);
   movsxWordRm<u32>(op);
+  goOn(op);
 }
 function h490(op: usize): void {
+  setCurrentOp(op);
   movsxWordRm<u64>(op);
+  goOn(op);
 }
 function h491(op: usize): void {
+  setCurrentOp(op);
   movsxWordMem<u16>(op);
+  goOn(op);
 }
 function h492(op: usize): void {
+  setCurrentOp(op);
   movsxWordMem<u32>(op);
+  goOn(op);
 }
 function h493(op: usize): void {
+  setCurrentOp(op);
   movsxWordMem<u64>(op);
+  goOn(op);
 }
 function h494(op: usize): void {
+  setCurrentOp(op);
   movsxdRm<u16>(op);
+  goOn(op);
 }
 function h495(op: usize): void {
+  setCurrentOp(op);
   movsxdRm<u32>(op);
+  goOn(op);
 }
 function h496(op: usize): void {
+  setCurrentOp(op);
   movsxdRm<u64>(op);
+  goOn(op);
 }
 function h497(op: usize): void {
+  setCurrentOp(op);
   movsxdMem<u16>(op);
+  goOn(op);
 }
 function h498(op: usize): void {
+  setCurrentOp(op);
   movsxdMem<u32>(op);
+  goOn(op);
 }
 function h499(op: usize): void {
+  setCurrentOp(op);
   movsxdMem<u64>(op);
+  goOn(op);
 }
 function h500(op: usize): void {
+  setCurrentOp(op);
   extendAcc<u16>(op);
+  goOn(op);
 }
 function h501(op: usize): void {
+  setCurrentOp(op);
   extendAcc<u32>(op);
+  goOn(op);
 }
 function h502(op: usize): void {
+  setCurrentOp(op);
   extendAcc<u64>(op);
+  goOn(op);
 }
 function h503(op: usize): void {
+  setCurrentOp(op);
   signToRdx<u16>(op);
+  goOn(op);
 }
 function h504(op: usize): void {
+  setCurrentOp(op);
   signToRdx<u32>(op);
+  goOn(op);
 }
 function h505(op: usize): void {
+  setCurrentOp(op);
   signToRdx<u64>(op);
+  goOn(op);
 }
 function h506(op: usize): void {
+  setCurrentOp(op);
   xchgRmReg<u8>(op);
+  goOn(op);
 }
 function h507(op: usize): void {
+  setCurrentOp(op);
   xchgMemReg<u8>(op);
+  goOn(op);
 }
 function h508(op: usize): void {
+  setCurrentOp(op);
   xchgRmReg<u16>(op);
+  goOn(op);
 }
 function h509(op: usize): void {
+  setCurrentOp(op);
   xchgRmReg<u32>(op);
+  goOn(op);
 }
 function h510(op: usize): void {
+  setCurrentOp(op);
   xchgRmReg<u64>(op);
+  goOn(op);
 }
 function h511(op: usize): void {
+  setCurrentOp(op);
   xchgMemReg<u16>(op);
+  goOn(op);
 }
 function h512(op: usize): void {
+  setCurrentOp(op);
   xchgMemReg<u32>(op);
+  goOn(op);
 }
 function h513(op: usize): void {
+  setCurrentOp(op);
   xchgMemReg<u64>(op);
+  goOn(op);
 }
 function h514(op: usize): void {
+  setCurrentOp(op);
   xchgAccReg<u16>(op);
+  goOn(op);
 }
 function h515(op: usize): void {
+  setCurrentOp(op);
   xchgAccReg<u32>(op);
+  goOn(op);
 }
 function h516(op: usize): void {
+  setCurrentOp(op);
   xchgAccReg<u64>(op);
+  goOn(op);
 }
 function h517(op: usize): void {
+  setCurrentOp(op);
   xaddRmReg<u8>(op);
+  goOn(op);
 }
 function h518(op: usize): void {
+  setCurrentOp(op);
   xaddMemReg<u8>(op);
+  goOn(op);
 }
 function h519(op: usize): void {
+  setCurrentOp(op);
   xaddRmReg<u16>(op);
+  goOn(op);
 }
 function h520(op: usize): void {
+  setCurrentOp(op);
   xaddRmReg<u32>(op);
+  goOn(op);
 }
 function h521(op: usize): void {
+  setCurrentOp(op);
   xaddRmReg<u64>(op);
+  goOn(op);
 }
 function h522(op: usize): void {
+  setCurrentOp(op);
   xaddMemReg<u16>(op);
+  goOn(op);
 }
 function h523(op: usize): void {
+  setCurrentOp(op);
   xaddMemReg<u32>(op);
+  goOn(op);
 }
 function h524(op: usize): void {
+  setCurrentOp(op);
   xaddMemReg<u64>(op);
+  goOn(op);
 }
 function h525(op: usize): void {
+  setCurrentOp(op);
   cmpxchgRmReg<u8>(op);
+  goOn(op);
 }
 function h526(op: usize): void {
+  setCurrentOp(op);
   cmpxchgMemReg<u8>(op);
+  goOn(op);
 }
 function h527(op: usize): void {
+  setCurrentOp(op);
   cmpxchgRmReg<u16>(op);
+  goOn(op);
 }
 function h528(op: usize): void {
+  setCurrentOp(op);
   cmpxchgRmReg<u32>(op);
+  goOn(op);
 }
 function h529(op: usize): void {
+  setCurrentOp(op);
   cmpxchgRmReg<u64>(op);
+  goOn(op);
 }
 function h530(op: usize): void {
+  setCurrentOp(op);
   cmpxchgMemReg<u16>(op);
+  goOn(op);
 }
 function h531(op: usize): void {
+  setCurrentOp(op);
   cmpxchgMemReg<u32>(op);
+  goOn(op);
 }
 function h532(op: usize): void {
+  setCurrentOp(op);
   cmpxchgMemReg<u64>(op);
+  goOn(op);
 }
 function h533(op: usize): void {
+  setCurrentOp(op);
   undefinedOpcode(op);
+  goOn(op);
 }
 function h534(op: usize): void {
+  setCurrentOp(op);
   cmpxchgPairMem(op);
+  goOn(op);
 }
 function h535(op: usize): void {
+  setCurrentOp(op);
   cmpxchgWideMem(op);
+  goOn(op);
 }
 function h536(op: usize): void {
+  setCurrentOp(op);
   bswapReg<u16>(op);
+  goOn(op);
 }
 function h537(op: usize): void {
+  setCurrentOp(op);
   bswapReg<u32>(op);
+  goOn(op);
 }
 function h538(op: usize): void {
+  setCurrentOp(op);
   bswapReg<u64>(op);
+  goOn(op);
 }
 function h539(op: usize): void {
+  setCurrentOp(op);
   movbeRegMem<u16>(op);
+  goOn(op);
 }
 function h540(op: usize): void {
+  setCurrentOp(op);
   movbeRegMem<u32>(op);
+  goOn(op);
 }
 function h541(op: usize): void {
+  setCurrentOp(op);
   movbeRegMem<u64>(op);
+  goOn(op);
 }
 function h542(op: usize): void {
+  setCurrentOp(op);
   movbeMemReg<u16>(op);
+  goOn(op);
 }
 function h543(op: usize): void {
+  setCurrentOp(op);
   movbeMemReg<u32>(op);
+  goOn(op);
 }
 function h544(op: usize): void {
+  setCurrentOp(op);
   movbeMemReg<u64>(op);
+  goOn(op);
 }
 function h545(op: usize): void {
+  setCurrentOp(op);
   nop(op);
+  goOn(op);
 }
 function h546(op: usize): void {
+  setCurrentOp(op);
   touchMem(op);
+  goOn(op);
 }
 function h547(op: usize): void {
+  setCurrentOp(op);
   putCarry(op, 0);
+  goOn(op);
 }
 function h548(op: usize): void {
+  setCurrentOp(op);
   putCarry(op, 1);
+  goOn(op);
 }
 function h549(op: usize): void {
+  setCurrentOp(op);
   complementCarry(op);
+  goOn(op);
 }
 function h550(op: usize): void {
+  setCurrentOp(op);
   clearDirection(op);
+  goOn(op);
 }
 function h551(op: usize): void {
+  setCurrentOp(op);
   setDirection(op);
+  goOn(op);
 }
 function h552(op: usize): void {
+  setCurrentOp(op);
   flagsToAh(op);
+  goOn(op);
 }
 function h553(op: usize): void {
+  setCurrentOp(op);
   ahToFlags(op);
+  goOn(op);
 }
 function h554(op: usize): void {
+  setCurrentOp(op);
   carryToAl(op);
+  goOn(op);
 }
 function h555(op: usize): void {
+  setCurrentOp(op);
   pushFlags<u16>(op);
+  goOn(op);
 }
 function h556(op: usize): void {
+  setCurrentOp(op);
   pushFlags<u32>(op);
+  goOn(op);
 }
 function h557(op: usize): void {
+  setCurrentOp(op);
   pushFlags<u64>(op);
+  goOn(op);
 }
 function h558(op: usize): void {
+  setCurrentOp(op);
   popFlags<u16>(op);
+  goOn(op);
 }
 function h559(op: usize): void {
+  setCurrentOp(op);
   popFlags<u32>(op);
+  goOn(op);
 }
 function h560(op: usize): void {
+  setCurrentOp(op);
   popFlags<u64>(op);
+  goOn(op);
 }
 function h561(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpgtb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h562(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpgtb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h563(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpgtw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h564(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpgtw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h565(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpgtd(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h566(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpgtd(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h567(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpeqb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h568(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpeqb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h569(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpeqw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h570(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpeqw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h571(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpeqd(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h572(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pcmpeqd(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h573(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddq(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h574(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddq(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h575(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmullw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h576(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmullw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h577(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubusb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h578(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubusb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h579(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubusw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h580(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubusw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h581(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pminub(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h582(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pminub(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h583(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pand(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h584(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pand(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h585(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddusb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h586(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddusb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h587(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddusw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h588(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddusw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h589(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmaxub(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h590(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmaxub(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h591(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pandn(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h592(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pandn(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h593(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pavgb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h594(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pavgb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h595(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pavgw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h596(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pavgw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h597(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmulhuw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h598(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmulhuw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h599(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmulhw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h600(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmulhw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h601(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubsb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h602(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubsb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h603(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubsw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h604(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubsw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h605(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pminsw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h606(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pminsw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h607(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, por(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h608(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, por(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h609(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddsb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h610(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddsb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h611(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddsw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h612(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddsw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h613(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmaxsw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h614(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmaxsw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h615(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pxor(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h616(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pxor(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h617(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmuludq(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h618(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmuludq(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h619(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmaddwd(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h620(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmaddwd(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h621(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psadbw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h622(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psadbw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h623(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h624(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h625(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h626(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h627(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubd(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h628(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubd(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h629(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubq(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h630(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psubq(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h631(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h632(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h633(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h634(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h635(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddd(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h636(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, paddd(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h637(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmaddubsw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h638(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmaddubsw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h639(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psignb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h640(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psignb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h641(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psignw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h642(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psignw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h643(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psignd(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h644(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psignd(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h645(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmulhrsw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h646(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pmulhrsw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h647(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pabsb(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h648(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pabsb(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h649(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pabsw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h650(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pabsw(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h651(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pabsd(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h652(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pabsd(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h653(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), rmMm(op)); setMm(op, packsswb(both, both));
+  goOn(op);
 }
 function h654(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), memMm(op)); setMm(op, packsswb(both, both));
+  goOn(op);
 }
 function h655(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), rmMm(op)); setMm(op, packuswb(both, both));
+  goOn(op);
 }
 function h656(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), memMm(op)); setMm(op, packuswb(both, both));
+  goOn(op);
 }
 function h657(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), rmMm(op)); setMm(op, packssdw(both, both));
+  goOn(op);
 }
 function h658(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), memMm(op)); setMm(op, packssdw(both, both));
+  goOn(op);
 }
 function h659(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), rmMm(op)); setMm(op, phaddw(both, both));
+  goOn(op);
 }
 function h660(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), memMm(op)); setMm(op, phaddw(both, both));
+  goOn(op);
 }
 function h661(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), rmMm(op)); setMm(op, phaddd(both, both));
+  goOn(op);
 }
 function h662(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), memMm(op)); setMm(op, phaddd(both, both));
+  goOn(op);
 }
 function h663(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), rmMm(op)); setMm(op, phaddsw(both, both));
+  goOn(op);
 }
 function h664(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), memMm(op)); setMm(op, phaddsw(both, both));
+  goOn(op);
 }
 function h665(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), rmMm(op)); setMm(op, phsubw(both, both));
+  goOn(op);
 }
 function h666(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), memMm(op)); setMm(op, phsubw(both, both));
+  goOn(op);
 }
 function h667(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), rmMm(op)); setMm(op, phsubd(both, both));
+  goOn(op);
 }
 function h668(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), memMm(op)); setMm(op, phsubd(both, both));
+  goOn(op);
 }
 function h669(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), rmMm(op)); setMm(op, phsubsw(both, both));
+  goOn(op);
 }
 function h670(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); const both = joined(getMm(op), memMm(op)); setMm(op, phsubsw(both, both));
+  goOn(op);
 }
 function h671(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pshufbMmx(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h672(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pshufbMmx(getMm(op), memMm(op)));
+  goOn(op);
 }
 function h673(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, palignrMmx(getMm(op), rmMm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h674(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, palignrMmx(getMm(op), memMm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h675(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, punpcklbw(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h676(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, punpcklbw(getMm(op), memVector<u32>(op)));
+  goOn(op);
 }
 function h677(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, upper(punpcklbw(getMm(op), rmMm(op))));
+  goOn(op);
 }
 function h678(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, upper(punpcklbw(getMm(op), memMm(op))));
+  goOn(op);
 }
 function h679(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, punpcklwd(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h680(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, punpcklwd(getMm(op), memVector<u32>(op)));
+  goOn(op);
 }
 function h681(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, upper(punpcklwd(getMm(op), rmMm(op))));
+  goOn(op);
 }
 function h682(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, upper(punpcklwd(getMm(op), memMm(op))));
+  goOn(op);
 }
 function h683(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, punpckldq(getMm(op), rmMm(op)));
+  goOn(op);
 }
 function h684(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, punpckldq(getMm(op), memVector<u32>(op)));
+  goOn(op);
 }
 function h685(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, upper(punpckldq(getMm(op), rmMm(op))));
+  goOn(op);
 }
 function h686(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, upper(punpckldq(getMm(op), memMm(op))));
+  goOn(op);
 }
 function h687(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psrlw(getMm(op), countOf(rmMm(op))));
+  goOn(op);
 }
 function h688(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psrlw(getMm(op), countOf(memMm(op))));
+  goOn(op);
 }
 function h689(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmMm(op, psrlw(rmMm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h690(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psrld(getMm(op), countOf(rmMm(op))));
+  goOn(op);
 }
 function h691(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psrld(getMm(op), countOf(memMm(op))));
+  goOn(op);
 }
 function h692(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmMm(op, psrld(rmMm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h693(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psrlq(getMm(op), countOf(rmMm(op))));
+  goOn(op);
 }
 function h694(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psrlq(getMm(op), countOf(memMm(op))));
+  goOn(op);
 }
 function h695(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmMm(op, psrlq(rmMm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h696(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psraw(getMm(op), countOf(rmMm(op))));
+  goOn(op);
 }
 function h697(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psraw(getMm(op), countOf(memMm(op))));
+  goOn(op);
 }
 function h698(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmMm(op, psraw(rmMm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h699(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psrad(getMm(op), countOf(rmMm(op))));
+  goOn(op);
 }
 function h700(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psrad(getMm(op), countOf(memMm(op))));
+  goOn(op);
 }
 function h701(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmMm(op, psrad(rmMm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h702(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psllw(getMm(op), countOf(rmMm(op))));
+  goOn(op);
 }
 function h703(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psllw(getMm(op), countOf(memMm(op))));
+  goOn(op);
 }
 function h704(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmMm(op, psllw(rmMm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h705(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pslld(getMm(op), countOf(rmMm(op))));
+  goOn(op);
 }
 function h706(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pslld(getMm(op), countOf(memMm(op))));
+  goOn(op);
 }
 function h707(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmMm(op, pslld(rmMm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h708(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psllq(getMm(op), countOf(rmMm(op))));
+  goOn(op);
 }
 function h709(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, psllq(getMm(op), countOf(memMm(op))));
+  goOn(op);
 }
 function h710(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmMm(op, psllq(rmMm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h711(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm64(op, <u64>rmGeneral<u32>(op));
+  goOn(op);
 }
 function h712(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm64(op, <u64>rmGeneral<u64>(op));
+  goOn(op);
 }
 function h713(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm64(op, <u64>memLow<u32>(op));
+  goOn(op);
 }
 function h714(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm64(op, <u64>memLow<u64>(op));
+  goOn(op);
 }
 function h715(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmGeneralMm<u32>(op, getMm64(op));
+  goOn(op);
 }
 function h716(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmGeneralMm<u64>(op, getMm64(op));
+  goOn(op);
 }
 function h717(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMemMm<u32>(op, getMm64(op));
+  goOn(op);
 }
 function h718(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMemMm<u64>(op, getMm64(op));
+  goOn(op);
 }
 function h719(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm64(op, rmMm64(op));
+  goOn(op);
 }
 function h720(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm64(op, memLow<u64>(op));
+  goOn(op);
 }
 function h721(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setRmMm(op, getMm(op));
+  goOn(op);
 }
 function h722(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pshuflw(rmMm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h723(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, pshuflw(memMm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h724(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, insertedMmx(getMm(op), <u16>rmGeneral<u32>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h725(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setMm(op, insertedMmx(getMm(op), memLow<u16>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h726(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setGeneralMm(op, <u32>extracted<u16>(rmMm(op), <u32>opImm(op) & 3));
+  goOn(op);
 }
 function h727(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); setGeneralMm(op, moveMaskBytesMmx(rmMm(op)));
+  goOn(op);
 }
 function h728(op: usize): void {
+  setCurrentOp(op);
   checkMmx(); maskmovq(op, getMm(op), rmMm(op));
+  goOn(op);
 }
 function h729(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setWide(op, rmMm64(op)); enterMmx();
+  goOn(op);
 }
 function h730(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setMm64(op, lowRm<u64>(op));
+  goOn(op);
 }
 function h731(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setMm64(op, twoSinglesToIntegers(enteringMmx(lowRm<u64>(op)), true));
+  goOn(op);
 }
 function h732(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setMm64(op, twoSinglesToIntegers(enteringMmx(memLow<u64>(op)), true));
+  goOn(op);
 }
 function h733(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setMm64(op, twoSinglesToIntegers(enteringMmx(lowRm<u64>(op)), false));
+  goOn(op);
 }
 function h734(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setMm64(op, twoSinglesToIntegers(enteringMmx(memLow<u64>(op)), false));
+  goOn(op);
 }
 function h735(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setMm64(op, doublesToIntegers(enteringMmxWide(rmXmm(op)), true));
+  goOn(op);
 }
 function h736(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setMm64(op, doublesToIntegers(enteringMmxWide(memXmm(op)), true));
+  goOn(op);
 }
 function h737(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setMm64(op, doublesToIntegers(enteringMmxWide(rmXmm(op)), false));
+  goOn(op);
 }
 function h738(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setMm64(op, doublesToIntegers(enteringMmxWide(memXmm(op)), false));
+  goOn(op);
 }
 function h739(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setLow<u64>(op, twoToSingles(rmMm(op))); enterMmx();
+  goOn(op);
 }
 function h740(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, twoToSingles(memMm(op)));
+  goOn(op);
 }
 function h741(op: usize): void {
+  setCurrentOp(op);
   checkSse(); checkMmx(); setXmm(op, twoToDoubles(rmMm(op))); enterMmx();
+  goOn(op);
 }
 function h742(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, twoToDoubles(memMm(op)));
+  goOn(op);
 }
 function h743(op: usize): void {
+  setCurrentOp(op);
   movRmReg<u8>(op);
+  goOn(op);
 }
 function h744(op: usize): void {
+  setCurrentOp(op);
   movMemReg<u8>(op);
+  goOn(op);
 }
 function h745(op: usize): void {
+  setCurrentOp(op);
   movRmReg<u16>(op);
+  goOn(op);
 }
 function h746(op: usize): void {
+  setCurrentOp(op);
   movRmReg<u32>(op);
+  goOn(op);
 }
 function h747(op: usize): void {
+  setCurrentOp(op);
   movRmReg<u64>(op);
+  goOn(op);
 }
 function h748(op: usize): void {
+  setCurrentOp(op);
   movMemReg<u16>(op);
+  goOn(op);
 }
 function h749(op: usize): void {
+  setCurrentOp(op);
   movMemReg<u32>(op);
+  goOn(op);
 }
 function h750(op: usize): void {
+  setCurrentOp(op);
   movMemReg<u64>(op);
+  goOn(op);
 }
 function h751(op: usize): void {
+  setCurrentOp(op);
   movRegRm<u8>(op);
+  goOn(op);
 }
 function h752(op: usize): void {
+  setCurrentOp(op);
   movRegMem<u8>(op);
+  goOn(op);
 }
 function h753(op: usize): void {
+  setCurrentOp(op);
   movRegRm<u16>(op);
+  goOn(op);
 }
 function h754(op: usize): void {
+  setCurrentOp(op);
   movRegRm<u32>(op);
+  goOn(op);
 }
 function h755(op: usize): void {
+  setCurrentOp(op);
   movRegRm<u64>(op);
+  goOn(op);
 }
 function h756(op: usize): void {
+  setCurrentOp(op);
   movRegMem<u16>(op);
+  goOn(op);
 }
 function h757(op: usize): void {
+  setCurrentOp(op);
   movRegMem<u32>(op);
+  goOn(op);
 }
 function h758(op: usize): void {
+  setCurrentOp(op);
   movRegMem<u64>(op);
+  goOn(op);
 }
 function h759(op: usize): void {
+  setCurrentOp(op);
   movRmImm<u8>(op);
+  goOn(op);
 }
 function h760(op: usize): void {
+  setCurrentOp(op);
   movMemImm<u8>(op);
+  goOn(op);
 }
 function h761(op: usize): void {
+  setCurrentOp(op);
   movRmImm<u16>(op);
+  goOn(op);
 }
 function h762(op: usize): void {
+  setCurrentOp(op);
   movRmImm<u32>(op);
+  goOn(op);
 }
 function h763(op: usize): void {
+  setCurrentOp(op);
   movRmImm<u64>(op);
+  goOn(op);
 }
 function h764(op: usize): void {
+  setCurrentOp(op);
   movMemImm<u16>(op);
+  goOn(op);
 }
 function h765(op: usize): void {
+  setCurrentOp(op);
   movMemImm<u32>(op);
+  goOn(op);
 }
 function h766(op: usize): void {
+  setCurrentOp(op);
   movMemImm<u64>(op);
+  goOn(op);
 }
 function h767(op: usize): void {
+  setCurrentOp(op);
   movRegImm<u8>(op);
+  goOn(op);
 }
 function h768(op: usize): void {
+  setCurrentOp(op);
   movRegImm<u16>(op);
+  goOn(op);
 }
 function h769(op: usize): void {
+  setCurrentOp(op);
   movRegImm<u32>(op);
+  goOn(op);
 }
 function h770(op: usize): void {
+  setCurrentOp(op);
   movRegImm<u64>(op);
+  goOn(op);
 }
 function h771(op: usize): void {
+  setCurrentOp(op);
   movAccOffset<u8>(op);
+  goOn(op);
 }
 function h772(op: usize): void {
+  setCurrentOp(op);
   movAccOffset<u16>(op);
+  goOn(op);
 }
 function h773(op: usize): void {
+  setCurrentOp(op);
   movAccOffset<u32>(op);
+  goOn(op);
 }
 function h774(op: usize): void {
+  setCurrentOp(op);
   movAccOffset<u64>(op);
+  goOn(op);
 }
 function h775(op: usize): void {
+  setCurrentOp(op);
   movOffsetAcc<u8>(op);
+  goOn(op);
 }
 function h776(op: usize): void {
+  setCurrentOp(op);
   movOffsetAcc<u16>(op);
+  goOn(op);
 }
 function h777(op: usize): void {
+  setCurrentOp(op);
   movOffsetAcc<u32>(op);
+  goOn(op);
 }
 function h778(op: usize): void {
+  setCurrentOp(op);
   movOffsetAcc<u64>(op);
+  goOn(op);
 }
 function h779(op: usize): void {
+  setCurrentOp(op);
   leaRegMem<u16>(op);
+  goOn(op);
 }
 function h780(op: usize): void {
+  setCurrentOp(op);
   leaRegMem<u32>(op);
+  goOn(op);
 }
 function h781(op: usize): void {
+  setCurrentOp(op);
   leaRegMem<u64>(op);
+  goOn(op);
 }
 function h782(op: usize): void {
+  setCurrentOp(op);
   xlat(op);
+  goOn(op);
 }
 function h783(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 0);
+  goOn(op);
 }
 function h784(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 0);
+  goOn(op);
 }
 function h785(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 0);
+  goOn(op);
 }
 function h786(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 0);
+  goOn(op);
 }
 function h787(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 0);
+  goOn(op);
 }
 function h788(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 0);
+  goOn(op);
 }
 function h789(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 0);
+  goOn(op);
 }
 function h790(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 0);
+  goOn(op);
 }
 function h791(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 1);
+  goOn(op);
 }
 function h792(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 1);
+  goOn(op);
 }
 function h793(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 1);
+  goOn(op);
 }
 function h794(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 1);
+  goOn(op);
 }
 function h795(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 1);
+  goOn(op);
 }
 function h796(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 1);
+  goOn(op);
 }
 function h797(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 1);
+  goOn(op);
 }
 function h798(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 1);
+  goOn(op);
 }
 function h799(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 2);
+  goOn(op);
 }
 function h800(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 2);
+  goOn(op);
 }
 function h801(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 2);
+  goOn(op);
 }
 function h802(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 2);
+  goOn(op);
 }
 function h803(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 2);
+  goOn(op);
 }
 function h804(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 2);
+  goOn(op);
 }
 function h805(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 2);
+  goOn(op);
 }
 function h806(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 2);
+  goOn(op);
 }
 function h807(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 3);
+  goOn(op);
 }
 function h808(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 3);
+  goOn(op);
 }
 function h809(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 3);
+  goOn(op);
 }
 function h810(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 3);
+  goOn(op);
 }
 function h811(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 3);
+  goOn(op);
 }
 function h812(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 3);
+  goOn(op);
 }
 function h813(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 3);
+  goOn(op);
 }
 function h814(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 3);
+  goOn(op);
 }
 function h815(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 4);
+  goOn(op);
 }
 function h816(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 4);
+  goOn(op);
 }
 function h817(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 4);
+  goOn(op);
 }
 function h818(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 4);
+  goOn(op);
 }
 function h819(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 4);
+  goOn(op);
 }
 function h820(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 4);
+  goOn(op);
 }
 function h821(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 4);
+  goOn(op);
 }
 function h822(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 4);
+  goOn(op);
 }
 function h823(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 5);
+  goOn(op);
 }
 function h824(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 5);
+  goOn(op);
 }
 function h825(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 5);
+  goOn(op);
 }
 function h826(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 5);
+  goOn(op);
 }
 function h827(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 5);
+  goOn(op);
 }
 function h828(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 5);
+  goOn(op);
 }
 function h829(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 5);
+  goOn(op);
 }
 function h830(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 5);
+  goOn(op);
 }
 function h831(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 6);
+  goOn(op);
 }
 function h832(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 6);
+  goOn(op);
 }
 function h833(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 6);
+  goOn(op);
 }
 function h834(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 6);
+  goOn(op);
 }
 function h835(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 6);
+  goOn(op);
 }
 function h836(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 6);
+  goOn(op);
 }
 function h837(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 6);
+  goOn(op);
 }
 function h838(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 6);
+  goOn(op);
 }
 function h839(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 7);
+  goOn(op);
 }
 function h840(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 7);
+  goOn(op);
 }
 function h841(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 7);
+  goOn(op);
 }
 function h842(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 7);
+  goOn(op);
 }
 function h843(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 7);
+  goOn(op);
 }
 function h844(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 7);
+  goOn(op);
 }
 function h845(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 7);
+  goOn(op);
 }
 function h846(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 7);
+  goOn(op);
 }
 function h847(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 8);
+  goOn(op);
 }
 function h848(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 8);
+  goOn(op);
 }
 function h849(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 8);
+  goOn(op);
 }
 function h850(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 8);
+  goOn(op);
 }
 function h851(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 8);
+  goOn(op);
 }
 function h852(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 8);
+  goOn(op);
 }
 function h853(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 8);
+  goOn(op);
 }
 function h854(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 8);
+  goOn(op);
 }
 function h855(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 9);
+  goOn(op);
 }
 function h856(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 9);
+  goOn(op);
 }
 function h857(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 9);
+  goOn(op);
 }
 function h858(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 9);
+  goOn(op);
 }
 function h859(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 9);
+  goOn(op);
 }
 function h860(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 9);
+  goOn(op);
 }
 function h861(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 9);
+  goOn(op);
 }
 function h862(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 9);
+  goOn(op);
 }
 function h863(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 10);
+  goOn(op);
 }
 function h864(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 10);
+  goOn(op);
 }
 function h865(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 10);
+  goOn(op);
 }
 function h866(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 10);
+  goOn(op);
 }
 function h867(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 10);
+  goOn(op);
 }
 function h868(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 10);
+  goOn(op);
 }
 function h869(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 10);
+  goOn(op);
 }
 function h870(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 10);
+  goOn(op);
 }
 function h871(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 11);
+  goOn(op);
 }
 function h872(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 11);
+  goOn(op);
 }
 function h873(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 11);
+  goOn(op);
 }
 function h874(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 11);
+  goOn(op);
 }
 function h875(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 11);
+  goOn(op);
 }
 function h876(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 11);
+  goOn(op);
 }
 function h877(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 11);
+  goOn(op);
 }
 function h878(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 11);
+  goOn(op);
 }
 function h879(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 12);
+  goOn(op);
 }
 function h880(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 12);
+  goOn(op);
 }
 function h881(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 12);
+  goOn(op);
 }
 function h882(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 12);
+  goOn(op);
 }
 function h883(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 12);
+  goOn(op);
 }
 function h884(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 12);
+  goOn(op);
 }
 function h885(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 12);
+  goOn(op);
 }
 function h886(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 12);
+  goOn(op);
 }
 function h887(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 13);
+  goOn(op);
 }
 function h888(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 13);
+  goOn(op);
 }
 function h889(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 13);
+  goOn(op);
 }
 function h890(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 13);
+  goOn(op);
 }
 function h891(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 13);
+  goOn(op);
 }
 function h892(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 13);
+  goOn(op);
 }
 function h893(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 13);
+  goOn(op);
 }
 function h894(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 13);
+  goOn(op);
 }
 function h895(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 14);
+  goOn(op);
 }
 function h896(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 14);
+  goOn(op);
 }
 function h897(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 14);
+  goOn(op);
 }
 function h898(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 14);
+  goOn(op);
 }
 function h899(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 14);
+  goOn(op);
 }
 function h900(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 14);
+  goOn(op);
 }
 function h901(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 14);
+  goOn(op);
 }
 function h902(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 14);
+  goOn(op);
 }
 function h903(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u16>(op, 15);
+  goOn(op);
 }
 function h904(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u32>(op, 15);
+  goOn(op);
 }
 function h905(op: usize): void {
+  setCurrentOp(op);
   cmovRegRm<u64>(op, 15);
+  goOn(op);
 }
 function h906(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u16>(op, 15);
+  goOn(op);
 }
 function h907(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u32>(op, 15);
+  goOn(op);
 }
 function h908(op: usize): void {
+  setCurrentOp(op);
   cmovRegMem<u64>(op, 15);
+  goOn(op);
 }
 function h909(op: usize): void {
+  setCurrentOp(op);
   setccRm(op, 15);
+  goOn(op);
 }
 function h910(op: usize): void {
+  setCurrentOp(op);
   setccMem(op, 15);
+  goOn(op);
 }
 function h911(op: usize): void {
+  setCurrentOp(op);
   mulRm<u8>(op);
+  goOn(op);
 }
 function h912(op: usize): void {
+  setCurrentOp(op);
   mulMem<u8>(op);
+  goOn(op);
 }
 function h913(op: usize): void {
+  setCurrentOp(op);
   mulRm<u16>(op);
+  goOn(op);
 }
 function h914(op: usize): void {
+  setCurrentOp(op);
   mulRm<u32>(op);
+  goOn(op);
 }
 function h915(op: usize): void {
+  setCurrentOp(op);
   mulRm<u64>(op);
+  goOn(op);
 }
 function h916(op: usize): void {
+  setCurrentOp(op);
   mulMem<u16>(op);
+  goOn(op);
 }
 function h917(op: usize): void {
+  setCurrentOp(op);
   mulMem<u32>(op);
+  goOn(op);
 }
 function h918(op: usize): void {
+  setCurrentOp(op);
   mulMem<u64>(op);
+  goOn(op);
 }
 function h919(op: usize): void {
+  setCurrentOp(op);
   imulRm<u8>(op);
+  goOn(op);
 }
 function h920(op: usize): void {
+  setCurrentOp(op);
   imulMem<u8>(op);
+  goOn(op);
 }
 function h921(op: usize): void {
+  setCurrentOp(op);
   imulRm<u16>(op);
+  goOn(op);
 }
 function h922(op: usize): void {
+  setCurrentOp(op);
   imulRm<u32>(op);
+  goOn(op);
 }
 function h923(op: usize): void {
+  setCurrentOp(op);
   imulRm<u64>(op);
+  goOn(op);
 }
 function h924(op: usize): void {
+  setCurrentOp(op);
   imulMem<u16>(op);
+  goOn(op);
 }
 function h925(op: usize): void {
+  setCurrentOp(op);
   imulMem<u32>(op);
+  goOn(op);
 }
 function h926(op: usize): void {
+  setCurrentOp(op);
   imulMem<u64>(op);
+  goOn(op);
 }
 function h927(op: usize): void {
+  setCurrentOp(op);
   divRm<u8>(op);
+  goOn(op);
 }
 function h928(op: usize): void {
+  setCurrentOp(op);
   divMem<u8>(op);
+  goOn(op);
 }
 function h929(op: usize): void {
+  setCurrentOp(op);
   divRm<u16>(op);
+  goOn(op);
 }
 function h930(op: usize): void {
+  setCurrentOp(op);
   divRm<u32>(op);
+  goOn(op);
 }
 function h931(op: usize): void {
+  setCurrentOp(op);
   divRm<u64>(op);
+  goOn(op);
 }
 function h932(op: usize): void {
+  setCurrentOp(op);
   divMem<u16>(op);
+  goOn(op);
 }
 function h933(op: usize): void {
+  setCurrentOp(op);
   divMem<u32>(op);
+  goOn(op);
 }
 function h934(op: usize): void {
+  setCurrentOp(op);
   divMem<u64>(op);
+  goOn(op);
 }
 function h935(op: usize): void {
+  setCurrentOp(op);
   idivRm<u8>(op);
+  goOn(op);
 }
 function h936(op: usize): void {
+  setCurrentOp(op);
   idivMem<u8>(op);
+  goOn(op);
 }
 function h937(op: usize): void {
+  setCurrentOp(op);
   idivRm<u16>(op);
+  goOn(op);
 }
 function h938(op: usize): void {
+  setCurrentOp(op);
   idivRm<u32>(op);
+  goOn(op);
 }
 function h939(op: usize): void {
+  setCurrentOp(op);
   idivRm<u64>(op);
+  goOn(op);
 }
 function h940(op: usize): void {
+  setCurrentOp(op);
   idivMem<u16>(op);
+  goOn(op);
 }
 function h941(op: usize): void {
+  setCurrentOp(op);
   idivMem<u32>(op);
+  goOn(op);
 }
 function h942(op: usize): void {
+  setCurrentOp(op);
   idivMem<u64>(op);
+  goOn(op);
 }
 function h943(op: usize): void {
+  setCurrentOp(op);
   imulRegRm<u16>(op);
+  goOn(op);
 }
 function h944(op: usize): void {
+  setCurrentOp(op);
   imulRegRm<u32>(op);
+  goOn(op);
 }
 function h945(op: usize): void {
+  setCurrentOp(op);
   imulRegRm<u64>(op);
+  goOn(op);
 }
 function h946(op: usize): void {
+  setCurrentOp(op);
   imulRegMem<u16>(op);
+  goOn(op);
 }
 function h947(op: usize): void {
+  setCurrentOp(op);
   imulRegMem<u32>(op);
+  goOn(op);
 }
 function h948(op: usize): void {
+  setCurrentOp(op);
   imulRegMem<u64>(op);
+  goOn(op);
 }
 function h949(op: usize): void {
+  setCurrentOp(op);
   imulRegRmImm<u16>(op);
+  goOn(op);
 }
 function h950(op: usize): void {
+  setCurrentOp(op);
   imulRegRmImm<u32>(op);
+  goOn(op);
 }
 function h951(op: usize): void {
+  setCurrentOp(op);
   imulRegRmImm<u64>(op);
+  goOn(op);
 }
 function h952(op: usize): void {
+  setCurrentOp(op);
   imulRegMemImm<u16>(op);
+  goOn(op);
 }
 function h953(op: usize): void {
+  setCurrentOp(op);
   imulRegMemImm<u32>(op);
+  goOn(op);
 }
 function h954(op: usize): void {
+  setCurrentOp(op);
   imulRegMemImm<u64>(op);
+  goOn(op);
 }
 function h955(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u8>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h956(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u8>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h957(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u16>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h958(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u32>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h959(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u64>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h960(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u16>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h961(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u32>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h962(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u64>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h963(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u8>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h964(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u8>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h965(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u16>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h966(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u32>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h967(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u64>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h968(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u16>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h969(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u32>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h970(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u64>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h971(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u8>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h972(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u8>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h973(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u16>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h974(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u32>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h975(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u64>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h976(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u16>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h977(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u32>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h978(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u64>(op, SHIFT_ROL);
+  goOn(op);
 }
 function h979(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u8>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h980(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u8>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h981(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u16>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h982(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u32>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h983(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u64>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h984(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u16>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h985(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u32>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h986(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u64>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h987(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u8>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h988(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u8>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h989(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u16>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h990(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u32>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h991(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u64>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h992(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u16>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h993(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u32>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h994(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u64>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h995(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u8>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h996(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u8>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h997(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u16>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h998(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u32>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h999(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u64>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h1000(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u16>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h1001(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u32>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h1002(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u64>(op, SHIFT_ROR);
+  goOn(op);
 }
 function h1003(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u8>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1004(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u8>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1005(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u16>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1006(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u32>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1007(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u64>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1008(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u16>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1009(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u32>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1010(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u64>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1011(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u8>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1012(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u8>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1013(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u16>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1014(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u32>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1015(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u64>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1016(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u16>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1017(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u32>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1018(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u64>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1019(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u8>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1020(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u8>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1021(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u16>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1022(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u32>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1023(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u64>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1024(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u16>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1025(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u32>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1026(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u64>(op, SHIFT_RCL);
+  goOn(op);
 }
 function h1027(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u8>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1028(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u8>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1029(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u16>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1030(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u32>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1031(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u64>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1032(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u16>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1033(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u32>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1034(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u64>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1035(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u8>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1036(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u8>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1037(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u16>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1038(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u32>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1039(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u64>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1040(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u16>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1041(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u32>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1042(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u64>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1043(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u8>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1044(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u8>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1045(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u16>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1046(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u32>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1047(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u64>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1048(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u16>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1049(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u32>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1050(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u64>(op, SHIFT_RCR);
+  goOn(op);
 }
 function h1051(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u8>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1052(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u8>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1053(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u16>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1054(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u32>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1055(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u64>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1056(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u16>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1057(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u32>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1058(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u64>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1059(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u8>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1060(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u8>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1061(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u16>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1062(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u32>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1063(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u64>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1064(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u16>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1065(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u32>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1066(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u64>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1067(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u8>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1068(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u8>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1069(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u16>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1070(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u32>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1071(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u64>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1072(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u16>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1073(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u32>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1074(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u64>(op, SHIFT_SHL);
+  goOn(op);
 }
 function h1075(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u8>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1076(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u8>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1077(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u16>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1078(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u32>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1079(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u64>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1080(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u16>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1081(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u32>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1082(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u64>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1083(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u8>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1084(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u8>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1085(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u16>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1086(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u32>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1087(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u64>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1088(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u16>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1089(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u32>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1090(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u64>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1091(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u8>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1092(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u8>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1093(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u16>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1094(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u32>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1095(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u64>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1096(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u16>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1097(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u32>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1098(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u64>(op, SHIFT_SHR);
+  goOn(op);
 }
 function h1099(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u8>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1100(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u8>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1101(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u16>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1102(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u32>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1103(op: usize): void {
+  setCurrentOp(op);
   shiftRmImm<u64>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1104(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u16>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1105(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u32>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1106(op: usize): void {
+  setCurrentOp(op);
   shiftMemImm<u64>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1107(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u8>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1108(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u8>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1109(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u16>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1110(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u32>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1111(op: usize): void {
+  setCurrentOp(op);
   shiftRmOne<u64>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1112(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u16>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1113(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u32>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1114(op: usize): void {
+  setCurrentOp(op);
   shiftMemOne<u64>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1115(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u8>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1116(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u8>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1117(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u16>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1118(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u32>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1119(op: usize): void {
+  setCurrentOp(op);
   shiftRmCl<u64>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1120(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u16>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1121(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u32>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1122(op: usize): void {
+  setCurrentOp(op);
   shiftMemCl<u64>(op, SHIFT_SAR);
+  goOn(op);
 }
 function h1123(op: usize): void {
+  setCurrentOp(op);
   doubleRmImm<u16>(op, true);
+  goOn(op);
 }
 function h1124(op: usize): void {
+  setCurrentOp(op);
   doubleRmImm<u32>(op, true);
+  goOn(op);
 }
 function h1125(op: usize): void {
+  setCurrentOp(op);
   doubleRmImm<u64>(op, true);
+  goOn(op);
 }
 function h1126(op: usize): void {
+  setCurrentOp(op);
   doubleMemImm<u16>(op, true);
+  goOn(op);
 }
 function h1127(op: usize): void {
+  setCurrentOp(op);
   doubleMemImm<u32>(op, true);
+  goOn(op);
 }
 function h1128(op: usize): void {
+  setCurrentOp(op);
   doubleMemImm<u64>(op, true);
+  goOn(op);
 }
 function h1129(op: usize): void {
+  setCurrentOp(op);
   doubleRmCl<u16>(op, true);
+  goOn(op);
 }
 function h1130(op: usize): void {
+  setCurrentOp(op);
   doubleRmCl<u32>(op, true);
+  goOn(op);
 }
 function h1131(op: usize): void {
+  setCurrentOp(op);
   doubleRmCl<u64>(op, true);
+  goOn(op);
 }
 function h1132(op: usize): void {
+  setCurrentOp(op);
   doubleMemCl<u16>(op, true);
+  goOn(op);
 }
 function h1133(op: usize): void {
+  setCurrentOp(op);
   doubleMemCl<u32>(op, true);
+  goOn(op);
 }
 function h1134(op: usize): void {
+  setCurrentOp(op);
   doubleMemCl<u64>(op, true);
+  goOn(op);
 }
 function h1135(op: usize): void {
+  setCurrentOp(op);
   doubleRmImm<u16>(op, false);
+  goOn(op);
 }
 function h1136(op: usize): void {
+  setCurrentOp(op);
   doubleRmImm<u32>(op, false);
+  goOn(op);
 }
 function h1137(op: usize): void {
+  setCurrentOp(op);
   doubleRmImm<u64>(op, false);
+  goOn(op);
 }
 function h1138(op: usize): void {
+  setCurrentOp(op);
   doubleMemImm<u16>(op, false);
+  goOn(op);
 }
 function h1139(op: usize): void {
+  setCurrentOp(op);
   doubleMemImm<u32>(op, false);
+  goOn(op);
 }
 function h1140(op: usize): void {
+  setCurrentOp(op);
   doubleMemImm<u64>(op, false);
+  goOn(op);
 }
 function h1141(op: usize): void {
+  setCurrentOp(op);
   doubleRmCl<u16>(op, false);
+  goOn(op);
 }
 function h1142(op: usize): void {
+  setCurrentOp(op);
   doubleRmCl<u32>(op, false);
+  goOn(op);
 }
 function h1143(op: usize): void {
+  setCurrentOp(op);
   doubleRmCl<u64>(op, false);
+  goOn(op);
 }
 function h1144(op: usize): void {
+  setCurrentOp(op);
   doubleMemCl<u16>(op, false);
+  goOn(op);
 }
 function h1145(op: usize): void {
+  setCurrentOp(op);
   doubleMemCl<u32>(op, false);
+  goOn(op);
 }
 function h1146(op: usize): void {
+  setCurrentOp(op);
   doubleMemCl<u64>(op, false);
+  goOn(op);
 }
 function h1147(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aesimc(rmXmm(op)));
+  goOn(op);
 }
 function h1148(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aesimc(memXmm(op)));
+  goOn(op);
 }
 function h1149(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aesenc(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1150(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aesenc(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1151(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aesenclast(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1152(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aesenclast(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1153(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aesdec(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1154(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aesdec(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1155(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aesdeclast(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1156(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aesdeclast(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1157(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aeskeygenassist(rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1158(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, aeskeygenassist(memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1159(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pclmulqdq(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1160(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pclmulqdq(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1161(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha1rnds4(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1162(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha1rnds4(getXmm(op), memLoose(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1163(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha1nexte(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1164(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha1nexte(getXmm(op), memLoose(op)));
+  goOn(op);
 }
 function h1165(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha1msg1(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1166(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha1msg1(getXmm(op), memLoose(op)));
+  goOn(op);
 }
 function h1167(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha1msg2(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1168(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha1msg2(getXmm(op), memLoose(op)));
+  goOn(op);
 }
 function h1169(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha256rnds2(getXmm(op), rmXmm(op), xmm0()));
+  goOn(op);
 }
 function h1170(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha256rnds2(getXmm(op), memLoose(op), xmm0()));
+  goOn(op);
 }
 function h1171(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha256msg1(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1172(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha256msg1(getXmm(op), memLoose(op)));
+  goOn(op);
 }
 function h1173(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha256msg2(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1174(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, sha256msg2(getXmm(op), memLoose(op)));
+  goOn(op);
 }
 function h1175(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_SQRT, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1176(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_SQRT, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1177(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_SQRT, lowReg<u32>(op), lowRm<u32>(op)));
+  goOn(op);
 }
 function h1178(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_SQRT, lowReg<u32>(op), memLow<u32>(op)));
+  goOn(op);
 }
 function h1179(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_SQRT, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1180(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_SQRT, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1181(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_SQRT, lowReg<u64>(op), lowRm<u64>(op)));
+  goOn(op);
 }
 function h1182(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_SQRT, lowReg<u64>(op), memLow<u64>(op)));
+  goOn(op);
 }
 function h1183(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_ADD, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1184(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_ADD, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1185(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_ADD, lowReg<u32>(op), lowRm<u32>(op)));
+  goOn(op);
 }
 function h1186(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_ADD, lowReg<u32>(op), memLow<u32>(op)));
+  goOn(op);
 }
 function h1187(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_ADD, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1188(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_ADD, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1189(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_ADD, lowReg<u64>(op), lowRm<u64>(op)));
+  goOn(op);
 }
 function h1190(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_ADD, lowReg<u64>(op), memLow<u64>(op)));
+  goOn(op);
 }
 function h1191(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_MUL, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1192(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_MUL, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1193(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_MUL, lowReg<u32>(op), lowRm<u32>(op)));
+  goOn(op);
 }
 function h1194(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_MUL, lowReg<u32>(op), memLow<u32>(op)));
+  goOn(op);
 }
 function h1195(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_MUL, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1196(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_MUL, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1197(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_MUL, lowReg<u64>(op), lowRm<u64>(op)));
+  goOn(op);
 }
 function h1198(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_MUL, lowReg<u64>(op), memLow<u64>(op)));
+  goOn(op);
 }
 function h1199(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_SUB, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1200(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_SUB, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1201(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_SUB, lowReg<u32>(op), lowRm<u32>(op)));
+  goOn(op);
 }
 function h1202(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_SUB, lowReg<u32>(op), memLow<u32>(op)));
+  goOn(op);
 }
 function h1203(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_SUB, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1204(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_SUB, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1205(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_SUB, lowReg<u64>(op), lowRm<u64>(op)));
+  goOn(op);
 }
 function h1206(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_SUB, lowReg<u64>(op), memLow<u64>(op)));
+  goOn(op);
 }
 function h1207(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_MIN, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1208(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_MIN, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1209(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_MIN, lowReg<u32>(op), lowRm<u32>(op)));
+  goOn(op);
 }
 function h1210(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_MIN, lowReg<u32>(op), memLow<u32>(op)));
+  goOn(op);
 }
 function h1211(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_MIN, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1212(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_MIN, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1213(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_MIN, lowReg<u64>(op), lowRm<u64>(op)));
+  goOn(op);
 }
 function h1214(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_MIN, lowReg<u64>(op), memLow<u64>(op)));
+  goOn(op);
 }
 function h1215(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_DIV, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1216(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_DIV, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1217(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_DIV, lowReg<u32>(op), lowRm<u32>(op)));
+  goOn(op);
 }
 function h1218(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_DIV, lowReg<u32>(op), memLow<u32>(op)));
+  goOn(op);
 }
 function h1219(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_DIV, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1220(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_DIV, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1221(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_DIV, lowReg<u64>(op), lowRm<u64>(op)));
+  goOn(op);
 }
 function h1222(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_DIV, lowReg<u64>(op), memLow<u64>(op)));
+  goOn(op);
 }
 function h1223(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_MAX, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1224(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_MAX, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1225(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_MAX, lowReg<u32>(op), lowRm<u32>(op)));
+  goOn(op);
 }
 function h1226(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, scalarFloat<u32>(FLOAT_MAX, lowReg<u32>(op), memLow<u32>(op)));
+  goOn(op);
 }
 function h1227(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_MAX, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1228(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_MAX, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1229(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_MAX, lowReg<u64>(op), lowRm<u64>(op)));
+  goOn(op);
 }
 function h1230(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, scalarFloat<u64>(FLOAT_MAX, lowReg<u64>(op), memLow<u64>(op)));
+  goOn(op);
 }
 function h1231(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pand(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1232(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pand(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1233(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pandn(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1234(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pandn(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1235(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, por(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1236(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, por(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1237(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pxor(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1238(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pxor(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1239(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, horizontalFloat<u64>(FLOAT_ADD, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1240(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, horizontalFloat<u64>(FLOAT_ADD, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1241(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, horizontalFloat<u32>(FLOAT_ADD, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1242(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, horizontalFloat<u32>(FLOAT_ADD, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1243(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, horizontalFloat<u64>(FLOAT_SUB, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1244(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, horizontalFloat<u64>(FLOAT_SUB, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1245(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, horizontalFloat<u32>(FLOAT_SUB, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1246(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, horizontalFloat<u32>(FLOAT_SUB, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1247(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_ADDSUB, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1248(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u64>(FLOAT_ADDSUB, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1249(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_ADDSUB, getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1250(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packedFloat<u32>(FLOAT_ADDSUB, getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1251(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, compareLanes<u32>(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1252(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, compareLanes<u32>(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1253(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, compareLanes<u64>(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1254(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, compareLanes<u64>(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1255(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, compareLow<u32>(lowReg<u32>(op), lowRm<u32>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1256(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, compareLow<u32>(lowReg<u32>(op), memLow<u32>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1257(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, compareLow<u64>(lowReg<u64>(op), lowRm<u64>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1258(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, compareLow<u64>(lowReg<u64>(op), memLow<u64>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1259(op: usize): void {
+  setCurrentOp(op);
   checkSse(); compareToFlags<u32>(lowReg<u32>(op), lowRm<u32>(op), false);
+  goOn(op);
 }
 function h1260(op: usize): void {
+  setCurrentOp(op);
   checkSse(); compareToFlags<u32>(lowReg<u32>(op), memLow<u32>(op), false);
+  goOn(op);
 }
 function h1261(op: usize): void {
+  setCurrentOp(op);
   checkSse(); compareToFlags<u64>(lowReg<u64>(op), lowRm<u64>(op), false);
+  goOn(op);
 }
 function h1262(op: usize): void {
+  setCurrentOp(op);
   checkSse(); compareToFlags<u64>(lowReg<u64>(op), memLow<u64>(op), false);
+  goOn(op);
 }
 function h1263(op: usize): void {
+  setCurrentOp(op);
   checkSse(); compareToFlags<u32>(lowReg<u32>(op), lowRm<u32>(op), true);
+  goOn(op);
 }
 function h1264(op: usize): void {
+  setCurrentOp(op);
   checkSse(); compareToFlags<u32>(lowReg<u32>(op), memLow<u32>(op), true);
+  goOn(op);
 }
 function h1265(op: usize): void {
+  setCurrentOp(op);
   checkSse(); compareToFlags<u64>(lowReg<u64>(op), lowRm<u64>(op), true);
+  goOn(op);
 }
 function h1266(op: usize): void {
+  setCurrentOp(op);
   checkSse(); compareToFlags<u64>(lowReg<u64>(op), memLow<u64>(op), true);
+  goOn(op);
 }
 function h1267(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, approximateLanes(rmXmm(op), true));
+  goOn(op);
 }
 function h1268(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, approximateLanes(memXmm(op), true));
+  goOn(op);
 }
 function h1269(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, approximateLanes(rmXmm(op), false));
+  goOn(op);
 }
 function h1270(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, approximateLanes(memXmm(op), false));
+  goOn(op);
 }
 function h1271(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, approximateLow(lowRm<u32>(op), true));
+  goOn(op);
 }
 function h1272(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, approximateLow(memLow<u32>(op), true));
+  goOn(op);
 }
 function h1273(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, approximateLow(lowRm<u32>(op), false));
+  goOn(op);
 }
 function h1274(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, approximateLow(memLow<u32>(op), false));
+  goOn(op);
 }
 function h1275(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, roundLanes<u32>(rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1276(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, roundLanes<u32>(memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1277(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, roundLanes<u64>(rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1278(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, roundLanes<u64>(memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1279(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, roundLow<u32>(lowRm<u32>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1280(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, roundLow<u32>(memLow<u32>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1281(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, roundLow<u64>(lowRm<u64>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1282(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, roundLow<u64>(memLow<u64>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1283(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, dotProduct<u32>(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1284(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, dotProduct<u32>(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1285(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, dotProduct<u64>(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1286(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, dotProduct<u64>(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1287(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, singlesToDoubles(rmXmm(op)));
+  goOn(op);
 }
 function h1288(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, singlesToDoubles(memVector<u64>(op)));
+  goOn(op);
 }
 function h1289(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, doublesToSingles(rmXmm(op)));
+  goOn(op);
 }
 function h1290(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, doublesToSingles(memXmm(op)));
+  goOn(op);
 }
 function h1291(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, floatToFloat<u32, u64>(lowRm<u32>(op)));
+  goOn(op);
 }
 function h1292(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, floatToFloat<u32, u64>(memLow<u32>(op)));
+  goOn(op);
 }
 function h1293(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, floatToFloat<u64, u32>(lowRm<u64>(op)));
+  goOn(op);
 }
 function h1294(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, floatToFloat<u64, u32>(memLow<u64>(op)));
+  goOn(op);
 }
 function h1295(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, integersToSingles(rmXmm(op)));
+  goOn(op);
 }
 function h1296(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, integersToSingles(memXmm(op)));
+  goOn(op);
 }
 function h1297(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, singlesToIntegers(rmXmm(op), false));
+  goOn(op);
 }
 function h1298(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, singlesToIntegers(memXmm(op), false));
+  goOn(op);
 }
 function h1299(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, singlesToIntegers(rmXmm(op), true));
+  goOn(op);
 }
 function h1300(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, singlesToIntegers(memXmm(op), true));
+  goOn(op);
 }
 function h1301(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWide(op, doublesToIntegers(rmXmm(op), true));
+  goOn(op);
 }
 function h1302(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWide(op, doublesToIntegers(memXmm(op), true));
+  goOn(op);
 }
 function h1303(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWide(op, doublesToIntegers(rmXmm(op), false));
+  goOn(op);
 }
 function h1304(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWide(op, doublesToIntegers(memXmm(op), false));
+  goOn(op);
 }
 function h1305(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, twoToDoubles(rmXmm(op)));
+  goOn(op);
 }
 function h1306(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, twoToDoubles(memVector<u64>(op)));
+  goOn(op);
 }
 function h1307(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, integerToScalar<u32, u32>(rmGeneral<u32>(op)));
+  goOn(op);
 }
 function h1308(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, integerToScalar<u64, u32>(rmGeneral<u64>(op)));
+  goOn(op);
 }
 function h1309(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, integerToScalar<u32, u32>(memLow<u32>(op)));
+  goOn(op);
 }
 function h1310(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, integerToScalar<u64, u32>(memLow<u64>(op)));
+  goOn(op);
 }
 function h1311(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, integerToScalar<u32, u64>(rmGeneral<u32>(op)));
+  goOn(op);
 }
 function h1312(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, integerToScalar<u64, u64>(rmGeneral<u64>(op)));
+  goOn(op);
 }
 function h1313(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, integerToScalar<u32, u64>(memLow<u32>(op)));
+  goOn(op);
 }
 function h1314(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, integerToScalar<u64, u64>(memLow<u64>(op)));
+  goOn(op);
 }
 function h1315(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, scalarToInteger<u32, u32>(lowRm<u32>(op), true));
+  goOn(op);
 }
 function h1316(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u64>(op, scalarToInteger<u32, u64>(lowRm<u32>(op), true));
+  goOn(op);
 }
 function h1317(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, scalarToInteger<u32, u32>(memLow<u32>(op), true));
+  goOn(op);
 }
 function h1318(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u64>(op, scalarToInteger<u32, u64>(memLow<u32>(op), true));
+  goOn(op);
 }
 function h1319(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, scalarToInteger<u64, u32>(lowRm<u64>(op), true));
+  goOn(op);
 }
 function h1320(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u64>(op, scalarToInteger<u64, u64>(lowRm<u64>(op), true));
+  goOn(op);
 }
 function h1321(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, scalarToInteger<u64, u32>(memLow<u64>(op), true));
+  goOn(op);
 }
 function h1322(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u64>(op, scalarToInteger<u64, u64>(memLow<u64>(op), true));
+  goOn(op);
 }
 function h1323(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, scalarToInteger<u32, u32>(lowRm<u32>(op), false));
+  goOn(op);
 }
 function h1324(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u64>(op, scalarToInteger<u32, u64>(lowRm<u32>(op), false));
+  goOn(op);
 }
 function h1325(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, scalarToInteger<u32, u32>(memLow<u32>(op), false));
+  goOn(op);
 }
 function h1326(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u64>(op, scalarToInteger<u32, u64>(memLow<u32>(op), false));
+  goOn(op);
 }
 function h1327(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, scalarToInteger<u64, u32>(lowRm<u64>(op), false));
+  goOn(op);
 }
 function h1328(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u64>(op, scalarToInteger<u64, u64>(lowRm<u64>(op), false));
+  goOn(op);
 }
 function h1329(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, scalarToInteger<u64, u32>(memLow<u64>(op), false));
+  goOn(op);
 }
 function h1330(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u64>(op, scalarToInteger<u64, u64>(memLow<u64>(op), false));
+  goOn(op);
 }
 function h1331(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpgtb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1332(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpgtb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1333(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpgtw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1334(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpgtw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1335(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpgtd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1336(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpgtd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1337(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpeqb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1338(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpeqb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1339(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpeqw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1340(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpeqw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1341(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpeqd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1342(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpeqd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1343(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddq(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1344(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddq(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1345(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmullw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1346(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmullw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1347(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubusb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1348(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubusb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1349(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubusw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1350(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubusw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1351(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminub(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1352(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminub(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1353(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddusb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1354(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddusb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1355(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddusw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1356(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddusw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1357(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxub(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1358(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxub(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1359(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pavgb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1360(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pavgb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1361(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pavgw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1362(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pavgw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1363(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmulhuw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1364(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmulhuw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1365(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmulhw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1366(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmulhw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1367(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubsb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1368(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubsb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1369(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubsw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1370(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubsw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1371(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminsw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1372(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminsw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1373(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddsb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1374(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddsb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1375(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddsw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1376(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddsw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1377(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxsw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1378(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxsw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1379(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmuludq(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1380(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmuludq(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1381(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaddwd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1382(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaddwd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1383(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psadbw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1384(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psadbw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1385(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1386(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1387(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1388(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1389(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1390(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1391(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubq(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1392(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psubq(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1393(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1394(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1395(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1396(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1397(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1398(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, paddd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1399(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaddubsw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1400(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaddubsw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1401(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psignb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1402(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psignb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1403(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psignw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1404(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psignw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1405(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psignd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1406(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psignd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1407(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmulhrsw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1408(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmulhrsw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1409(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pabsb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1410(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pabsb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1411(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pabsw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1412(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pabsw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1413(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pabsd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1414(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pabsd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1415(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpcklbw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1416(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpcklbw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1417(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpcklwd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1418(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpcklwd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1419(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpckldq(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1420(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpckldq(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1421(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packsswb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1422(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packsswb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1423(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packuswb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1424(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packuswb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1425(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpckhbw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1426(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpckhbw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1427(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpckhwd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1428(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpckhwd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1429(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpckhdq(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1430(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpckhdq(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1431(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packssdw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1432(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packssdw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1433(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpcklqdq(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1434(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpcklqdq(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1435(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpckhqdq(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1436(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, punpckhqdq(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1437(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pshufb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1438(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pshufb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1439(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phaddw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1440(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phaddw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1441(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phaddd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1442(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phaddd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1443(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phaddsw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1444(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phaddsw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1445(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phsubw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1446(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phsubw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1447(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phsubd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1448(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phsubd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1449(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phsubsw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1450(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phsubsw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1451(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmuldq(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1452(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmuldq(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1453(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpeqq(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1454(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpeqq(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1455(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packusdw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1456(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, packusdw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1457(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpgtq(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1458(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pcmpgtq(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1459(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminsb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1460(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminsb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1461(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminsd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1462(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminsd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1463(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminuw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1464(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminuw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1465(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminud(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1466(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pminud(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1467(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxsb(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1468(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxsb(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1469(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxsd(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1470(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxsd(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1471(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxuw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1472(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxuw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1473(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxud(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1474(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmaxud(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1475(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmulld(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1476(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmulld(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1477(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phminposuw(getXmm(op), rmXmm(op)));
+  goOn(op);
 }
 function h1478(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, phminposuw(getXmm(op), memXmm(op)));
+  goOn(op);
 }
 function h1479(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psrlw(getXmm(op), countOf(rmXmm(op))));
+  goOn(op);
 }
 function h1480(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psrlw(getXmm(op), countOf(memXmm(op))));
+  goOn(op);
 }
 function h1481(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, psrlw(rmXmm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h1482(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psrld(getXmm(op), countOf(rmXmm(op))));
+  goOn(op);
 }
 function h1483(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psrld(getXmm(op), countOf(memXmm(op))));
+  goOn(op);
 }
 function h1484(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, psrld(rmXmm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h1485(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psrlq(getXmm(op), countOf(rmXmm(op))));
+  goOn(op);
 }
 function h1486(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psrlq(getXmm(op), countOf(memXmm(op))));
+  goOn(op);
 }
 function h1487(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, psrlq(rmXmm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h1488(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psraw(getXmm(op), countOf(rmXmm(op))));
+  goOn(op);
 }
 function h1489(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psraw(getXmm(op), countOf(memXmm(op))));
+  goOn(op);
 }
 function h1490(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, psraw(rmXmm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h1491(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psrad(getXmm(op), countOf(rmXmm(op))));
+  goOn(op);
 }
 function h1492(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psrad(getXmm(op), countOf(memXmm(op))));
+  goOn(op);
 }
 function h1493(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, psrad(rmXmm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h1494(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psllw(getXmm(op), countOf(rmXmm(op))));
+  goOn(op);
 }
 function h1495(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psllw(getXmm(op), countOf(memXmm(op))));
+  goOn(op);
 }
 function h1496(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, psllw(rmXmm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h1497(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pslld(getXmm(op), countOf(rmXmm(op))));
+  goOn(op);
 }
 function h1498(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pslld(getXmm(op), countOf(memXmm(op))));
+  goOn(op);
 }
 function h1499(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, pslld(rmXmm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h1500(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psllq(getXmm(op), countOf(rmXmm(op))));
+  goOn(op);
 }
 function h1501(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, psllq(getXmm(op), countOf(memXmm(op))));
+  goOn(op);
 }
 function h1502(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, psllq(rmXmm(op), <u64>opImm(op)));
+  goOn(op);
 }
 function h1503(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, byteShiftRight(rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1504(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, byteShiftLeft(rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1505(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pshufd(rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1506(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pshufd(memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1507(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pshufhw(rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1508(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pshufhw(memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1509(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pshuflw(rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1510(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pshuflw(memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1511(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, palignr(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1512(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, palignr(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1513(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pblendw(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1514(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pblendw(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1515(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, mpsadbw(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1516(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, mpsadbw(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1517(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pblendvb(getXmm(op), rmXmm(op), xmm0()));
+  goOn(op);
 }
 function h1518(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pblendvb(getXmm(op), memXmm(op), xmm0()));
+  goOn(op);
 }
 function h1519(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxbw(rmXmm(op)));
+  goOn(op);
 }
 function h1520(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxbw(memVector<u64>(op)));
+  goOn(op);
 }
 function h1521(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxbd(rmXmm(op)));
+  goOn(op);
 }
 function h1522(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxbd(memVector<u32>(op)));
+  goOn(op);
 }
 function h1523(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxbq(rmXmm(op)));
+  goOn(op);
 }
 function h1524(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxbq(memVector<u16>(op)));
+  goOn(op);
 }
 function h1525(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxwd(rmXmm(op)));
+  goOn(op);
 }
 function h1526(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxwd(memVector<u64>(op)));
+  goOn(op);
 }
 function h1527(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxwq(rmXmm(op)));
+  goOn(op);
 }
 function h1528(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxwq(memVector<u32>(op)));
+  goOn(op);
 }
 function h1529(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxdq(rmXmm(op)));
+  goOn(op);
 }
 function h1530(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovsxdq(memVector<u64>(op)));
+  goOn(op);
 }
 function h1531(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxbw(rmXmm(op)));
+  goOn(op);
 }
 function h1532(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxbw(memVector<u64>(op)));
+  goOn(op);
 }
 function h1533(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxbd(rmXmm(op)));
+  goOn(op);
 }
 function h1534(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxbd(memVector<u32>(op)));
+  goOn(op);
 }
 function h1535(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxbq(rmXmm(op)));
+  goOn(op);
 }
 function h1536(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxbq(memVector<u16>(op)));
+  goOn(op);
 }
 function h1537(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxwd(rmXmm(op)));
+  goOn(op);
 }
 function h1538(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxwd(memVector<u64>(op)));
+  goOn(op);
 }
 function h1539(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxwq(rmXmm(op)));
+  goOn(op);
 }
 function h1540(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxwq(memVector<u32>(op)));
+  goOn(op);
 }
 function h1541(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxdq(rmXmm(op)));
+  goOn(op);
 }
 function h1542(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, pmovzxdq(memVector<u64>(op)));
+  goOn(op);
 }
 function h1543(op: usize): void {
+  setCurrentOp(op);
   checkSse(); ptest(getXmm(op), rmXmm(op));
+  goOn(op);
 }
 function h1544(op: usize): void {
+  setCurrentOp(op);
   checkSse(); ptest(getXmm(op), memXmm(op));
+  goOn(op);
 }
 function h1545(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpestrm<u32>(op, getXmm(op), rmXmm(op));
+  goOn(op);
 }
 function h1546(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpestrm<u64>(op, getXmm(op), rmXmm(op));
+  goOn(op);
 }
 function h1547(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpestrm<u32>(op, getXmm(op), memLoose(op));
+  goOn(op);
 }
 function h1548(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpestrm<u64>(op, getXmm(op), memLoose(op));
+  goOn(op);
 }
 function h1549(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpestri<u32>(op, getXmm(op), rmXmm(op));
+  goOn(op);
 }
 function h1550(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpestri<u64>(op, getXmm(op), rmXmm(op));
+  goOn(op);
 }
 function h1551(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpestri<u32>(op, getXmm(op), memLoose(op));
+  goOn(op);
 }
 function h1552(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpestri<u64>(op, getXmm(op), memLoose(op));
+  goOn(op);
 }
 function h1553(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpistrm(op, getXmm(op), rmXmm(op));
+  goOn(op);
 }
 function h1554(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpistrm(op, getXmm(op), memLoose(op));
+  goOn(op);
 }
 function h1555(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpistri(op, getXmm(op), rmXmm(op));
+  goOn(op);
 }
 function h1556(op: usize): void {
+  setCurrentOp(op);
   checkSse(); pcmpistri(op, getXmm(op), memLoose(op));
+  goOn(op);
 }
 function h1557(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, rmXmm(op));
+  goOn(op);
 }
 function h1558(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, memLoose(op));
+  goOn(op);
 }
 function h1559(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmXmm(op, getXmm(op));
+  goOn(op);
 }
 function h1560(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setMemLoose(op, getXmm(op));
+  goOn(op);
 }
 function h1561(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, memXmm(op));
+  goOn(op);
 }
 function h1562(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setMemXmm(op, getXmm(op));
+  goOn(op);
 }
 function h1563(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u32>(op, lowRm<u32>(op));
+  goOn(op);
 }
 function h1564(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, memVector<u32>(op));
+  goOn(op);
 }
 function h1565(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLowRm<u32>(op, lowReg<u32>(op));
+  goOn(op);
 }
 function h1566(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setMemLow<u32>(op, lowReg<u32>(op));
+  goOn(op);
 }
 function h1567(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, lowRm<u64>(op));
+  goOn(op);
 }
 function h1568(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, memVector<u64>(op));
+  goOn(op);
 }
 function h1569(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLowRm<u64>(op, lowReg<u64>(op));
+  goOn(op);
 }
 function h1570(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setMemLow<u64>(op, lowReg<u64>(op));
+  goOn(op);
 }
 function h1571(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, highRm(op));
+  goOn(op);
 }
 function h1572(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setLow<u64>(op, memLow<u64>(op));
+  goOn(op);
 }
 function h1573(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setHigh(op, lowRm<u64>(op));
+  goOn(op);
 }
 function h1574(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setHigh(op, memLow<u64>(op));
+  goOn(op);
 }
 function h1575(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setMemLow<u64>(op, highReg(op));
+  goOn(op);
 }
 function h1576(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, evenTwice(rmXmm(op)));
+  goOn(op);
 }
 function h1577(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, evenTwice(memXmm(op)));
+  goOn(op);
 }
 function h1578(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, oddTwice(rmXmm(op)));
+  goOn(op);
 }
 function h1579(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, oddTwice(memXmm(op)));
+  goOn(op);
 }
 function h1580(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, lowTwice(rmXmm(op)));
+  goOn(op);
 }
 function h1581(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, lowTwice(memVector<u64>(op)));
+  goOn(op);
 }
 function h1582(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, shufps(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1583(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, shufps(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1584(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, shufpd(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1585(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, shufpd(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1586(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, blendps(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1587(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, blendps(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1588(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, blendpd(getXmm(op), rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1589(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, blendpd(getXmm(op), memXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1590(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, blendvps(getXmm(op), rmXmm(op), xmm0()));
+  goOn(op);
 }
 function h1591(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, blendvps(getXmm(op), memXmm(op), xmm0()));
+  goOn(op);
 }
 function h1592(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, blendvpd(getXmm(op), rmXmm(op), xmm0()));
+  goOn(op);
 }
 function h1593(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, blendvpd(getXmm(op), memXmm(op), xmm0()));
+  goOn(op);
 }
 function h1594(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWide(op, <u64>rmGeneral<u32>(op));
+  goOn(op);
 }
 function h1595(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWide(op, <u64>rmGeneral<u64>(op));
+  goOn(op);
 }
 function h1596(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWide(op, <u64>memLow<u32>(op));
+  goOn(op);
 }
 function h1597(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWide(op, <u64>memLow<u64>(op));
+  goOn(op);
 }
 function h1598(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmGeneral<u32>(op, lowReg<u32>(op));
+  goOn(op);
 }
 function h1599(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmGeneral<u64>(op, lowReg<u64>(op));
+  goOn(op);
 }
 function h1600(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWide(op, lowRm<u64>(op));
+  goOn(op);
 }
 function h1601(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWide(op, memLow<u64>(op));
+  goOn(op);
 }
 function h1602(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setWideRm(op, lowReg<u64>(op));
+  goOn(op);
 }
 function h1603(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, moveMaskSingles(rmXmm(op)));
+  goOn(op);
 }
 function h1604(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, moveMaskDoubles(rmXmm(op)));
+  goOn(op);
 }
 function h1605(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, moveMaskBytes(rmXmm(op)));
+  goOn(op);
 }
 function h1606(op: usize): void {
+  setCurrentOp(op);
   checkSse(); maskmovdqu(op, getXmm(op), rmXmm(op));
+  goOn(op);
 }
 function h1607(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setGeneral<u32>(op, <u32>extracted<u16>(rmXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1608(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, inserted<u16>(getXmm(op), <u16>rmGeneral<u32>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1609(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, inserted<u16>(getXmm(op), memLow<u16>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1610(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, inserted<u8>(getXmm(op), <u8>rmGeneral<u32>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1611(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, inserted<u8>(getXmm(op), memLow<u8>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1612(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, inserted<u32>(getXmm(op), rmGeneral<u32>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1613(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, inserted<u64>(getXmm(op), rmGeneral<u64>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1614(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, inserted<u32>(getXmm(op), memLow<u32>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1615(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, inserted<u64>(getXmm(op), memLow<u64>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1616(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmGeneral<u32>(op, <u32>extracted<u8>(getXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1617(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setMemLow<u8>(op, extracted<u8>(getXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1618(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmGeneral<u32>(op, <u32>extracted<u16>(getXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1619(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setMemLow<u16>(op, extracted<u16>(getXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1620(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmGeneral<u32>(op, extracted<u32>(getXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1621(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmGeneral<u64>(op, extracted<u64>(getXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1622(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setMemLow<u32>(op, extracted<u32>(getXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1623(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setMemLow<u64>(op, extracted<u64>(getXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1624(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setRmGeneral<u32>(op, <u32>extracted<u32>(getXmm(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1625(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, insertps(getXmm(op), extracted<u32>(rmXmm(op), <u32>opImm(op) >> 6), <u32>opImm(op)));
+  goOn(op);
 }
 function h1626(op: usize): void {
+  setCurrentOp(op);
   checkSse(); setXmm(op, insertps(getXmm(op), memLow<u32>(op), <u32>opImm(op)));
+  goOn(op);
 }
 function h1627(op: usize): void {
+  setCurrentOp(op);
   pushReg<u16>(op);
+  goOn(op);
 }
 function h1628(op: usize): void {
+  setCurrentOp(op);
   pushReg<u32>(op);
+  goOn(op);
 }
 function h1629(op: usize): void {
+  setCurrentOp(op);
   pushReg<u64>(op);
+  goOn(op);
 }
 function h1630(op: usize): void {
+  setCurrentOp(op);
   popReg<u16>(op);
+  goOn(op);
 }
 function h1631(op: usize): void {
+  setCurrentOp(op);
   popReg<u32>(op);
+  goOn(op);
 }
 function h1632(op: usize): void {
+  setCurrentOp(op);
   popReg<u64>(op);
+  goOn(op);
 }
 function h1633(op: usize): void {
+  setCurrentOp(op);
   pushRm<u16>(op);
+  goOn(op);
 }
 function h1634(op: usize): void {
+  setCurrentOp(op);
   pushRm<u32>(op);
+  goOn(op);
 }
 function h1635(op: usize): void {
+  setCurrentOp(op);
   pushRm<u64>(op);
+  goOn(op);
 }
 function h1636(op: usize): void {
+  setCurrentOp(op);
   pushMem<u16>(op);
+  goOn(op);
 }
 function h1637(op: usize): void {
+  setCurrentOp(op);
   pushMem<u32>(op);
+  goOn(op);
 }
 function h1638(op: usize): void {
+  setCurrentOp(op);
   pushMem<u64>(op);
+  goOn(op);
 }
 function h1639(op: usize): void {
+  setCurrentOp(op);
   popRm<u16>(op);
+  goOn(op);
 }
 function h1640(op: usize): void {
+  setCurrentOp(op);
   popRm<u32>(op);
+  goOn(op);
 }
 function h1641(op: usize): void {
+  setCurrentOp(op);
   popRm<u64>(op);
+  goOn(op);
 }
 function h1642(op: usize): void {
+  setCurrentOp(op);
   popMem<u16>(op);
+  goOn(op);
 }
 function h1643(op: usize): void {
+  setCurrentOp(op);
   popMem<u32>(op);
+  goOn(op);
 }
 function h1644(op: usize): void {
+  setCurrentOp(op);
   popMem<u64>(op);
+  goOn(op);
 }
 function h1645(op: usize): void {
+  setCurrentOp(op);
   pushImm<u16>(op);
+  goOn(op);
 }
 function h1646(op: usize): void {
+  setCurrentOp(op);
   pushImm<u32>(op);
+  goOn(op);
 }
 function h1647(op: usize): void {
+  setCurrentOp(op);
   pushImm<u64>(op);
+  goOn(op);
 }
 function h1648(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u16>(op, SEG_ES);
+  goOn(op);
 }
 function h1649(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u32>(op, SEG_ES);
+  goOn(op);
 }
 function h1650(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u64>(op, SEG_ES);
+  goOn(op);
 }
 function h1651(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u16>(op, SEG_CS);
+  goOn(op);
 }
 function h1652(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u32>(op, SEG_CS);
+  goOn(op);
 }
 function h1653(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u64>(op, SEG_CS);
+  goOn(op);
 }
 function h1654(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u16>(op, SEG_SS);
+  goOn(op);
 }
 function h1655(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u32>(op, SEG_SS);
+  goOn(op);
 }
 function h1656(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u64>(op, SEG_SS);
+  goOn(op);
 }
 function h1657(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u16>(op, SEG_DS);
+  goOn(op);
 }
 function h1658(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u32>(op, SEG_DS);
+  goOn(op);
 }
 function h1659(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u64>(op, SEG_DS);
+  goOn(op);
 }
 function h1660(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u16>(op, SEG_FS);
+  goOn(op);
 }
 function h1661(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u32>(op, SEG_FS);
+  goOn(op);
 }
 function h1662(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u64>(op, SEG_FS);
+  goOn(op);
 }
 function h1663(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u16>(op, SEG_GS);
+  goOn(op);
 }
 function h1664(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u32>(op, SEG_GS);
+  goOn(op);
 }
 function h1665(op: usize): void {
+  setCurrentOp(op);
   pushSegment<u64>(op, SEG_GS);
+  goOn(op);
 }
 function h1666(op: usize): void {
+  setCurrentOp(op);
   pushAll<u16>(op);
+  goOn(op);
 }
 function h1667(op: usize): void {
+  setCurrentOp(op);
   pushAll<u32>(op);
+  goOn(op);
 }
 function h1668(op: usize): void {
+  setCurrentOp(op);
   pushAll<u64>(op);
+  goOn(op);
 }
 function h1669(op: usize): void {
+  setCurrentOp(op);
   popAll<u16>(op);
+  goOn(op);
 }
 function h1670(op: usize): void {
+  setCurrentOp(op);
   popAll<u32>(op);
+  goOn(op);
 }
 function h1671(op: usize): void {
+  setCurrentOp(op);
   popAll<u64>(op);
+  goOn(op);
 }
 function h1672(op: usize): void {
+  setCurrentOp(op);
   enterFrame<u16>(op);
+  goOn(op);
 }
 function h1673(op: usize): void {
+  setCurrentOp(op);
   enterFrame<u32>(op);
+  goOn(op);
 }
 function h1674(op: usize): void {
+  setCurrentOp(op);
   enterFrame<u64>(op);
+  goOn(op);
 }
 function h1675(op: usize): void {
+  setCurrentOp(op);
   leaveFrame<u16>(op);
+  goOn(op);
 }
 function h1676(op: usize): void {
+  setCurrentOp(op);
   leaveFrame<u32>(op);
+  goOn(op);
 }
 function h1677(op: usize): void {
+  setCurrentOp(op);
   leaveFrame<u64>(op);
+  goOn(op);
 }
 function h1678(op: usize): void {
+  setCurrentOp(op);
   movs<u8>(op);
+  goOn(op);
 }
 function h1679(op: usize): void {
+  setCurrentOp(op);
   movs<u16>(op);
+  goOn(op);
 }
 function h1680(op: usize): void {
+  setCurrentOp(op);
   movs<u32>(op);
+  goOn(op);
 }
 function h1681(op: usize): void {
+  setCurrentOp(op);
   movs<u64>(op);
+  goOn(op);
 }
 function h1682(op: usize): void {
+  setCurrentOp(op);
   cmps<u8>(op);
+  goOn(op);
 }
 function h1683(op: usize): void {
+  setCurrentOp(op);
   cmps<u16>(op);
+  goOn(op);
 }
 function h1684(op: usize): void {
+  setCurrentOp(op);
   cmps<u32>(op);
+  goOn(op);
 }
 function h1685(op: usize): void {
+  setCurrentOp(op);
   cmps<u64>(op);
+  goOn(op);
 }
 function h1686(op: usize): void {
+  setCurrentOp(op);
   stos<u8>(op);
+  goOn(op);
 }
 function h1687(op: usize): void {
+  setCurrentOp(op);
   stos<u16>(op);
+  goOn(op);
 }
 function h1688(op: usize): void {
+  setCurrentOp(op);
   stos<u32>(op);
+  goOn(op);
 }
 function h1689(op: usize): void {
+  setCurrentOp(op);
   stos<u64>(op);
+  goOn(op);
 }
 function h1690(op: usize): void {
+  setCurrentOp(op);
   lods<u8>(op);
+  goOn(op);
 }
 function h1691(op: usize): void {
+  setCurrentOp(op);
   lods<u16>(op);
+  goOn(op);
 }
 function h1692(op: usize): void {
+  setCurrentOp(op);
   lods<u32>(op);
+  goOn(op);
 }
 function h1693(op: usize): void {
+  setCurrentOp(op);
   lods<u64>(op);
+  goOn(op);
 }
 function h1694(op: usize): void {
+  setCurrentOp(op);
   scas<u8>(op);
+  goOn(op);
 }
 function h1695(op: usize): void {
+  setCurrentOp(op);
   scas<u16>(op);
+  goOn(op);
 }
 function h1696(op: usize): void {
+  setCurrentOp(op);
   scas<u32>(op);
+  goOn(op);
 }
 function h1697(op: usize): void {
+  setCurrentOp(op);
   scas<u64>(op);
+  goOn(op);
 }
 function h1698(op: usize): void {
+  setCurrentOp(op);
   ins<u8>(op);
+  goOn(op);
 }
 function h1699(op: usize): void {
+  setCurrentOp(op);
   ins<u16>(op);
+  goOn(op);
 }
 function h1700(op: usize): void {
+  setCurrentOp(op);
   ins<u32>(op);
+  goOn(op);
 }
 function h1701(op: usize): void {
+  setCurrentOp(op);
   outs<u8>(op);
+  goOn(op);
 }
 function h1702(op: usize): void {
+  setCurrentOp(op);
   outs<u16>(op);
+  goOn(op);
 }
 function h1703(op: usize): void {
+  setCurrentOp(op);
   outs<u32>(op);
+  goOn(op);
 }
 function h1704(op: usize): void {
+  setCurrentOp(op);
   moveFromSegmentReg<u16>(op);
+  goOn(op);
 }
 function h1705(op: usize): void {
+  setCurrentOp(op);
   moveFromSegmentReg<u32>(op);
+  goOn(op);
 }
 function h1706(op: usize): void {
+  setCurrentOp(op);
   moveFromSegmentReg<u64>(op);
+  goOn(op);
 }
 function h1707(op: usize): void {
+  setCurrentOp(op);
   moveFromSegmentMem(op);
+  goOn(op);
 }
 function h1708(op: usize): void {
+  setCurrentOp(op);
   moveToSegmentReg(op);
+  goOn(op);
 }
 function h1709(op: usize): void {
+  setCurrentOp(op);
   moveToSegmentMem(op);
+  goOn(op);
 }
 function h1710(op: usize): void {
+  setCurrentOp(op);
   popSegment<u16>(op, SEG_ES);
+  goOn(op);
 }
 function h1711(op: usize): void {
+  setCurrentOp(op);
   popSegment<u32>(op, SEG_ES);
+  goOn(op);
 }
 function h1712(op: usize): void {
+  setCurrentOp(op);
   popSegment<u64>(op, SEG_ES);
+  goOn(op);
 }
 function h1713(op: usize): void {
+  setCurrentOp(op);
   popSegment<u16>(op, SEG_SS);
+  goOn(op);
 }
 function h1714(op: usize): void {
+  setCurrentOp(op);
   popSegment<u32>(op, SEG_SS);
+  goOn(op);
 }
 function h1715(op: usize): void {
+  setCurrentOp(op);
   popSegment<u64>(op, SEG_SS);
+  goOn(op);
 }
 function h1716(op: usize): void {
+  setCurrentOp(op);
   popSegment<u16>(op, SEG_DS);
+  goOn(op);
 }
 function h1717(op: usize): void {
+  setCurrentOp(op);
   popSegment<u32>(op, SEG_DS);
+  goOn(op);
 }
 function h1718(op: usize): void {
+  setCurrentOp(op);
   popSegment<u64>(op, SEG_DS);
+  goOn(op);
 }
 function h1719(op: usize): void {
+  setCurrentOp(op);
   popSegment<u16>(op, SEG_FS);
+  goOn(op);
 }
 function h1720(op: usize): void {
+  setCurrentOp(op);
   popSegment<u32>(op, SEG_FS);
+  goOn(op);
 }
 function h1721(op: usize): void {
+  setCurrentOp(op);
   popSegment<u64>(op, SEG_FS);
+  goOn(op);
 }
 function h1722(op: usize): void {
+  setCurrentOp(op);
   popSegment<u16>(op, SEG_GS);
+  goOn(op);
 }
 function h1723(op: usize): void {
+  setCurrentOp(op);
   popSegment<u32>(op, SEG_GS);
+  goOn(op);
 }
 function h1724(op: usize): void {
+  setCurrentOp(op);
   popSegment<u64>(op, SEG_GS);
+  goOn(op);
 }
 function h1725(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u16>(op, SEG_ES);
+  goOn(op);
 }
 function h1726(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u32>(op, SEG_ES);
+  goOn(op);
 }
 function h1727(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u64>(op, SEG_ES);
+  goOn(op);
 }
 function h1728(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u16>(op, SEG_DS);
+  goOn(op);
 }
 function h1729(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u32>(op, SEG_DS);
+  goOn(op);
 }
 function h1730(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u64>(op, SEG_DS);
+  goOn(op);
 }
 function h1731(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u16>(op, SEG_SS);
+  goOn(op);
 }
 function h1732(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u32>(op, SEG_SS);
+  goOn(op);
 }
 function h1733(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u64>(op, SEG_SS);
+  goOn(op);
 }
 function h1734(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u16>(op, SEG_FS);
+  goOn(op);
 }
 function h1735(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u32>(op, SEG_FS);
+  goOn(op);
 }
 function h1736(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u64>(op, SEG_FS);
+  goOn(op);
 }
 function h1737(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u16>(op, SEG_GS);
+  goOn(op);
 }
 function h1738(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u32>(op, SEG_GS);
+  goOn(op);
 }
 function h1739(op: usize): void {
+  setCurrentOp(op);
   loadFarPointer<u64>(op, SEG_GS);
+  goOn(op);
 }
 function h1740(op: usize): void {
+  setCurrentOp(op);
   jumpFarImmediate(op);
+  goOn(op);
 }
 function h1741(op: usize): void {
+  setCurrentOp(op);
   callFarImmediate(op);
+  goOn(op);
 }
 function h1742(op: usize): void {
+  setCurrentOp(op);
   jumpFarMemory(op);
+  goOn(op);
 }
 function h1743(op: usize): void {
+  setCurrentOp(op);
   callFarMemory(op);
+  goOn(op);
 }
 function h1744(op: usize): void {
+  setCurrentOp(op);
   returnFar(op);
+  goOn(op);
 }
 function h1745(op: usize): void {
+  setCurrentOp(op);
   returnFarRelease(op);
+  goOn(op);
 }
 function h1746(op: usize): void {
+  setCurrentOp(op);
   interruptReturn(op);
+  goOn(op);
 }
 function h1747(op: usize): void {
+  setCurrentOp(op);
   storeGdt(op);
+  goOn(op);
 }
 function h1748(op: usize): void {
+  setCurrentOp(op);
   storeIdt(op);
+  goOn(op);
 }
 function h1749(op: usize): void {
+  setCurrentOp(op);
   loadGdt(op);
+  goOn(op);
 }
 function h1750(op: usize): void {
+  setCurrentOp(op);
   loadIdt(op);
+  goOn(op);
 }
 function h1751(op: usize): void {
+  setCurrentOp(op);
   storeSystemSegmentReg<u16>(op, SEG_LDTR);
+  goOn(op);
 }
 function h1752(op: usize): void {
+  setCurrentOp(op);
   storeSystemSegmentReg<u32>(op, SEG_LDTR);
+  goOn(op);
 }
 function h1753(op: usize): void {
+  setCurrentOp(op);
   storeSystemSegmentReg<u64>(op, SEG_LDTR);
+  goOn(op);
 }
 function h1754(op: usize): void {
+  setCurrentOp(op);
   storeSystemSegmentMem(op, SEG_LDTR);
+  goOn(op);
 }
 function h1755(op: usize): void {
+  setCurrentOp(op);
   storeSystemSegmentReg<u16>(op, SEG_TR);
+  goOn(op);
 }
 function h1756(op: usize): void {
+  setCurrentOp(op);
   storeSystemSegmentReg<u32>(op, SEG_TR);
+  goOn(op);
 }
 function h1757(op: usize): void {
+  setCurrentOp(op);
   storeSystemSegmentReg<u64>(op, SEG_TR);
+  goOn(op);
 }
 function h1758(op: usize): void {
+  setCurrentOp(op);
   storeSystemSegmentMem(op, SEG_TR);
+  goOn(op);
 }
 function h1759(op: usize): void {
+  setCurrentOp(op);
   loadLdtReg(op);
+  goOn(op);
 }
 function h1760(op: usize): void {
+  setCurrentOp(op);
   loadLdtMem(op);
+  goOn(op);
 }
 function h1761(op: usize): void {
+  setCurrentOp(op);
   loadTaskReg(op);
+  goOn(op);
 }
 function h1762(op: usize): void {
+  setCurrentOp(op);
   loadTaskMem(op);
+  goOn(op);
 }
 function h1763(op: usize): void {
+  setCurrentOp(op);
   verifyReg(op, false);
+  goOn(op);
 }
 function h1764(op: usize): void {
+  setCurrentOp(op);
   verifyMem(op, false);
+  goOn(op);
 }
 function h1765(op: usize): void {
+  setCurrentOp(op);
   verifyReg(op, true);
+  goOn(op);
 }
 function h1766(op: usize): void {
+  setCurrentOp(op);
   verifyMem(op, true);
+  goOn(op);
 }
 function h1767(op: usize): void {
+  setCurrentOp(op);
   accessRightsReg<u16>(op);
+  goOn(op);
 }
 function h1768(op: usize): void {
+  setCurrentOp(op);
   accessRightsReg<u32>(op);
+  goOn(op);
 }
 function h1769(op: usize): void {
+  setCurrentOp(op);
   accessRightsReg<u64>(op);
+  goOn(op);
 }
 function h1770(op: usize): void {
+  setCurrentOp(op);
   accessRightsMem<u16>(op);
+  goOn(op);
 }
 function h1771(op: usize): void {
+  setCurrentOp(op);
   accessRightsMem<u32>(op);
+  goOn(op);
 }
 function h1772(op: usize): void {
+  setCurrentOp(op);
   accessRightsMem<u64>(op);
+  goOn(op);
 }
 function h1773(op: usize): void {
+  setCurrentOp(op);
   segmentLimitReg<u16>(op);
+  goOn(op);
 }
 function h1774(op: usize): void {
+  setCurrentOp(op);
   segmentLimitReg<u32>(op);
+  goOn(op);
 }
 function h1775(op: usize): void {
+  setCurrentOp(op);
   segmentLimitReg<u64>(op);
+  goOn(op);
 }
 function h1776(op: usize): void {
+  setCurrentOp(op);
   segmentLimitMem<u16>(op);
+  goOn(op);
 }
 function h1777(op: usize): void {
+  setCurrentOp(op);
   segmentLimitMem<u32>(op);
+  goOn(op);
 }
 function h1778(op: usize): void {
+  setCurrentOp(op);
   segmentLimitMem<u64>(op);
+  goOn(op);
 }
 function h1779(op: usize): void {
+  setCurrentOp(op);
   adjustRplReg(op);
+  goOn(op);
 }
 function h1780(op: usize): void {
+  setCurrentOp(op);
   adjustRplMem(op);
+  goOn(op);
 }
 function h1781(op: usize): void {
+  setCurrentOp(op);
   breakpoint(op);
+  goOn(op);
 }
 function h1782(op: usize): void {
+  setCurrentOp(op);
   softwareInterrupt(op);
+  goOn(op);
 }
 function h1783(op: usize): void {
+  setCurrentOp(op);
   overflow(op);
+  goOn(op);
 }
 function h1784(op: usize): void {
+  setCurrentOp(op);
   debugTrap(op);
+  goOn(op);
 }
 function h1785(op: usize): void {
+  setCurrentOp(op);
   systemCall(op);
+  goOn(op);
 }
 function h1786(op: usize): void {
+  setCurrentOp(op);
   systemReturn(op);
+  goOn(op);
 }
 function h1787(op: usize): void {
+  setCurrentOp(op);
   systemEnter(op);
+  goOn(op);
 }
 function h1788(op: usize): void {
+  setCurrentOp(op);
   systemExit(op);
+  goOn(op);
 }
 function h1789(op: usize): void {
+  setCurrentOp(op);
   swapGs(op);
+  goOn(op);
 }
 function h1790(op: usize): void {
+  setCurrentOp(op);
   clearInterruptFlag(op);
+  goOn(op);
 }
 function h1791(op: usize): void {
+  setCurrentOp(op);
   setInterruptFlag(op);
+  goOn(op);
 }
 function h1792(op: usize): void {
+  setCurrentOp(op);
   halt(op);
+  goOn(op);
 }
 function h1793(op: usize): void {
+  setCurrentOp(op);
   inputImmediate<u8>(op);
+  goOn(op);
 }
 function h1794(op: usize): void {
+  setCurrentOp(op);
   inputImmediate<u16>(op);
+  goOn(op);
 }
 function h1795(op: usize): void {
+  setCurrentOp(op);
   inputImmediate<u32>(op);
+  goOn(op);
 }
 function h1796(op: usize): void {
+  setCurrentOp(op);
   inputDx<u8>(op);
+  goOn(op);
 }
 function h1797(op: usize): void {
+  setCurrentOp(op);
   inputDx<u16>(op);
+  goOn(op);
 }
 function h1798(op: usize): void {
+  setCurrentOp(op);
   inputDx<u32>(op);
+  goOn(op);
 }
 function h1799(op: usize): void {
+  setCurrentOp(op);
   outputImmediate<u8>(op);
+  goOn(op);
 }
 function h1800(op: usize): void {
+  setCurrentOp(op);
   outputImmediate<u16>(op);
+  goOn(op);
 }
 function h1801(op: usize): void {
+  setCurrentOp(op);
   outputImmediate<u32>(op);
+  goOn(op);
 }
 function h1802(op: usize): void {
+  setCurrentOp(op);
   outputDx<u8>(op);
+  goOn(op);
 }
 function h1803(op: usize): void {
+  setCurrentOp(op);
   outputDx<u16>(op);
+  goOn(op);
 }
 function h1804(op: usize): void {
+  setCurrentOp(op);
   outputDx<u32>(op);
+  goOn(op);
 }
 function h1805(op: usize): void {
+  setCurrentOp(op);
   moveFromControl(op);
+  goOn(op);
 }
 function h1806(op: usize): void {
+  setCurrentOp(op);
   moveToControl(op);
+  goOn(op);
 }
 function h1807(op: usize): void {
+  setCurrentOp(op);
   moveFromDebug(op);
+  goOn(op);
 }
 function h1808(op: usize): void {
+  setCurrentOp(op);
   moveToDebug(op);
+  goOn(op);
 }
 function h1809(op: usize): void {
+  setCurrentOp(op);
   storeStatusReg<u16>(op);
+  goOn(op);
 }
 function h1810(op: usize): void {
+  setCurrentOp(op);
   storeStatusReg<u32>(op);
+  goOn(op);
 }
 function h1811(op: usize): void {
+  setCurrentOp(op);
   storeStatusReg<u64>(op);
+  goOn(op);
 }
 function h1812(op: usize): void {
+  setCurrentOp(op);
   storeStatusMem(op);
+  goOn(op);
 }
 function h1813(op: usize): void {
+  setCurrentOp(op);
   loadStatusReg(op);
+  goOn(op);
 }
 function h1814(op: usize): void {
+  setCurrentOp(op);
   loadStatusMem(op);
+  goOn(op);
 }
 function h1815(op: usize): void {
+  setCurrentOp(op);
   clearTaskSwitched(op);
+  goOn(op);
 }
 function h1816(op: usize): void {
+  setCurrentOp(op);
   invalidatePage(op);
+  goOn(op);
 }
 function h1817(op: usize): void {
+  setCurrentOp(op);
   invalidatePcid(op);
+  goOn(op);
 }
 function h1818(op: usize): void {
+  setCurrentOp(op);
   invalidateCaches(op);
+  goOn(op);
 }
 function h1819(op: usize): void {
+  setCurrentOp(op);
   getExtendedControl(op);
+  goOn(op);
 }
 function h1820(op: usize): void {
+  setCurrentOp(op);
   setExtendedControl(op);
+  goOn(op);
 }
 function h1821(op: usize): void {
+  setCurrentOp(op);
   setAlignmentFlag(op, 0);
+  goOn(op);
 }
 function h1822(op: usize): void {
+  setCurrentOp(op);
   setAlignmentFlag(op, 1);
+  goOn(op);
 }
 function h1823(op: usize): void {
+  setCurrentOp(op);
   monitor(op);
+  goOn(op);
 }
 function h1824(op: usize): void {
+  setCurrentOp(op);
   monitorWait(op);
+  goOn(op);
 }
 function h1825(op: usize): void {
+  setCurrentOp(op);
   cpuid(op);
+  goOn(op);
 }
 function h1826(op: usize): void {
+  setCurrentOp(op);
   writeMsr(op);
+  goOn(op);
 }
 function h1827(op: usize): void {
+  setCurrentOp(op);
   readMsr(op);
+  goOn(op);
 }
 function h1828(op: usize): void {
+  setCurrentOp(op);
   readTsc(op);
+  goOn(op);
 }
 function h1829(op: usize): void {
+  setCurrentOp(op);
   readTscp(op);
+  goOn(op);
 }
 function h1830(op: usize): void {
+  setCurrentOp(op);
   readCounter(op);
+  goOn(op);
 }
 function h1831(op: usize): void {
+  setCurrentOp(op);
   alwaysUndefined(op);
+  goOn(op);
 }
 function h1832(op: usize): void {
+  setCurrentOp(op);
   readSegmentBase<u32>(op, SEG_FS);
+  goOn(op);
 }
 function h1833(op: usize): void {
+  setCurrentOp(op);
   readSegmentBase<u64>(op, SEG_FS);
+  goOn(op);
 }
 function h1834(op: usize): void {
+  setCurrentOp(op);
   readSegmentBase<u32>(op, SEG_GS);
+  goOn(op);
 }
 function h1835(op: usize): void {
+  setCurrentOp(op);
   readSegmentBase<u64>(op, SEG_GS);
+  goOn(op);
 }
 function h1836(op: usize): void {
+  setCurrentOp(op);
   writeSegmentBase<u32>(op, SEG_FS);
+  goOn(op);
 }
 function h1837(op: usize): void {
+  setCurrentOp(op);
   writeSegmentBase<u64>(op, SEG_FS);
+  goOn(op);
 }
 function h1838(op: usize): void {
+  setCurrentOp(op);
   writeSegmentBase<u32>(op, SEG_GS);
+  goOn(op);
 }
 function h1839(op: usize): void {
+  setCurrentOp(op);
   writeSegmentBase<u64>(op, SEG_GS);
+  goOn(op);
 }
 function h1840(op: usize): void {
+  setCurrentOp(op);
   saveFx(op);
+  goOn(op);
 }
 function h1841(op: usize): void {
+  setCurrentOp(op);
   restoreFx(op);
+  goOn(op);
 }
 function h1842(op: usize): void {
+  setCurrentOp(op);
   loadMxcsr(op);
+  goOn(op);
 }
 function h1843(op: usize): void {
+  setCurrentOp(op);
   storeMxcsr(op);
+  goOn(op);
 }
 function h1844(op: usize): void {
+  setCurrentOp(op);
   emptyMmx(op);
+  goOn(op);
 }
 function h1845(op: usize): void {
+  setCurrentOp(op);
   x87ArithmeticF32(op);
+  goOn(op);
 }
 function h1846(op: usize): void {
+  setCurrentOp(op);
   x87ArithmeticI32(op);
+  goOn(op);
 }
 function h1847(op: usize): void {
+  setCurrentOp(op);
   x87ArithmeticF64(op);
+  goOn(op);
 }
 function h1848(op: usize): void {
+  setCurrentOp(op);
   x87ArithmeticI16(op);
+  goOn(op);
 }
 function h1849(op: usize): void {
+  setCurrentOp(op);
   x87ArithmeticSt0(op);
+  goOn(op);
 }
 function h1850(op: usize): void {
+  setCurrentOp(op);
   x87Compare(op, 0, 1, 0);
+  goOn(op);
 }
 function h1851(op: usize): void {
+  setCurrentOp(op);
   x87Compare(op, 0, 1, 1);
+  goOn(op);
 }
 function h1852(op: usize): void {
+  setCurrentOp(op);
   x87ArithmeticSti(op);
+  goOn(op);
 }
 function h1853(op: usize): void {
+  setCurrentOp(op);
   x87ArithmeticPop(op);
+  goOn(op);
 }
 function h1854(op: usize): void {
+  setCurrentOp(op);
   x87ConditionalMove(op, 2, 2);
+  goOn(op);
 }
 function h1855(op: usize): void {
+  setCurrentOp(op);
   x87ConditionalMove(op, 2, 4);
+  goOn(op);
 }
 function h1856(op: usize): void {
+  setCurrentOp(op);
   x87ConditionalMove(op, 2, 6);
+  goOn(op);
 }
 function h1857(op: usize): void {
+  setCurrentOp(op);
   x87ConditionalMove(op, 2, 10);
+  goOn(op);
 }
 function h1858(op: usize): void {
+  setCurrentOp(op);
   x87ConditionalMove(op, 3, 3);
+  goOn(op);
 }
 function h1859(op: usize): void {
+  setCurrentOp(op);
   x87ConditionalMove(op, 3, 5);
+  goOn(op);
 }
 function h1860(op: usize): void {
+  setCurrentOp(op);
   x87ConditionalMove(op, 3, 7);
+  goOn(op);
 }
 function h1861(op: usize): void {
+  setCurrentOp(op);
   x87ConditionalMove(op, 3, 11);
+  goOn(op);
 }
 function h1862(op: usize): void {
+  setCurrentOp(op);
   x87LoadConstant(op);
+  goOn(op);
 }
 function h1863(op: usize): void {
+  setCurrentOp(op);
   x87LoadF32(op);
+  goOn(op);
 }
 function h1864(op: usize): void {
+  setCurrentOp(op);
   x87StoreF32(op, 0);
+  goOn(op);
 }
 function h1865(op: usize): void {
+  setCurrentOp(op);
   x87StoreF32(op, 1);
+  goOn(op);
 }
 function h1866(op: usize): void {
+  setCurrentOp(op);
   loadEnvironment(op);
+  goOn(op);
 }
 function h1867(op: usize): void {
+  setCurrentOp(op);
   loadControlWord(op);
+  goOn(op);
 }
 function h1868(op: usize): void {
+  setCurrentOp(op);
   storeEnvironment(op);
+  goOn(op);
 }
 function h1869(op: usize): void {
+  setCurrentOp(op);
   storeControlWord(op);
+  goOn(op);
 }
 function h1870(op: usize): void {
+  setCurrentOp(op);
   x87LoadI32(op);
+  goOn(op);
 }
 function h1871(op: usize): void {
+  setCurrentOp(op);
   x87StoreInteger<u32>(op, 3, 1, 1);
+  goOn(op);
 }
 function h1872(op: usize): void {
+  setCurrentOp(op);
   x87StoreInteger<u32>(op, 3, 0, 0);
+  goOn(op);
 }
 function h1873(op: usize): void {
+  setCurrentOp(op);
   x87StoreInteger<u32>(op, 3, 1, 0);
+  goOn(op);
 }
 function h1874(op: usize): void {
+  setCurrentOp(op);
   x87LoadF80(op);
+  goOn(op);
 }
 function h1875(op: usize): void {
+  setCurrentOp(op);
   x87StoreF80(op);
+  goOn(op);
 }
 function h1876(op: usize): void {
+  setCurrentOp(op);
   x87LoadF64(op);
+  goOn(op);
 }
 function h1877(op: usize): void {
+  setCurrentOp(op);
   x87StoreInteger<u64>(op, 5, 1, 1);
+  goOn(op);
 }
 function h1878(op: usize): void {
+  setCurrentOp(op);
   x87StoreF64(op, 0);
+  goOn(op);
 }
 function h1879(op: usize): void {
+  setCurrentOp(op);
   x87StoreF64(op, 1);
+  goOn(op);
 }
 function h1880(op: usize): void {
+  setCurrentOp(op);
   restoreX87(op);
+  goOn(op);
 }
 function h1881(op: usize): void {
+  setCurrentOp(op);
   saveX87(op);
+  goOn(op);
 }
 function h1882(op: usize): void {
+  setCurrentOp(op);
   storeStatusWord(op);
+  goOn(op);
 }
 function h1883(op: usize): void {
+  setCurrentOp(op);
   x87LoadI16(op);
+  goOn(op);
 }
 function h1884(op: usize): void {
+  setCurrentOp(op);
   x87StoreInteger<u16>(op, 7, 1, 1);
+  goOn(op);
 }
 function h1885(op: usize): void {
+  setCurrentOp(op);
   x87StoreInteger<u16>(op, 7, 0, 0);
+  goOn(op);
 }
 function h1886(op: usize): void {
+  setCurrentOp(op);
   x87StoreInteger<u16>(op, 7, 1, 0);
+  goOn(op);
 }
 function h1887(op: usize): void {
+  setCurrentOp(op);
   x87LoadDecimal(op);
+  goOn(op);
 }
 function h1888(op: usize): void {
+  setCurrentOp(op);
   x87LoadI64(op);
+  goOn(op);
 }
 function h1889(op: usize): void {
+  setCurrentOp(op);
   x87StoreDecimal(op);
+  goOn(op);
 }
 function h1890(op: usize): void {
+  setCurrentOp(op);
   x87StoreInteger<u64>(op, 7, 1, 0);
+  goOn(op);
 }
 function h1891(op: usize): void {
+  setCurrentOp(op);
   x87LoadRegister(op);
+  goOn(op);
 }
 function h1892(op: usize): void {
+  setCurrentOp(op);
   x87Exchange(op, 1);
+  goOn(op);
 }
 function h1893(op: usize): void {
+  setCurrentOp(op);
   x87Exchange(op, 5);
+  goOn(op);
 }
 function h1894(op: usize): void {
+  setCurrentOp(op);
   x87Exchange(op, 7);
+  goOn(op);
 }
 function h1895(op: usize): void {
+  setCurrentOp(op);
   x87Nothing(op);
+  goOn(op);
 }
 function h1896(op: usize): void {
+  setCurrentOp(op);
   x87StoreRegister(op, 1, 1);
+  goOn(op);
 }
 function h1897(op: usize): void {
+  setCurrentOp(op);
   x87ChangeSign(op);
+  goOn(op);
 }
 function h1898(op: usize): void {
+  setCurrentOp(op);
   x87Absolute(op);
+  goOn(op);
 }
 function h1899(op: usize): void {
+  setCurrentOp(op);
   x87Test(op);
+  goOn(op);
 }
 function h1900(op: usize): void {
+  setCurrentOp(op);
   x87Examine(op);
+  goOn(op);
 }
 function h1901(op: usize): void {
+  setCurrentOp(op);
   x87Exponential(op);
+  goOn(op);
 }
 function h1902(op: usize): void {
+  setCurrentOp(op);
   x87OfTwo(op, 0);
+  goOn(op);
 }
 function h1903(op: usize): void {
+  setCurrentOp(op);
   x87Circular(op, 3);
+  goOn(op);
 }
 function h1904(op: usize): void {
+  setCurrentOp(op);
   x87OfTwo(op, 2);
+  goOn(op);
 }
 function h1905(op: usize): void {
+  setCurrentOp(op);
   x87OfTwo(op, 1);
+  goOn(op);
 }
 function h1906(op: usize): void {
+  setCurrentOp(op);
   x87Circular(op, 2);
+  goOn(op);
 }
 function h1907(op: usize): void {
+  setCurrentOp(op);
   x87Circular(op, 0);
+  goOn(op);
 }
 function h1908(op: usize): void {
+  setCurrentOp(op);
   x87Circular(op, 1);
+  goOn(op);
 }
 function h1909(op: usize): void {
+  setCurrentOp(op);
   x87Extract(op);
+  goOn(op);
 }
 function h1910(op: usize): void {
+  setCurrentOp(op);
   x87Remainder(op, 1);
+  goOn(op);
 }
 function h1911(op: usize): void {
+  setCurrentOp(op);
   x87DecrementTop(op);
+  goOn(op);
 }
 function h1912(op: usize): void {
+  setCurrentOp(op);
   x87IncrementTop(op);
+  goOn(op);
 }
 function h1913(op: usize): void {
+  setCurrentOp(op);
   x87Remainder(op, 0);
+  goOn(op);
 }
 function h1914(op: usize): void {
+  setCurrentOp(op);
   x87SquareRoot(op);
+  goOn(op);
 }
 function h1915(op: usize): void {
+  setCurrentOp(op);
   x87RoundToInteger(op);
+  goOn(op);
 }
 function h1916(op: usize): void {
+  setCurrentOp(op);
   x87Scale(op);
+  goOn(op);
 }
 function h1917(op: usize): void {
+  setCurrentOp(op);
   x87Compare(op, 2, 0, 2);
+  goOn(op);
 }
 function h1918(op: usize): void {
+  setCurrentOp(op);
   clearX87Exceptions(op);
+  goOn(op);
 }
 function h1919(op: usize): void {
+  setCurrentOp(op);
   initializeX87(op);
+  goOn(op);
 }
 function h1920(op: usize): void {
+  setCurrentOp(op);
   x87CompareFlags(op, 3, 0, 0);
+  goOn(op);
 }
 function h1921(op: usize): void {
+  setCurrentOp(op);
   x87CompareFlags(op, 3, 1, 0);
+  goOn(op);
 }
 function h1922(op: usize): void {
+  setCurrentOp(op);
   x87Compare(op, 4, 1, 0);
+  goOn(op);
 }
 function h1923(op: usize): void {
+  setCurrentOp(op);
   x87Compare(op, 4, 1, 1);
+  goOn(op);
 }
 function h1924(op: usize): void {
+  setCurrentOp(op);
   x87Free(op, 5, 0);
+  goOn(op);
 }
 function h1925(op: usize): void {
+  setCurrentOp(op);
   x87StoreRegister(op, 5, 0);
+  goOn(op);
 }
 function h1926(op: usize): void {
+  setCurrentOp(op);
   x87StoreRegister(op, 5, 1);
+  goOn(op);
 }
 function h1927(op: usize): void {
+  setCurrentOp(op);
   x87Compare(op, 5, 0, 0);
+  goOn(op);
 }
 function h1928(op: usize): void {
+  setCurrentOp(op);
   x87Compare(op, 5, 0, 1);
+  goOn(op);
 }
 function h1929(op: usize): void {
+  setCurrentOp(op);
   x87Compare(op, 6, 1, 1);
+  goOn(op);
 }
 function h1930(op: usize): void {
+  setCurrentOp(op);
   x87Compare(op, 6, 1, 2);
+  goOn(op);
 }
 function h1931(op: usize): void {
+  setCurrentOp(op);
   x87Free(op, 7, 1);
+  goOn(op);
 }
 function h1932(op: usize): void {
+  setCurrentOp(op);
   x87StoreRegister(op, 7, 1);
+  goOn(op);
 }
 function h1933(op: usize): void {
+  setCurrentOp(op);
   storeStatusWordAx(op);
+  goOn(op);
 }
 function h1934(op: usize): void {
+  setCurrentOp(op);
   x87CompareFlags(op, 7, 0, 1);
+  goOn(op);
 }
 function h1935(op: usize): void {
+  setCurrentOp(op);
   x87CompareFlags(op, 7, 1, 1);
+  goOn(op);
 }
 function h1936(op: usize): void {
+  setCurrentOp(op);
   waitX87(op);
+  goOn(op);
 }
 
 /** Fills HANDLERS. */

@@ -52,6 +52,8 @@ export interface OpcodeRow {
   mem?: string;
   /** The block ends here: changes RIP, mode, paging or IF, or the run loop must look. */
   ends?: true;
+  /** The handlers go on to the next op or block themselves (interp/chain.ts), or leave by returning. */
+  goesOn?: true;
   /** Status flags that the manual leaves undefined: CF PF AF ZF SF OF. */
   undefinedFlags?: readonly string[];
 }

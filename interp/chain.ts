@@ -1,0 +1,143 @@
+/**
+ * From one instruction to the next, and from one block to the next. A handler ends by calling the function of the op behind it
+ * (goOn), and the op behind the last of a block (endOp) calls the first of the block at RIP; scripts/build-interp.mjs makes tail calls
+ * of these calls, so that nothing returns to the run loop before it has to: when a block is not known, has no room before
+ * RUN_STOP_AT (the limit, or 0 when something asks for attention), or when a handler leaves by returning.
+ *
+ * A taken branch to its own page keeps a link to the block of its target, which any alias of the page may use; others ask the table of
+ * linear addresses (block.ts). Everything here counts the instructions of the block that ends, and leaves CPU_RIP exact.
+ */
+import { BLOCK_HEADER, blockCount, blockLength, jumpContext, jumpEntry, keepLoose, LOOSE_BLOCK } from './block';
+import { currentOp, firstOp, opsBefore, setFirstOp } from './control';
+import { codeLinear } from './fetch';
+import { BLOCKS_BASE, CPU_RIP, CPU_RIP_BASE, RUN_RETIRED, RUN_STOP_AT } from './layout';
+import { codeEnd } from './mode';
+import { OP_BYTES, opStart } from './op';
+
+let endHandler: u32 = 0;
+let cutHandler: u32 = 0;
+
+export function initializeChain(): void {
+  endHandler = (<(op: usize) => void>endBlock).index;
+  cutHandler = (<(op: usize) => void>cutBlock).index;
+}
+
+/** Executes what follows `op` in its block: the last thing that a handler does. */
+// @ts-ignore: decorator
+@inline
+export function goOn(op: usize): void {
+  call_indirect<void>(load<u32>(op, OP_BYTES), op + OP_BYTES);
+}
+
+/** Executes a block at `rip`, whatever the limit. */
+// @ts-ignore: decorator
+@inline
+export function beginBlock(block: usize, rip: u64): void {
+  store<u64>(CPU_RIP_BASE, rip);
+  store<u64>(CPU_RIP, rip + blockLength(block));
+  const first = block + BLOCK_HEADER;
+  setFirstOp(first);
+  call_indirect<void>(load<u32>(first), first);
+}
+
+/** May a block begin at `rip` when so many instructions are retired? */
+// @ts-ignore: decorator
+@inline
+function fits(block: usize, rip: u64, retired: u64): bool {
+  return retired + blockCount(block) <= load<u64>(RUN_STOP_AT) && rip + blockLength(block) <= codeEnd;
+}
+
+/** Back to the run loop, `count` instructions of the block being done. */
+function leaveChain(rip: u64, count: u64): void {
+  store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + count);
+  store<u64>(CPU_RIP, rip);
+}
+
+/** Goes on at `rip`, `count` instructions of the block being done. */
+// @ts-ignore: decorator
+@inline
+export function chain(rip: u64, count: u64): void {
+  const linear = codeLinear(rip);
+  const entry = jumpEntry(linear);
+  if (load<u64>(entry) == linear && load<u32>(entry, 8) == jumpContext) {
+    const block = <usize>load<u32>(entry, 12);
+    const retired = load<u64>(RUN_RETIRED) + count;
+    if (fits(block, rip, retired)) {
+      store<u64>(RUN_RETIRED, retired);
+      beginBlock(block, rip);
+      return;
+    }
+  }
+  leaveChain(rip, count);
+}
+
+/** Behind the last instruction of a block, which has set RIP if it wants another. */
+function endBlock(op: usize): void {
+  chain(load<u64>(CPU_RIP), opsBefore(op));
+}
+
+/** In the place of an instruction: the block ends before it. */
+function cutBlock(op: usize): void {
+  leaveChain(load<u64>(CPU_RIP_BASE) + <u64>opStart(op), opsBefore(op));
+}
+
+/** The record behind the last op of a block of `length` bytes. */
+export function writeEnd(op: usize, length: u32): void {
+  store<u32>(op, endHandler);
+  store<u16>(op, <u16>length, 12);
+}
+
+function stop(op: usize): void {}
+
+/** The record behind an op that is executed for itself (interp/probe.ts). */
+export function writeStop(op: usize): void {
+  store<u32>(op, (<(op: usize) => void>stop).index);
+}
+
+/** The block under way was dropped: it ends behind the instruction under way. */
+export function stopAfterCurrent(): void {
+  const next = currentOp() + OP_BYTES;
+  if (load<u32>(next) != endHandler) store<u32>(next, cutHandler);
+}
+
+/** Where a branch keeps its link: it has no displacement of a memory operand. */
+const LINK: usize = 24;
+
+/** A relative branch is taken, after its target was checked and its work done. `T` is its operand size. */
+// @ts-ignore: decorator
+@inline
+export function branchTo<T>(op: usize, rip: u64): void {
+  if (sizeof<T>() == 2) {
+    // IP wraps elsewhere under another base of CS.
+    chain(rip, opsBefore(op) + 1);
+    return;
+  }
+  const block = <usize>load<u32>(op, LINK);
+  const retired = load<u64>(RUN_RETIRED) + opsBefore(op) + 1;
+  if (block != 0 && fits(block, rip, retired)) {
+    store<u64>(RUN_RETIRED, retired);
+    beginBlock(block, rip);
+  } else branchUnlinked(op, rip);
+}
+
+/** Links the branch if its target is known now and of the same page, and takes it. */
+function branchUnlinked(op: usize, rip: u64): void {
+  store<u32>(op, 0, LINK);
+  const linear = codeLinear(rip);
+  const entry = jumpEntry(linear);
+  const here = codeLinear(load<u64>(CPU_RIP_BASE));
+  if (op >= <usize>BLOCKS_BASE && (linear ^ here) >> 12 == 0 && load<u64>(entry) == linear && load<u32>(entry, 8) == jumpContext) {
+    store<u32>(op, load<u32>(entry, 12), LINK);
+  }
+  chain(rip, opsBefore(op) + 1);
+}
+
+/** The first ops of a block as one of its own, for a limit or a single step. */
+export function copyBeginning(block: usize, count: u32): usize {
+  const ops = LOOSE_BLOCK + BLOCK_HEADER;
+  memory.copy(ops, block + BLOCK_HEADER, <usize>(count + 1) * OP_BYTES);
+  const last = ops + <usize>count * OP_BYTES;
+  store<u32>(last, cutHandler);
+  keepLoose(block, count, opStart(last));
+  return LOOSE_BLOCK;
+}
