@@ -1,7 +1,8 @@
 /**
- * npm run guest:debian [-- --refresh]: fetches Debian's cloud kernel and busybox and makes a guest of them in
- * .cache/guests/debian-amd64: bzImage, vmlinux, initramfs.cpio.gz. Needs apt-get and dpkg-deb, but not root, and installs
- * nothing. What is there and whole is left alone; `--refresh` fetches anew.
+ * npm run guest:debian [-- --refresh] [-- NAME …]: fetches two of Debian's kernels, the cloud kernel of amd64 and the 686 kernel
+ * of i386, with busybox, and makes a guest of each in .cache/guests/debian-amd64 and .cache/guests/debian-686: bzImage, vmlinux,
+ * initramfs.cpio.gz. Needs apt-get and dpkg-deb, but not root, and installs nothing: apt checks the packages of the other
+ * architecture against its signed lists as its own. What is there and whole is left alone; `--refresh` fetches anew.
  */
 import { createHash } from 'node:crypto';
 import {
@@ -21,7 +22,18 @@ import { PrivateApt, unpackPackage } from './guest-debian/packages.js';
 import { extractVmlinux } from './guest-debian/vmlinux.js';
 
 const FILES = ['bzImage', 'vmlinux', 'initramfs.cpio.gz'] as const;
-const META_PACKAGE = 'linux-image-cloud-amd64';
+
+/** A guest: the folder, Debian's architecture, and the package that depends on the kernel of the day. */
+interface Guest {
+  readonly name: string;
+  readonly architecture: 'amd64' | 'i386';
+  readonly metaPackage: string;
+}
+
+const GUESTS: readonly Guest[] = [
+  { name: 'debian-amd64', architecture: 'amd64', metaPackage: 'linux-image-cloud-amd64' },
+  { name: 'debian-686', architecture: 'i386', metaPackage: 'linux-image-686' },
+];
 
 /** Written beside the guest: where it came from, and what its files must hash to. */
 interface Manifest {
@@ -31,30 +43,38 @@ interface Manifest {
 }
 
 const cache = resolve('.cache');
-const target = join(cache, 'guests', 'debian-amd64');
-const manifestPath = join(target, 'manifest.json');
 
 function main(): void {
-  const isRefresh = process.argv.includes('--refresh');
-  if (!isRefresh && isWhole()) {
+  const words = process.argv.slice(2);
+  const isRefresh = words.includes('--refresh');
+  const names = words.filter((word) => !word.startsWith('--'));
+  const unknown = names.find((name) => !GUESTS.some((guest) => guest.name === name));
+  if (unknown !== undefined) throw new Error(`there is no guest ${unknown}`);
+  for (const guest of GUESTS) if (names.length === 0 || names.includes(guest.name)) make(guest, isRefresh);
+}
+
+function make(guest: Guest, isRefresh: boolean): void {
+  const target = join(cache, 'guests', guest.name);
+  if (!isRefresh && isWhole(target)) {
     say(`${target} is there and whole (--refresh fetches it anew).`);
     return;
   }
   mkdirSync(cache, { recursive: true });
   const work = mkdtempSync(join(cache, 'guest-debian-'));
   try {
-    build(work);
+    build(guest, work, target);
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
 }
 
-function build(work: string): void {
-  const apt = new PrivateApt(join(cache, 'apt'));
-  say('Fetching the package lists.');
-  apt.update();
-  const image = apt.dependencies(META_PACKAGE).find((name) => name.startsWith('linux-image-'));
-  if (image === undefined) throw new Error(`${META_PACKAGE} depends on no linux-image package`);
+function build({ architecture, metaPackage }: Guest, work: string, target: string): void {
+  const apt = new PrivateApt(join(cache, architecture === 'amd64' ? 'apt' : `apt-${architecture}`), architecture);
+  say(`Fetching the package lists of ${architecture}.`);
+  const trouble = apt.update();
+  if (trouble !== undefined) say(`Some lists could not be fetched (${trouble}); going on with the others.`);
+  const image = apt.dependencies(metaPackage).find((name) => name.startsWith('linux-image-'));
+  if (image === undefined) throw new Error(`${metaPackage} depends on no linux-image package`);
   say(`Fetching ${image} and busybox-static.`);
   const packages = [apt.download(image, work), apt.download('busybox-static', work)];
   for (const file of packages) unpackPackage(file, join(work, 'root'));
@@ -78,7 +98,7 @@ function build(work: string): void {
     init: sha256(Buffer.from(INIT_SCRIPT)),
     sha256: Object.fromEntries(FILES.map((name) => [name, sha256(contents[name])])),
   };
-  writeWhole(manifestPath, Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
+  writeWhole(join(target, 'manifest.json'), Buffer.from(`${JSON.stringify(manifest, null, 2)}\n`));
   for (const name of FILES) say(`${join(target, name)}: ${contents[name].length} bytes`);
 }
 
@@ -91,7 +111,8 @@ function verify(contents: Readonly<Record<(typeof FILES)[number], Uint8Array>>):
   }
 }
 
-function isWhole(): boolean {
+function isWhole(target: string): boolean {
+  const manifestPath = join(target, 'manifest.json');
   if (!existsSync(manifestPath)) return false;
   let manifest: Manifest;
   try {

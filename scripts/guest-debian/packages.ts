@@ -7,7 +7,10 @@ import { join } from 'node:path';
 export class PrivateApt {
   readonly #environment: NodeJS.ProcessEnv;
 
-  constructor(readonly directory: string) {
+  constructor(
+    readonly directory: string,
+    architecture = 'amd64',
+  ) {
     const lists = join(directory, 'lists');
     const cache = join(directory, 'cache');
     mkdirSync(join(lists, 'partial'), { recursive: true });
@@ -16,8 +19,8 @@ export class PrivateApt {
     const lines = [
       `Dir::State::Lists "${lists}";`,
       `Dir::Cache "${cache}";`,
-      'APT::Architecture "amd64";',
-      'APT::Architectures { "amd64"; };',
+      `APT::Architecture "${architecture}";`,
+      `APT::Architectures { "${architecture}"; };`,
       'APT::Sandbox::User "";',
       'Acquire::Languages "none";',
     ];
@@ -25,9 +28,17 @@ export class PrivateApt {
     this.#environment = { ...process.env, APT_CONFIG: configuration, LC_ALL: 'C' };
   }
 
-  /** Fetches the package lists. */
-  update(): void {
-    this.#run('apt-get', ['-qq', 'update'], this.directory);
+  /**
+   * Fetches the package lists; returns what went wrong. A mirror that is being synchronised lacks some list now and then, and
+   * the packages may be in another: whether they are shows when they are asked for.
+   */
+  update(): string | undefined {
+    try {
+      this.#run('apt-get', ['-qq', 'update'], this.directory);
+      return undefined;
+    } catch (error) {
+      return (error as Error).message;
+    }
   }
 
   /** The packages that a package depends on, by name. */

@@ -47,11 +47,14 @@ function runFilter(tool: string, input: Uint8Array): Uint8Array {
   }
 }
 
-/** An ELF64 file ends with its section headers; the build appends relocations behind them. */
+/** An ELF file ends with its section headers; the build appends relocations behind them. */
 function trimElf(file: Uint8Array): Uint8Array {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (file.length < 64 || view.getUint32(0, true) !== 0x464c457f) throw new Error('the payload is not an ELF file');
-  const end = Number(view.getBigUint64(40, true)) + view.getUint16(58, true) * view.getUint16(60, true);
-  if (end > file.length) throw new Error('the vmlinux is cut off');
-  return file.subarray(0, end);
+  const is64 = view.getUint8(4) === 2;
+  // e_shoff, e_shentsize and e_shnum.
+  const start = is64 ? Number(view.getBigUint64(40, true)) : view.getUint32(32, true);
+  const size = view.getUint16(is64 ? 58 : 46, true) * view.getUint16(is64 ? 60 : 48, true);
+  if (start + size > file.length) throw new Error('the vmlinux is cut off');
+  return file.subarray(0, start + size);
 }
