@@ -23,7 +23,12 @@ export interface PreparedMachine {
 export async function prepareMachine(args: MachineArguments): Promise<PreparedMachine> {
   // The disassembler of the loaders takes a while to start: only who needs it waits.
   const { bootGuest } = await import('../vmm/boot/boot.js');
-  const guest = bootGuest({ ramSize: args.ramSize, source: args.source, hooks: hooksFor(args.tsc) });
+  const guest = bootGuest({
+    ramSize: args.ramSize,
+    source: args.source,
+    apic: !args.cpu.removed.includes('apic'),
+    hooks: hooksFor(args.tsc),
+  });
   checkDumps(args.dumpMemory, guest.memory);
   const { engine, reason } = await chooseEngine(args.engine);
   const { cpuid, hiddenFeatures, windowExact, ledger } = await examineEngine(engine, args.tsc, guest, args.cpu);

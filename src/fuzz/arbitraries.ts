@@ -48,11 +48,31 @@ function access(device: Device): fc.Arbitrary<Operation> {
   );
 }
 
+/** The same in memory: registers of four bytes every sixteen, seldom anything else. */
+function memoryAccess({ mmio }: Device): fc.Arbitrary<Operation> {
+  const address = fc
+    .constantFrom(...mmio)
+    .chain(({ base, length }) =>
+      fc.oneof(
+        { weight: 6, arbitrary: fc.nat(Math.min(length, 0x400) / 16 - 1).map((slot) => base + slot * 16) },
+        { weight: 1, arbitrary: fc.nat(length + 7).map((offset) => base - 4 + offset) },
+      ),
+    );
+  const size = fc.oneof(
+    { weight: 6, arbitrary: fc.constant(4) },
+    { weight: 1, arbitrary: fc.integer({ min: 1, max: 8 }) },
+  );
+  return fc.oneof(
+    fc.record({ kind: fc.constant('load' as const), address, size }),
+    fc.record({ kind: fc.constant('store' as const), address, size, value: anyValue }),
+  );
+}
+
 /** Sequences on `device`, which has so many inputs: up to `most` operations or phrases (see phrases.ts). */
 export function anyOperations(device: Device, inputs: number, most: number): fc.Arbitrary<Operation[]> {
   const single = (operation: fc.Arbitrary<Operation>) => operation.map((one) => [one]);
   const kinds: fc.WeightedArbitrary<Operation[]>[] = [
-    { weight: 8, arbitrary: single(access(device)) },
+    { weight: 8, arbitrary: single(device.ports.length > 0 ? access(device) : memoryAccess(device)) },
     { weight: 2, arbitrary: single(fc.record({ kind: fc.constant('pass' as const), ns: anySpan })) },
     { weight: 1, arbitrary: single(fc.constant({ kind: 'deadline' as const })) },
   ];

@@ -6,11 +6,18 @@ import type { Rig, RigEvent } from './rig.js';
 export type Operation =
   | { readonly kind: 'read'; readonly port: number; readonly size: number }
   | { readonly kind: 'write'; readonly port: number; readonly size: number; readonly value: number }
+  /** The same in memory; `size` is 1 to 8, and `value` the low dword, repeated in the high one. */
+  | { readonly kind: 'load'; readonly address: number; readonly size: number }
+  | { readonly kind: 'store'; readonly address: number; readonly size: number; readonly value: number }
   /** Guest time goes on by so many nanoseconds. */
   | { readonly kind: 'pass'; readonly ns: number }
   /** Guest time goes on to the device's next deadline, if that is within a day. */
   | { readonly kind: 'deadline' }
   | { readonly kind: 'input'; readonly input: number; readonly value: number };
+
+const bytes = new DataView(new ArrayBuffer(8));
+const low = (size: number): number => bytes.getUint32(0, true) % 256 ** Math.min(size, 4);
+const high = (size: number): number => bytes.getUint32(4, true) % 256 ** (size - 4);
 
 const DAY = 86_400_000_000_000;
 
@@ -23,6 +30,16 @@ export function perform(rig: Rig, operation: Operation): RigEvent[] {
       break;
     case 'write':
       device.writePort(operation.port, operation.size, operation.value);
+      break;
+    case 'load':
+      device.readMmio(operation.address, operation.size, bytes, 0);
+      bench.note('load', low(operation.size));
+      if (operation.size > 4) bench.note('load high', high(operation.size));
+      break;
+    case 'store':
+      bytes.setUint32(0, operation.value, true);
+      bytes.setUint32(4, operation.value, true);
+      device.writeMmio(operation.address, operation.size, bytes, 0);
       break;
     case 'pass':
       passTo(rig, bench.clock.now() + operation.ns);
@@ -53,6 +70,10 @@ export function printOperation(operation: Operation): string {
       return `read ${operation.size} at ${hex(operation.port)}`;
     case 'write':
       return `write ${operation.size} at ${hex(operation.port)}: ${hex(operation.value)}`;
+    case 'load':
+      return `load ${operation.size} at ${hex(operation.address)}`;
+    case 'store':
+      return `store ${operation.size} at ${hex(operation.address)}: ${hex(operation.value)}`;
     case 'pass':
       return `${operation.ns} ns pass`;
     case 'deadline':

@@ -14,7 +14,7 @@ import { decodeState, encodeState } from '../vmm/state/codec.js';
 import { compareStates, printDifference } from '../vmm/state/compare.js';
 import { type Mutation, mutate } from './arbitraries.js';
 import { type Operation, perform, printEvents, printOperation } from './operations.js';
-import type { Rig, RigEvent } from './rig.js';
+import type { Bench, Rig, RigEvent } from './rig.js';
 import type { FuzzTarget } from './targets.js';
 
 /** What an oracle found. */
@@ -74,6 +74,7 @@ export function reset(target: FuzzTarget, before: readonly Operation[], after: r
   used.device.reset();
   used.bench.take();
   const fresh = target.create(used.bench.clock.now());
+  Object.assign(fresh.bench.processor, used.bench.processor);
   sameState(used, fresh, 'after the reset');
   for (const [line, level] of used.bench.levels) {
     if (level !== fresh.bench.levels.get(line)) fail(`after the reset: the level of IRQ ${line} is ${level}`);
@@ -86,6 +87,7 @@ interface Snapshot {
   readonly state: Record<string, unknown>;
   readonly encoded: Uint8Array;
   readonly now: number;
+  readonly processor: Bench['processor'];
   readonly levels: readonly (readonly [number, boolean])[];
 }
 
@@ -94,13 +96,14 @@ function save(rig: Rig): Snapshot {
   const state = device.saveState();
   const encoded = encodeState(device.stateTable, state);
   silent(rig, 'saving');
-  return { state, encoded, now: bench.clock.now(), levels: [...bench.levels] };
+  return { state, encoded, now: bench.clock.now(), processor: { ...bench.processor }, levels: [...bench.levels] };
 }
 
 /** Loads a snapshot and returns the state that was decoded: the device must not keep it. */
 function load(rig: Rig, snapshot: Snapshot): Record<string, unknown> {
   const { device, bench } = rig;
   bench.clock.loadState({ now: snapshot.now });
+  Object.assign(bench.processor, snapshot.processor);
   // The interrupt controller restores the levels that it was driven with.
   for (const [line, level] of snapshot.levels) bench.levels.set(line, level);
   bench.take();

@@ -9,6 +9,7 @@ type Word = fc.Arbitrary<number> | number;
 type Phrase = fc.Arbitrary<Operation[]>;
 
 const any8 = fc.nat(0xff);
+const anyWord = fc.nat(0xffff_ffff);
 
 const write = (port: Word, value: Word): fc.Arbitrary<Operation> =>
   fc.record({ kind: fc.constant('write' as const), port: word(port), size: fc.constant(1), value: word(value) });
@@ -181,6 +182,107 @@ const pciHost: Phrase[] = [
   ),
 ];
 
+const store = (address: Word, value: Word): fc.Arbitrary<Operation> =>
+  fc.record({ kind: fc.constant('store' as const), address: word(address), size: fc.constant(4), value: word(value) });
+const fetch = (address: Word): fc.Arbitrary<Operation> =>
+  fc.record({ kind: fc.constant('load' as const), address: word(address), size: fc.constant(4) });
+const deadline = fc.constant({ kind: 'deadline' } as const);
+/** Usual vectors, and illegal ones. */
+const vector = fc.constantFrom(0x10, 0x1f, 0x20, 0x31, 0x41, 0x55, 0x80, 0xc3, 0xef, 0xfe, 0xff, 0x0f, 0);
+
+// Every phrase begins with an enabled APIC: off, it does little.
+const on = store(0xfee0_00f0, fc.constantFrom(0x1ff, 0x1ff, 0x1ff, 0x3f0, 0x0ff));
+const lapic: Phrase[] = [
+  say(input(3, 0), on, input(1, fc.nat(0xffff)), input(1, vector), input(4, 0), store(0xfee0_00b0, 0)),
+  // A level-triggered interrupt is in service, and ends.
+  say(
+    input(3, 0),
+    on,
+    input(
+      1,
+      vector.map((one) => one | 0x8000),
+    ),
+    input(4, 0),
+    store(0xfee0_00b0, 0),
+  ),
+  say(on, store(0xfee0_0080, any8), input(1, vector), fetch(0xfee0_00a0), input(4, 0), fetch(0xfee0_00a0)),
+  say(on, input(2, fc.nat(15)), input(1, vector), input(4, 0), fetch(0xfee0_0080)),
+  say(
+    input(3, 0),
+    on,
+    store(
+      0xfee0_0320,
+      fc.tuple(vector, fc.constantFrom(0, 0x2_0000, 0x2_0000, 0x1_0000)).map(([v, mode]) => v | mode),
+    ),
+    store(0xfee0_03e0, fc.constantFrom(0, 1, 2, 3, 8, 9, 10, 11)),
+    store(0xfee0_0380, fc.oneof(fc.nat(1000), fc.nat(0xffff_ffff))),
+    pass(fc.nat(2000)),
+    fetch(0xfee0_0390),
+    deadline,
+    fetch(0xfee0_0390),
+    store(0xfee0_03e0, fc.constantFrom(0, 1, 2, 3, 8, 9, 10, 11)),
+    fetch(0xfee0_0390),
+    deadline,
+    input(4, 0),
+  ),
+  // The ICR: to itself by each way.
+  say(
+    on,
+    store(0xfee0_00d0, fc.constantFrom(0x0100_0000, 0x1100_0000, 0xff00_0000)),
+    store(0xfee0_00e0, fc.constantFrom(0xffff_ffff, 0x0fff_ffff, 0x7fff_ffff)),
+    store(0xfee0_0310, fc.constantFrom(0, 0xff00_0000, 0x0100_0000, 0x1100_0000, 0xf100_0000)),
+    store(
+      0xfee0_0300,
+      fc
+        .tuple(vector, fc.constantFrom(0, 0x4000, 0x800, 0x4_0000, 0x8_0000, 0xc_0000, 0x500, 0x8500, 0x100))
+        .map(([v, m]) => v | m),
+    ),
+    input(4, 0),
+    fetch(0xfee0_0280),
+  ),
+  say(
+    on,
+    store(0xfee0_0370, fc.constantFrom(0xfe, 0, 0x1_00fe)),
+    fetch(0xfee0_0040),
+    store(0xfee0_0280, 0),
+    fetch(0xfee0_0280),
+  ),
+  say(
+    on,
+    store(0xfee0_0350, fc.constantFrom(0x700, 0x31, 0x1_0700, 0x1_0031, 0x8041)),
+    input(0, 0),
+    input(0, 1),
+    input(4, 0),
+  ),
+  say(...[0x330, 0x340, 0x360].map((entry) => store(0xfee0_0000 + entry, anyWord))),
+  say(input(3, fc.nat(3)), fetch(0xfed0_0030), fetch(0xfee0_0030)),
+];
+
+const register = (index: Word, value: Word): fc.Arbitrary<Operation>[] => [
+  store(0xfec0_0000, index),
+  store(0xfec0_0010, value),
+];
+// A pin's entry, its line up and down, the end of its interrupt; then the register again.
+const ioapic: Phrase[] = [
+  fc
+    .tuple(fc.nat(23), vector, fc.constantFrom(0, 0x8000, 0x8000, 0x800, 0x700, 0x1_0000, 0xa000))
+    .chain(([pin, v, flags]) =>
+      say(
+        ...register(0x11 + pin * 2, fc.constantFrom(0, 0, 0x0100_0000, 0xff00_0000, 0xfe00_0000)),
+        ...register(0x10 + pin * 2, v | flags),
+        input(0, pin | 32),
+        fetch(0xfec0_0010),
+        input(0, fc.constantFrom(pin, pin | 32)),
+        input(1, v),
+        fetch(0xfec0_0010),
+        ...register(0x10 + pin * 2, fc.constantFrom(v | flags, v, v | 0x1_0000, v | 0x8000)),
+        fetch(0xfec0_0010),
+      ),
+    ),
+  say(store(0xfec0_0000, any8), fetch(0xfec0_0010), store(0xfec0_0010, anyWord), fetch(0xfec0_0010)),
+  say(...register(0, anyWord), store(0xfec0_0000, fc.constantFrom(0, 1, 2)), fetch(0xfec0_0010)),
+];
+
 const byTarget: Readonly<Record<string, Phrase[]>> = {
   pic: [...pic, specialMask],
   pit,
@@ -189,6 +291,8 @@ const byTarget: Readonly<Record<string, Phrase[]>> = {
   uart,
   'acpi-pm1': acpiPm1,
   'pci-host': pciHost,
+  lapic,
+  ioapic,
 };
 
 /** The phrases for the target of that name; none for a simple device. */

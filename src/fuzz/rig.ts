@@ -16,6 +16,8 @@ export class Bench implements ByteSink, ResetLine, ExitSink {
   #events: RigEvent[] = [];
   /** The levels of the interrupt lines by number, as a controller would hold them. */
   readonly levels = new Map<number, boolean>();
+  /** What of the CPU's state a local APIC uses. */
+  readonly processor = { cr8: 0, apicBase: 0xfee0_0900 };
 
   constructor(now: number) {
     this.clock.set(now);

@@ -4,6 +4,8 @@ import { AcpiPm1 } from '../vmm/devices/acpi-pm1/acpi-pm1.js';
 import { DebugConsole } from '../vmm/devices/debug-console/debug-console.js';
 import { ExitPort } from '../vmm/devices/exit-port/exit-port.js';
 import { I8042 } from '../vmm/devices/i8042/i8042.js';
+import { Ioapic } from '../vmm/devices/ioapic/ioapic.js';
+import { type ApicMessage, Lapic } from '../vmm/devices/lapic/lapic.js';
 import { PciHost } from '../vmm/devices/pci-host/pci-host.js';
 import { Pic } from '../vmm/devices/pic/pic.js';
 import { Pit } from '../vmm/devices/pit/pit.js';
@@ -68,9 +70,62 @@ function pm1Rig(bench: Bench): Omit<Rig, 'bench'> {
   return { device: new AcpiPm1({ irq: bench.irq(9), clock: bench.clock, power }), inputs: [] };
 }
 
+/** Inputs: LINT0, a message on the APIC bus, CR8, IA32_APIC_BASE, an interrupt that the processor takes. */
+function lapicRig(bench: Bench): Omit<Rig, 'bench'> {
+  const { clock, processor } = bench;
+  const device = new Lapic({ clock, processor, eoi: (vector) => bench.note('eoi', vector), resetLine: bench });
+  const send = (value: number): void => {
+    const [vector, destination] = [value & 0xff, [0, 0, 0xff, (value >>> 24) & 0xff][(value >>> 22) & 3] ?? 0];
+    const [isLogical, isLevel] = [(value & 0x800) !== 0, (value & 0x8000) !== 0];
+    const delivery = (value >>> 8) & 7;
+    bench.note('taken', device.receive({ vector, delivery, isLogical, destination, isLevel }) ? 1 : 0);
+  };
+  return {
+    device,
+    inputs: [
+      (value) => device.lint0.set((value & 1) !== 0),
+      send,
+      (value) => {
+        processor.cr8 = value & 15;
+      },
+      (value) => {
+        processor.apicBase = [0xfee0_0900, 0xfee0_0900, 0xfee0_0100, 0xfed0_0900][value & 3] as number;
+      },
+      () => bench.note('vector', device.acknowledge()),
+    ],
+    observe: () => {
+      bench.note('pending', device.pending < 0 ? 0x100 : device.pending);
+      bench.note('passes', (device.passesExtInt ? 1 : 0) | (device.canInterrupt ? 2 : 0));
+      bench.note('cr8', processor.cr8);
+    },
+  };
+}
+
+/** Inputs: a line, the end of an interrupt, and whether local APICs take messages. */
+function ioapicRig(bench: Bench): Omit<Rig, 'bench'> {
+  const send = ({ vector, delivery, isLogical, destination, isLevel }: ApicMessage): boolean => {
+    const flags = (delivery << 8) | (isLogical ? 0x800 : 0) | (isLevel ? 0x8000 : 0);
+    bench.note('message', ((destination << 24) | flags | vector) >>> 0);
+    // Those to an odd destination find nobody.
+    return destination % 2 === 0;
+  };
+  const device = new Ioapic({ send });
+  const lines = Array.from({ length: 24 }, (_, pin) => device.line(pin));
+  return {
+    device,
+    inputs: [
+      (value) => lines[(value & 31) % 24]?.set((value & 32) !== 0),
+      (value) => device.endOfInterrupt(value & 0xff),
+    ],
+    observe: () => bench.note('open', device.canInterrupt ? 1 : 0),
+  };
+}
+
 /** Every device. */
 export const targets: readonly FuzzTarget[] = [
   target('pic', picRig),
+  target('lapic', lapicRig),
+  target('ioapic', ioapicRig),
   target('uart', uartRig),
   target('pit', (bench) => ({ device: new Pit({ irq: bench.irq(0), clock: bench.clock }), inputs: [] })),
   target('rtc', rtcRig),

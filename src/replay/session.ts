@@ -24,8 +24,8 @@ import { missingFeatures } from './kvm-features.js';
 import { LandingWalker } from './landing.js';
 import type { ReplayOptions, ReplayResult } from './options.js';
 import { cpuPlace, DivergenceFound, differingRegisters, sameRegisters } from './report.js';
-import { SerialDecoder } from './serial-decoder.js';
 import { unhookedNotes } from './unhooked.js';
+import { WriteEffects } from './write-effects.js';
 
 const SLICE_MICROSECONDS = 20_000;
 const SLICE_INSTRUCTIONS = 2_000_000;
@@ -46,7 +46,7 @@ export class ReplaySession {
   readonly #feed: RecordFeed;
   readonly #walker: LandingWalker;
   readonly #hooks: HookPerformer;
-  readonly #decoder: SerialDecoder | undefined;
+  readonly #effects: WriteEffects | undefined;
   /** Both the trace and the engine count instructions. */
   readonly #comparesCounts: boolean;
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
@@ -84,12 +84,13 @@ export class ReplaySession {
         strictBus: header.strictBus,
         serial: options.serial,
         debugConsole: options.debugConsole,
+        processor: vcpu,
         timestampAux: () => Number(vcpu.getState().tscAux),
       });
     }
     this.serial = this.board?.serial ?? new ConsoleSink(options.serial);
     this.debugConsole = this.board?.debugConsole ?? new ConsoleSink(options.debugConsole);
-    this.#decoder = isMachine ? undefined : new SerialDecoder(this.serial, this.debugConsole);
+    if (!isMachine) this.#effects = new WriteEffects(vcpu, header.cpuid, this.serial, this.debugConsole);
     this.#hooks = this.board?.hooks ?? new HookPerformer(guest.hooks, noSources);
     this.#feed = new RecordFeed(reader.cursor(), options.until);
     this.#compared = { exit: vcpu.exit, offset: 0, fault: false, answered: false };
@@ -351,9 +352,7 @@ export class ReplaySession {
         compareAccess.answer(record, access);
       } else {
         compareAccess.give(record, access);
-        if (exit.reason === ExitReason.Io && exit.isWrite) {
-          this.#decoder?.write(exit.address, exit.size, exit.bytes, access.offset);
-        }
+        if (exit.isWrite) this.#effects?.written(exit, access.offset);
       }
       fault = record.fault;
       this.#feed.consume();

@@ -45,6 +45,8 @@ export class Bus {
   /** The same for accesses of one byte. */
   readonly #byteOwners = new Uint8Array(PORTS);
   readonly #mmio: MmioRange[] = [];
+  /** Devices that say themselves which addresses are theirs. */
+  readonly #movable: Device[] = [];
   readonly #unclaimedPorts = new Map<number, MutableCount>();
   readonly #unclaimedMmio = new Map<number, MutableCount>();
 
@@ -54,6 +56,10 @@ export class Bus {
     assert(!this.devices.some((other) => other.name === device.name), 'the names of devices are unique');
     this.devices.push(device);
     for (const range of device.ports) this.#claimPorts(range);
+    if (device.claims !== undefined) {
+      this.#movable.push(device);
+      return;
+    }
     for (const { base, length } of device.mmio) {
       const end = base + length;
       assert(!this.#mmio.some((range) => base < range.end && range.base < end), 'an address has one device');
@@ -97,9 +103,9 @@ export class Bus {
 
   /** Puts the `size` (1 to 8) bytes at `address` to `offset` of `bytes`. */
   readMmio(address: number, size: number, bytes: DataView, offset: number): void {
-    const range = this.#mmioRange(address, size);
-    if (range !== undefined) {
-      range.device.readMmio(address, size, bytes, offset);
+    const device = this.#mmioDevice(address, size);
+    if (device !== undefined) {
+      device.readMmio(address, size, bytes, offset);
     } else if (!this.#mmioPartly(address, size)) {
       this.#unclaimed('mmio', address, size, false);
       for (let index = 0; index < size; index++) bytes.setUint8(offset + index, 0xff);
@@ -110,8 +116,8 @@ export class Bus {
 
   /** Takes the `size` (1 to 8) bytes at `offset` of `bytes`. */
   writeMmio(address: number, size: number, bytes: DataView, offset: number): void {
-    const range = this.#mmioRange(address, size);
-    if (range !== undefined) range.device.writeMmio(address, size, bytes, offset);
+    const device = this.#mmioDevice(address, size);
+    if (device !== undefined) device.writeMmio(address, size, bytes, offset);
     else if (!this.#mmioPartly(address, size)) this.#unclaimed('mmio', address, size, true);
     else for (let index = 0; index < size; index++) this.writeMmio(address + index, 1, bytes, offset + index);
   }
@@ -163,12 +169,21 @@ export class Bus {
     return port + size > PORTS && owner !== 0 ? -1 : owner;
   }
 
-  #mmioRange(address: number, size: number): MmioRange | undefined {
-    for (const range of this.#mmio) if (address >= range.base && address + size <= range.end) return range;
+  /** The device to which all bytes of the access belong. */
+  #mmioDevice(address: number, size: number): Device | undefined {
+    for (const device of this.#movable) {
+      const isFirst = device.claims?.(address) ?? false;
+      if (isFirst && device.claims?.(address + size - 1)) return device;
+      if (isFirst || device.claims?.(address + size - 1)) return undefined;
+    }
+    for (const range of this.#mmio) if (address >= range.base && address + size <= range.end) return range.device;
     return undefined;
   }
 
+  /** Some byte of the access belongs to a device. A movable range is longer than any access. */
   #mmioPartly(address: number, size: number): boolean {
+    const last = address + size - 1;
+    if (size > 1 && this.#movable.some((device) => device.claims?.(address) || device.claims?.(last))) return true;
     return this.#mmio.some((range) => address < range.end && range.base < address + size);
   }
 

@@ -34,6 +34,11 @@ export interface Device {
   readonly name: string;
   readonly ports: readonly AddressRange[];
   readonly mmio: readonly AddressRange[];
+  /**
+   * For MMIO that software moves or switches off (the local APIC's): whether the device answers at `address` now, before all others.
+   * {@link mmio} then says where it is after power-on.
+   */
+  claims?(address: number): boolean;
   /** `size` is 1, 2 or 4; the answer is a u32, of which the low `size` bytes count. */
   readPort(port: number, size: number): number;
   writePort(port: number, size: number, value: number): void;

@@ -125,6 +125,15 @@ export class AssistedVcpu implements Vcpu {
   get rip(): number {
     return this.#current.rip;
   }
+  get cr8(): number {
+    return this.#current.cr8;
+  }
+  set cr8(value: number) {
+    this.#current.cr8 = value;
+  }
+  get apicBase(): number {
+    return this.#current.apicBase;
+  }
   setRegister(index: number, low: number, high: number): void {
     this.#current.setRegister(index, low, high);
   }

@@ -6,8 +6,10 @@ import { assert } from '../base/assert.js';
 import { Prng } from '../base/prng.js';
 import { Bus } from './bus.js';
 import { MachineClock } from './clock.js';
+import { hasApic } from './cpu/cpuid-features.js';
 import { type CpuidEntry, ExitReason, type ExitRecord } from './cpu/vcpu.js';
 import type { ByteSink } from './device.js';
+import type { ApicProcessor } from './devices/lapic/lapic.js';
 import { HookPerformer } from './hooks/perform.js';
 import type { HookTable } from './hooks/table.js';
 import { ConsoleSink } from './machine-console.js';
@@ -16,6 +18,9 @@ import { createDevices, type MachineDevices } from './machine-devices.js';
 import { MsrStore } from './machine-msrs.js';
 import type { MachineEnd } from './machine-options.js';
 import type { GuestMemory } from './memory.js';
+
+/** Leaf 1, EDX: the bit is 0 while IA32_APIC_BASE disables the local APIC (Intel SDM volume 3A, section 10.4.3). */
+const APIC_FEATURE = 1 << 9;
 
 /** What a board is made of. */
 export interface BoardOptions {
@@ -27,6 +32,8 @@ export interface BoardOptions {
   readonly strictBus: boolean;
   readonly serial?: ByteSink | undefined;
   readonly debugConsole?: ByteSink | undefined;
+  /** What the local APIC shares with the vCPU. The board has APICs if the CPUID table says so. */
+  readonly processor: ApicProcessor;
   /** IA32_TSC_AUX of the vCPU, for a hooked RDTSCP. */
   readonly timestampAux: () => number;
 }
@@ -53,6 +60,7 @@ export class Board {
       rtcTime: options.rtcTime,
       serial: this.serial,
       debugConsole: this.debugConsole,
+      processor: hasApic(options.cpuid) ? options.processor : undefined,
       onEnd: (end) => {
         this.end ??= end;
       },
@@ -64,14 +72,26 @@ export class Board {
       timestamp: () => this.msrs.timestamp(),
       timestampAux: options.timestampAux,
       random: () => random.u32(),
-      cpuid: (leaf, index, out) => lookUpCpuid(options.cpuid, leaf, index, out),
+      cpuid: (leaf, index, out) => {
+        lookUpCpuid(options.cpuid, leaf, index, out);
+        if (leaf === 1 && !this.devices.apics?.local.isEnabled) out[3] = (out[3] as number) & ~APIC_FEATURE;
+      },
     });
     this.#deadline = this.bus.nextDeadline();
   }
 
   /** An interrupt waits at the processor's INTR. */
   get intr(): boolean {
-    return this.devices.pic.intr;
+    const { pic, apics } = this.devices;
+    if (apics === undefined) return pic.intr;
+    return (pic.intr && apics.local.passesExtInt) || apics.local.pending >= 0;
+  }
+  /** No interrupt can come: the controllers mask every input, and the local APIC's timer does not run. */
+  get isMasked(): boolean {
+    const { pic, apics } = this.devices;
+    if (this.intr) return false;
+    if (apics === undefined) return pic.isMasked;
+    return (pic.isMasked || !apics.local.passesExtInt) && !apics.local.canInterrupt && !apics.io.canInterrupt;
   }
   /** The time of the next thing that a device does by itself. */
   get deadline(): number {
@@ -79,7 +99,9 @@ export class Board {
   }
   /** The vector of the interrupt that is being delivered. */
   acknowledge(): number {
-    const vector = this.devices.pic.acknowledge();
+    const { pic, apics } = this.devices;
+    const isExternal = apics === undefined || (pic.intr && apics.local.passesExtInt);
+    const vector = isExternal ? pic.acknowledge() : apics.local.acknowledge();
     this.#deadline = this.bus.nextDeadline();
     return vector;
   }

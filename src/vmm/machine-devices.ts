@@ -1,9 +1,11 @@
 /** The devices of a machine and how they are wired together. */
-import type { ByteSink, Clock, Device } from './device.js';
+import type { ByteSink, Clock, Device, IrqLine, ResetLine } from './device.js';
 import { AcpiPm1 } from './devices/acpi-pm1/acpi-pm1.js';
 import { DebugConsole } from './devices/debug-console/debug-console.js';
 import { ExitPort } from './devices/exit-port/exit-port.js';
 import { I8042 } from './devices/i8042/i8042.js';
+import { Ioapic } from './devices/ioapic/ioapic.js';
+import { type ApicProcessor, Lapic } from './devices/lapic/lapic.js';
 import { PciHost } from './devices/pci-host/pci-host.js';
 import { Pic } from './devices/pic/pic.js';
 import { Pit } from './devices/pit/pit.js';
@@ -25,6 +27,8 @@ export interface DeviceWiring {
   readonly rtcTime: number;
   readonly serial: ByteSink;
   readonly debugConsole: ByteSink;
+  /** What the local APIC shares with the processor; absent: the machine has no APICs, and the 8259A's are all. */
+  readonly processor?: ApicProcessor | undefined;
   /** A device ends the run. */
   readonly onEnd: (end: MachineEnd) => void;
 }
@@ -34,29 +38,59 @@ export interface MachineDevices {
   readonly all: readonly Device[];
   readonly pic: Pic;
   readonly uart: Uart;
+  readonly apics: Apics | undefined;
 }
+
+/** The APICs of a machine that has them. */
+export interface Apics {
+  readonly local: Lapic;
+  readonly io: Ioapic;
+}
+
+/** The interrupt override of every PC, told by the MADT: the timer is at input 2, where the 8259A have their cascade. */
+const TIMER_PIN = 2;
 
 /** Makes the devices of a PC. */
 export function createDevices(wiring: DeviceWiring): MachineDevices {
   const { clock, memorySize } = wiring;
-  const pic = new Pic();
-  const uart = new Uart({ irq: pic.line(4), out: wiring.serial });
   const resetLine = { request: () => wiring.onEnd(plainEnd('reset', 'exit')) };
   const powerLine = { off: () => wiring.onEnd(plainEnd('power-off', 'exit')) };
+  const apics = wiring.processor && createApics(clock, wiring.processor, resetLine);
+  const pic = new Pic(apics?.local.lint0);
+  const irq = (number: number): IrqLine => joined(pic.line(number), apics?.io.line(number === 0 ? TIMER_PIN : number));
+  const uart = new Uart({ irq: irq(4), out: wiring.serial });
   const all = [
     pic,
+    ...(apics ? [apics.local, apics.io] : []),
     uart,
-    new Pit({ irq: pic.line(0), clock }),
-    new Rtc({ irq: pic.line(8), clock }, { startTime: wiring.rtcTime, memorySize }),
-    new I8042({ irq: pic.line(1), resetLine }),
+    new Pit({ irq: irq(0), clock }),
+    new Rtc({ irq: irq(8), clock }, { startTime: wiring.rtcTime, memorySize }),
+    new I8042({ irq: irq(1), resetLine }),
     new Port92(resetLine),
     new ResetControl(resetLine),
     new PciHost(),
     new PmTimer({ clock }),
-    new AcpiPm1({ irq: pic.line(9), clock, power: powerLine }),
+    new AcpiPm1({ irq: irq(9), clock, power: powerLine }),
     new PostPort(),
     new DebugConsole(wiring.debugConsole),
     new ExitPort({ exit: (code) => wiring.onEnd(exitPortEnd(code)) }),
   ];
-  return { all, pic, uart };
+  return { all, pic, uart, apics };
+}
+
+function createApics(clock: Clock, processor: ApicProcessor, resetLine: ResetLine): Apics {
+  const io: Ioapic = new Ioapic({ send: (message) => local.receive(message) });
+  const local = new Lapic({ clock, processor, eoi: (vector) => io.endOfInterrupt(vector), resetLine });
+  return { local, io };
+}
+
+/** One line to both interrupt controllers. */
+function joined(first: IrqLine, second: IrqLine | undefined): IrqLine {
+  if (second === undefined) return first;
+  return {
+    set: (level) => {
+      first.set(level);
+      second.set(level);
+    },
+  };
 }

@@ -8,7 +8,6 @@ import {
 } from '../../interp/layout.js';
 import { hex, hexBytes } from '../base/hex.js';
 import type { Vcpu } from './cpu/vcpu.js';
-import type { Board } from './machine-board.js';
 import type { EndReason, MachineEnd } from './machine-options.js';
 import { codeBits } from './machine-walk.js';
 
@@ -55,10 +54,4 @@ export function engineErrorEnd(vcpu: Vcpu): MachineEnd {
     message: `${engine} ${what}${bytes} at ${place}.`,
     position: vcpu.engine === 'interp' ? 'count' : 'anywhere',
   };
-}
-
-/** No interrupt can come: the interrupt controller masks every input. */
-export function isMasked(board: Board): boolean {
-  const { chips } = board.devices.pic.saveState() as { chips: readonly { imr: number }[] };
-  return !board.intr && chips[0]?.imr === 0xff;
 }

@@ -17,7 +17,7 @@ import { ExitReason, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
 import { HOOK_PORT, HOOK_SIZE } from './hooks/table.js';
 import { AssistedVcpu } from './machine-assist.js';
 import { Board } from './machine-board.js';
-import { engineErrorEnd, isMasked, plainEnd } from './machine-ends.js';
+import { engineErrorEnd, plainEnd } from './machine-ends.js';
 import { openVcpu } from './machine-engine.js';
 import {
   DEFAULT_PATIENCE,
@@ -98,6 +98,7 @@ export class Machine {
       strictBus: options.strictBus ?? false,
       serial: options.serial,
       debugConsole: options.debugConsole,
+      processor: vcpu,
       timestampAux: () => Number(vcpu.getState().tscAux),
     });
     if (this.#limits.untilSerial) this.board.serial.watch(this.#limits.untilSerial);
@@ -393,7 +394,7 @@ export class Machine {
   #idle(): boolean {
     const { board } = this;
     this.vcpu.readRegisters(this.#registers);
-    if (((this.#registers[RFLAGS_IF_BYTE] as number) & RFLAGS_IF) === 0 || (isMasked(board) && !this.#inputOpen)) {
+    if (((this.#registers[RFLAGS_IF_BYTE] as number) & RFLAGS_IF) === 0 || (board.isMasked && !this.#inputOpen)) {
       this.#finish(plainEnd('halted', 'exit'));
       return false;
     }

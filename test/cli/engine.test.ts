@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { parseCpu } from '../../src/cli/cpu-model.js';
 import { chooseEngine, cpuidFor, examineEngine, hooksFor, whyNotKvm } from '../../src/cli/engine.js';
 import { Ledger } from '../../src/record/ledger.js';
 import type { HostReport } from '../../src/record/probes/host.js';
@@ -10,6 +11,12 @@ test('--tsc hide takes the time-stamp counter out of CPUID, and nothing else', a
   const shown = featureNames(await cpuidFor('hook', 'interp'));
   const hidden = featureNames(await cpuidFor('hide', 'interp'));
   expect(shown.filter((name) => !hidden.includes(name)).sort()).toEqual(['rdtscp', 'tsc']);
+});
+
+test('--cpu vmtape64,-apic takes the local APIC out of CPUID, and nothing else', async () => {
+  const shown = featureNames(await cpuidFor('hook', 'interp'));
+  const without = featureNames(await cpuidFor('hook', 'interp', parseCpu('vmtape64,-apic')));
+  expect(shown.filter((name) => !without.includes(name))).toEqual(['apic']);
 });
 
 test('only --tsc hook replaces RDTSC; random numbers and CPUID are always the machine’s', () => {

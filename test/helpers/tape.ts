@@ -22,6 +22,7 @@ export const guests: Readonly<Record<string, readonly [mode: FlatMode, loadAt: n
   'long-paging': ['long64', 0x10_0000],
   'long-syscall': ['long64', 0x10_0000],
   selfmod: ['prot32', 0x10_0000],
+  apics: ['long64', 0x10_0000],
 };
 
 /** Why KVM cannot be used; undefined: it can. */

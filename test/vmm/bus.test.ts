@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { Bus } from '../../src/vmm/bus.js';
 import { MachineClock } from '../../src/vmm/clock.js';
 import { DebugConsole } from '../../src/vmm/devices/debug-console/debug-console.js';
+import { Lapic } from '../../src/vmm/devices/lapic/lapic.js';
 import { PostPort } from '../../src/vmm/devices/post/post.js';
 
 const sink = { write: () => {} };
@@ -42,6 +43,31 @@ describe('the bus', () => {
     expect(bus.readPort(0x8e, 4)).toBe(0xffff_2211);
     expect(bus.readPort(0xe8, 2)).toBe(0xe9ff);
     expect(bus.readPort(0xffff, 2) & 0xffff).toBe(0xffff);
+  });
+
+  it('asks a device that moves whether an address is its, before all others, and splits what leaves it', () => {
+    const bus = new Bus();
+    const processor = { cr8: 0, apicBase: 0xfee0_0900 };
+    const apic = new Lapic({ clock: new MachineClock(), processor, eoi: () => {}, resetLine: { request: () => {} } });
+    bus.attach(apic);
+    const bytes = new DataView(new ArrayBuffer(8));
+    const read = (address: number): number => {
+      bus.readMmio(address, 8, bytes, 0);
+      return bytes.getUint32(0, true);
+    };
+    expect(read(0xfee0_0030)).toBe(0x5_0014);
+    processor.apicBase = 0xfed0_0900;
+    expect([read(0xfee0_0030), read(0xfed0_0030)]).toEqual([0xffff_ffff, 0x5_0014]);
+    // Two bytes before the page, and the first two of its first register, which is not there.
+    expect(read(0xfecf_fffe)).toBe(0x0000_ffff);
+    processor.apicBase = 0xfed0_0100;
+    expect(read(0xfed0_0030)).toBe(0xffff_ffff);
+    expect(bus.unclaimed().map(({ address, reads }) => [address, reads])).toEqual([
+      [0xfecf_fffe, 1],
+      [0xfecf_ffff, 1],
+      [0xfed0_0030, 1],
+      [0xfee0_0030, 1],
+    ]);
   });
 
   it('has one device a port and a name', () => {

@@ -1,9 +1,9 @@
 /**
  * The ACPI tables (ACPI specification 6.5, section 5.2; written as of ACPI 2.0 to 4.0, which every guest reads): RSDP, RSDT,
- * XSDT, FADT, FACS, DSDT. All of them lie in the BIOS's place below 1 MiB, which the memory map shows as reserved.
+ * XSDT, FADT, FACS, DSDT, and what else a machine has. All of them lie in the BIOS's place below 1 MiB, which the memory map shows as reserved.
  *
  * Decisions:
- * - There is no MADT: the machine has a pair of 8259s and no local APIC. Such tables come in as `more`.
+ * - The MADT (madt.ts) is there if the machine has APICs, and comes in as `more`.
  * - There is no HPET table, for there is no HPET. No VGA; no MSI.
  * - The hardware is in ACPI mode from the start (see acpi-pm1); the reset register is CF9h.
  */
@@ -12,6 +12,7 @@ import * as pm1 from '../devices/acpi-pm1/registers.js';
 import type { GuestMemory } from '../memory.js';
 import { dsdtCode } from './dsdt.js';
 import { ACPI_ADDRESS, ACPI_SIZE } from './layout.js';
+import { acpiTable, checksum, putText } from './table.js';
 
 const HEADER_SIZE = 36;
 const RSDP_SIZE = 36;
@@ -36,37 +37,6 @@ const RESET_VALUE = 6;
 const PM_TIMER_BLOCK = 0x608;
 /** The century's place in the CMOS; there is no alarm by day or month. */
 const CMOS_CENTURY = 0x32;
-
-/** The 8 bits that make the sum of all bytes 0. */
-function checksum(bytes: Uint8Array): number {
-  return -bytes.reduce((sum, byte) => sum + byte, 0) & 0xff;
-}
-
-function putText(bytes: Uint8Array, at: number, text: string): void {
-  bytes.set(new TextEncoder().encode(text), at);
-}
-
-/** A table: the header of section 5.2.6, then what `fill` writes, at offsets from the beginning of the table. */
-export function acpiTable(
-  signature: string,
-  revision: number,
-  size: number,
-  fill: (view: DataView, bytes: Uint8Array) => void,
-): Uint8Array {
-  const bytes = new Uint8Array(size);
-  const view = new DataView(bytes.buffer);
-  putText(bytes, 0, signature);
-  view.setUint32(4, size, true);
-  view.setUint8(8, revision);
-  putText(bytes, 10, 'VMTAPE');
-  putText(bytes, 16, 'VMTAPEPC');
-  view.setUint32(24, 1, true);
-  putText(bytes, 28, 'VMTP');
-  view.setUint32(32, 1, true);
-  fill(view, bytes);
-  view.setUint8(9, checksum(bytes));
-  return bytes;
-}
 
 function rsdp(rsdt: number, xsdt: number): Uint8Array {
   const bytes = new Uint8Array(RSDP_SIZE);

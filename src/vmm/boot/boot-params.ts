@@ -1,8 +1,7 @@
 /** `struct boot_params`, the "zero page" of Linux on x86 (Documentation/x86/boot.rst and zero-page.rst). */
 import type { GuestMemory } from '../memory.js';
-import { writeAcpiTables } from './acpi.js';
 import { memoryMap } from './e820.js';
-import { BOOT_INFO_ADDRESS, COMMAND_LINE_ADDRESS } from './layout.js';
+import { ACPI_ADDRESS, BOOT_INFO_ADDRESS, COMMAND_LINE_ADDRESS } from './layout.js';
 import type { PlacedFile } from './placement.js';
 
 /** Bytes of boot_params. */
@@ -70,7 +69,7 @@ export function writeBootParams(memory: GuestMemory, header: Uint8Array | undefi
     memory.writeU32(at(SetupHeader.RamdiskImage), initrd.address);
     memory.writeU32(at(SetupHeader.RamdiskSize), initrd.size);
   }
-  memory.writeU64(at(ACPI_RSDP), BigInt(writeAcpiTables(memory)));
+  memory.writeU64(at(ACPI_RSDP), BigInt(ACPI_ADDRESS));
   writeMemoryMap(memory);
 }
 

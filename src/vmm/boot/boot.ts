@@ -2,6 +2,7 @@
 import { HookTable } from '../hooks/table.js';
 import type { LoadedGuest } from '../machine-options.js';
 import { GuestMemory } from '../memory.js';
+import { writeAcpiTables } from './acpi.js';
 import { cpuStateOf } from './cpu.js';
 import { isElf, parseElf } from './elf.js';
 import { badBoot, notAKernel } from './errors.js';
@@ -9,6 +10,7 @@ import { loadFlat } from './flat.js';
 import { HIGH_MEMORY } from './layout.js';
 import { isBzImage, isLinux, loadBzImage, loadVmlinux } from './linux.js';
 import type { Loaded } from './loaded.js';
+import { madt } from './madt.js';
 import { loadMultiboot, multibootHeader } from './multiboot.js';
 import { loadPvh, pvhEntry } from './pvh.js';
 import type { BootRequest, KernelRequest } from './request.js';
@@ -30,28 +32,35 @@ export function bootGuest(request: BootRequest): BootedGuest {
   if (source.kind === 'rom') {
     const memory = new GuestMemory({ ramSize, rom: source.rom.bytes });
     const loaded: Loaded = { start: { mode: 'reset', entry: 0, stack: 0 }, sites: [], doubtful: [] };
-    return finish(memory, loaded, false);
+    return finish(memory, loaded, false, request);
   }
   const memory = new GuestMemory({ ramSize });
-  if (source.kind === 'flat') return finish(memory, loadFlat(memory, source, request), true);
+  if (source.kind === 'flat') return finish(memory, loadFlat(memory, source, request), true, request);
   return loadKernel(memory, source, request);
 }
 
 function loadKernel(memory: GuestMemory, source: KernelRequest, request: BootRequest): BootedGuest {
-  const { kernel, initrd } = source;
+  const { initrd } = source;
   if (memory.ramSize <= HIGH_MEMORY) throw badBoot('a kernel needs more than 1 MiB of memory', 'raise --mem');
   if (initrd !== undefined && initrd.bytes.length === 0) throw badBoot(`${initrd.name} is empty`);
-  if (isBzImage(kernel.bytes)) return finish(memory, loadBzImage(memory, source), false);
+  const { loaded, isScanned } = loadImage(memory, source, request);
+  writeAcpiTables(memory, request.apic === false ? [] : [madt()]);
+  return finish(memory, loaded, isScanned, request);
+}
+
+function loadImage(memory: GuestMemory, source: KernelRequest, request: BootRequest) {
+  const { kernel } = source;
+  if (isBzImage(kernel.bytes)) return { loaded: loadBzImage(memory, source), isScanned: false };
   const header = multibootHeader(kernel.bytes);
-  if (header !== undefined) return finish(memory, loadMultiboot(memory, header, source, request), true);
+  if (header !== undefined) return { loaded: loadMultiboot(memory, header, source, request), isScanned: true };
   if (!isElf(kernel.bytes)) throw notAKernel(kernel.name, 'is not a kernel');
   const image = parseElf(kernel.bytes, kernel.name);
   const isPvh = pvhEntry(image) !== undefined && !(isLinux(image) && image.bits === 64);
   const loaded = isPvh ? loadPvh(memory, image, source, request) : loadVmlinux(memory, image, source, request);
-  return finish(memory, loaded, true);
+  return { loaded, isScanned: true };
 }
 
-function finish(memory: GuestMemory, loaded: Loaded, isScanned: boolean): BootedGuest {
+function finish(memory: GuestMemory, loaded: Loaded, isScanned: boolean, request: BootRequest): BootedGuest {
   const { start, sites, doubtful } = loaded;
-  return { memory, cpu: cpuStateOf(start), hooks: new HookTable(sites), doubtful, isScanned };
+  return { memory, cpu: cpuStateOf(start, request.apic), hooks: new HookTable(sites), doubtful, isScanned };
 }

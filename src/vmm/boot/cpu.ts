@@ -14,9 +14,13 @@ const CODE_TYPE = 0xb;
 const DATA_TYPE = 0x3;
 const SS_REACH = 0x1_0000;
 
-/** The state of the processor before the guest's first instruction. */
-export function cpuStateOf(start: CpuStart): CpuState {
+/** IA32_APIC_BASE: the local APIC is enabled. */
+const APIC_ENABLE = 0x800n;
+
+/** The state of the processor before the guest's first instruction; `hasApic`: it has a local APIC. */
+export function cpuStateOf(start: CpuStart, hasApic = true): CpuState {
   const state = powerOnState();
+  if (!hasApic) state.apicBase &= ~APIC_ENABLE;
   if (start.mode === 'reset') return state;
   state.rip = BigInt(start.entry);
   for (const [name, value] of Object.entries(start.registers ?? {})) {

@@ -1,6 +1,5 @@
 /** Multiboot images (Multiboot Specification version 0.6.96): ELF32, or any file with the address fields of the header. */
 import type { GuestMemory } from '../memory.js';
-import { writeAcpiTables } from './acpi.js';
 import { memoryMap } from './e820.js';
 import { isElf, parseElf } from './elf.js';
 import { badBoot, notAKernel } from './errors.js';
@@ -56,7 +55,6 @@ export function loadMultiboot(
   const image =
     (flags & ADDRESS_FIELDS) !== 0 ? loadByHeader(memory, header, source) : loadElf(memory, source, request);
   placeCommandLine(memory, source.commandLine, COMMAND_LINE_MAXIMUM);
-  writeAcpiTables(memory);
   writeInformation(memory, source, image.end);
   writeGdt(memory, 32);
   return {

@@ -3,11 +3,10 @@
  * (Xen, docs/misc/pvh.pandoc and xen/include/public/arch-x86/hvm/start_info.h).
  */
 import type { GuestMemory } from '../memory.js';
-import { writeAcpiTables } from './acpi.js';
 import { memoryMap } from './e820.js';
 import type { ElfImage } from './elf.js';
 import { notAKernel } from './errors.js';
-import { BOOT_INFO_ADDRESS, COMMAND_LINE_ADDRESS, STACK_END } from './layout.js';
+import { ACPI_ADDRESS, BOOT_INFO_ADDRESS, COMMAND_LINE_ADDRESS, STACK_END } from './layout.js';
 import { hookElf, type Loaded } from './loaded.js';
 import { physicalEntry, placeCommandLine, placeHigh, placeSegments } from './placement.js';
 import type { BootRequest, KernelRequest } from './request.js';
@@ -59,7 +58,7 @@ function writeStartInfo(memory: GuestMemory, hasModule: boolean): void {
   memory.writeU32(BOOT_INFO_ADDRESS + 12, hasModule ? 1 : 0);
   memory.writeU64(BOOT_INFO_ADDRESS + 16, hasModule ? BigInt(MODULE_ADDRESS) : 0n);
   memory.writeU64(BOOT_INFO_ADDRESS + 24, BigInt(COMMAND_LINE_ADDRESS));
-  memory.writeU64(BOOT_INFO_ADDRESS + 32, BigInt(writeAcpiTables(memory)));
+  memory.writeU64(BOOT_INFO_ADDRESS + 32, BigInt(ACPI_ADDRESS));
   memory.writeU64(BOOT_INFO_ADDRESS + 40, BigInt(MEMORY_MAP_ADDRESS));
   memory.writeU32(BOOT_INFO_ADDRESS + 48, map.length);
   for (const [index, range] of map.entries()) {

@@ -41,6 +41,8 @@ export interface BootRequest {
   /** Bytes of RAM. */
   readonly ramSize: number;
   readonly source: BootSource;
+  /** The machine has APICs: ACPI and IA32_APIC_BASE say so. Default true; the CPUID table says it too. */
+  readonly apic?: boolean;
   /** The kinds of instructions to hook; empty for none. */
   readonly hooks: ReadonlySet<HookKind>;
 }

@@ -76,6 +76,11 @@ export function findCpuid(table: readonly CpuidEntry[], leaf: number, index: num
   return table.find((row) => row.function === leaf && (!row.indexed || row.index === index));
 }
 
+/** The table announces a local APIC: the machine then has one. */
+export function hasApic(table: readonly CpuidEntry[]): boolean {
+  return (((findCpuid(table, 1, 0)?.edx ?? 0) >>> 9) & 1) === 1;
+}
+
 /** The names of the features that a table shows, in the order of the leaves. */
 export function featureNames(table: readonly CpuidEntry[]): string[] {
   return CPUID_FEATURES.filter(({ leaf, index, register, bit }) => {

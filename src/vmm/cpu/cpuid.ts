@@ -3,7 +3,8 @@
  * whether it obeys is proven by a probe (src/record/probes/cpuid.ts).
  *
  * Vendor and family are those of QEMU's qemu64 (AMD family 15), so that a kernel takes the generic paths: no microcode,
- * no page-table isolation. There is no XSAVE, AVX, RDRAND, RDSEED, local APIC, performance counter or kvmclock.
+ * no page-table isolation. There is no XSAVE, AVX, RDRAND, RDSEED, performance counter or kvmclock, and the local APIC has neither
+ * x2APIC nor TSC-deadline.
  */
 import { assert } from '../../base/assert.js';
 import { CPUID_FEATURES, type CpuidRegister } from './cpuid-features.js';
@@ -11,7 +12,7 @@ import type { CpuidEntry } from './vcpu.js';
 
 /** The features of the model, by their names in cpuid-features.ts. */
 export const MODEL_FEATURES: readonly string[] = [
-  ...['fpu', 'de', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'sep', 'pge', 'cmov', 'pat', 'pse36', 'clflush'],
+  ...['fpu', 'de', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'apic', 'sep', 'pge', 'cmov', 'pat', 'pse36', 'clflush'],
   // 64-bit Linux does not start without fxsr, sse and sse2; with the rest of this line it is x86-64-v2.
   ...['mmx', 'fxsr', 'sse', 'sse2', 'sse3', 'ssse3', 'sse4_1', 'sse4_2', 'cx16', 'popcnt'],
   ...['pcid', 'movbe', 'hypervisor'],

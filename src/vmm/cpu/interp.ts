@@ -132,6 +132,21 @@ export class InterpVcpu implements Vcpu {
     return this.#get(layout.CPU_RIP) + this.#get(layout.CPU_RIP + 4) * TWO_32;
   }
 
+  get cr8(): number {
+    this.#check();
+    return this.#get(layout.CPU_CR8);
+  }
+
+  set cr8(value: number) {
+    this.#check();
+    this.#set(layout.CPU_CR8, value);
+  }
+
+  get apicBase(): number {
+    this.#check();
+    return this.#get(layout.CPU_MSR_APIC_BASE) + this.#get(layout.CPU_MSR_APIC_BASE + 4) * TWO_32;
+  }
+
   setRegister(index: number, low: number, high: number): void {
     this.#check();
     assert(index >= 0 && index < 16, 'a general register has a number from 0 to 15');

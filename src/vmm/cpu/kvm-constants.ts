@@ -38,6 +38,7 @@ export const KvmExit = {
   Shutdown: 8,
   FailEntry: 9,
   Interrupted: 10,
+  SetTpr: 11,
   InternalError: 17,
   SystemEvent: 24,
   MsrRead: 29,

@@ -135,7 +135,9 @@ export class KvmVcpu implements Vcpu {
     this.#deferred = false;
     this.#readyKnown = undefined;
     this.#state.invalidate();
-    const code = this.#native.run();
+    let code = this.#native.run();
+    // The guest lowered CR8, and KVM would have us look for interrupts: they are landed elsewhere. The instruction is done.
+    while (code === KvmExit.SetTpr) code = this.#singleStep ? KvmExit.Debug : this.#native.run();
     if (code < 0 && code !== EINTR && code !== EAGAIN) checkResult(code, 'KVM_RUN');
     const reason = this.#decode(code);
     return this.exit.address === IA32_TSC_AUX && this.#serveTscAux(reason) ? this.run(limit) : reason;
@@ -204,6 +206,23 @@ export class KvmVcpu implements Vcpu {
     return (this.#registers[RIP * 2] as number) + (this.#registers[RIP * 2 + 1] as number) * 2 ** 32;
   }
 
+  get cr8(): number {
+    this.#check();
+    return this.#page.getUint8(RunPage.cr8);
+  }
+
+  /** KVM takes it from the page at the next entry. */
+  set cr8(value: number) {
+    this.#check();
+    this.#page.setBigUint64(RunPage.cr8, BigInt(value), true);
+  }
+
+  get apicBase(): number {
+    this.#check();
+    const low = this.#page.getUint32(RunPage.apicBase, true);
+    return low + this.#page.getUint32(RunPage.apicBase + 4, true) * 2 ** 32;
+  }
+
   setRegister(index: number, low: number, high: number): void {
     assert(index >= 0 && index < 16, 'a general register has a number from 0 to 15');
     this.#setWords(KVM_REGS_ORDER[index] as number, low, high);
@@ -229,6 +248,7 @@ export class KvmVcpu implements Vcpu {
     for (const [i, name] of GPR_NAMES.entries()) state[name] = this.#register64(KVM_REGS_ORDER[i] as number);
     state.rip = this.#register64(RIP);
     state.rflags = this.#register64(RFLAGS);
+    state.cr8 = BigInt(this.cr8);
     state.halted = this.#halted;
     return state;
   }
@@ -245,6 +265,7 @@ export class KvmVcpu implements Vcpu {
     this.#setRegister64(RFLAGS, state.rflags | 2n);
     this.#page.setUint8(RunPage.dirtyRegs, SYNC_REGS);
     this.#page.setBigUint64(RunPage.cr8, state.cr8, true);
+    this.#page.setBigUint64(RunPage.apicBase, state.apicBase, true);
     this.#halted = state.halted;
     this.#injected = state.injectedInterrupt !== 0 || (state.halted && state.nmiPending);
     this.#readyKnown =

@@ -156,8 +156,8 @@ export const STATE_MSRS = [
 ] as const;
 
 /**
- * After power-on (SDM volume 3A, table 10-1): real mode at F000:FFF0 with base FFFF0000. CR0 has ET, CD and NW. The local
- * APIC is disabled in IA32_APIC_BASE: the machine has none.
+ * After power-on (SDM volume 3A, table 10-1): real mode at F000:FFF0 with base FFFF0000. CR0 has ET, CD and NW. IA32_APIC_BASE
+ * (section 10.4.4): the local APIC of the bootstrap processor is enabled.
  */
 export function powerOnState(): CpuState {
   const state: CpuState = initialState(cpuStateTable);
@@ -174,7 +174,7 @@ export function powerOnState(): CpuState {
   state.cr0 = 0x6000_0010n;
   state.dr6 = 0xffff_0ff0n;
   state.dr7 = 0x400n;
-  state.apicBase = 0xfee0_0100n;
+  state.apicBase = 0xfee0_0900n;
   state.pat = 0x0007_0406_0007_0406n;
   state.miscEnable = 1n;
   state.fxsave = resetFxsave();

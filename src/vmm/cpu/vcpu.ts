@@ -78,6 +78,10 @@ export interface Vcpu {
   injectNmi(): void;
   /** Copies REGISTERS_SIZE bytes to the start of `out`, without allocation. */
   readRegisters(out: Uint8Array): void;
+  /** CR8: what the guest has in it at the last exit, or what was set since; 0 to 15. Read at every exit, it costs nothing. */
+  cr8: number;
+  /** IA32_APIC_BASE likewise; below 2^53. */
+  readonly apicBase: number;
   /** RIP, exact to 2^53; for the whole value use readRegisters. */
   readonly rip: number;
   /** Sets general register `index` (0 RAX to 15 R15) from two u32 halves; takes effect before the next instruction. */

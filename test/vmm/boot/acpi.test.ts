@@ -4,8 +4,11 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, test } from 'vitest';
-import { acpiTable, writeAcpiTables } from '../../../src/vmm/boot/acpi.js';
+import { writeAcpiTables } from '../../../src/vmm/boot/acpi.js';
 import { buffer, device, eisaId, integer, name, packageOf } from '../../../src/vmm/boot/aml.js';
+import { bootGuest } from '../../../src/vmm/boot/boot.js';
+import { madt } from '../../../src/vmm/boot/madt.js';
+import { acpiTable } from '../../../src/vmm/boot/table.js';
 import { GuestMemory } from '../../../src/vmm/memory.js';
 import { file, load } from '../../helpers/boot.js';
 import { buildElf } from '../../helpers/elf.js';
@@ -90,6 +93,50 @@ it('takes more tables', () => {
   expect(memory.readU32(memory.readU32(rsdp + 16) + 4)).toBe(36 + 2 * 4);
 });
 
+describe('the MADT', () => {
+  const bytes = Buffer.from(madt());
+  const entries: number[][] = [];
+  for (let at = 44; at < bytes.length; at += bytes[at + 1] as number) {
+    entries.push([...bytes.subarray(at, at + (bytes[at + 1] as number))]);
+  }
+  it('says where the local APIC is, and that there are 8259A', () => {
+    expect([text(bytes.subarray(0, 4)), sum(bytes), bytes.readUInt32LE(36), bytes.readUInt32LE(40)]).toEqual([
+      'APIC',
+      0,
+      0xfee0_0000,
+      1,
+    ]);
+  });
+  it('has a processor, an I/O APIC, two overrides, and LINT1 for NMIs', () => {
+    expect(entries).toEqual([
+      [0, 8, 0, 0, 1, 0, 0, 0],
+      [1, 12, 0, 0, 0, 0, 0xc0, 0xfe, 0, 0, 0, 0],
+      [2, 10, 0, 0, 2, 0, 0, 0, 0, 0],
+      [2, 10, 0, 9, 9, 0, 0, 0, 0b1101, 0],
+      [4, 6, 0xff, 0, 0, 1],
+    ]);
+  });
+  it('is there, and IA32_APIC_BASE enables the APIC, unless the machine has none', () => {
+    const segment = { virtual: 0x100_0000n, physical: 0x100_0000n, bytes: Uint8Array.of(0xf4) };
+    const kernel = file(buildElf({ bits: 64, entry: 0x100_0000n, segments: [segment] }));
+    const boot = (apic?: boolean) =>
+      bootGuest({
+        ramSize: 32 * MEBIBYTE,
+        source: { kind: 'kernel', kernel, commandLine: '' },
+        hooks: new Set(),
+        ...(apic !== undefined && { apic }),
+      });
+    const seen = [boot(), boot(false)].map(({ memory, cpu }) => [
+      tablesOf(memory, 0xf_0000).has('APIC'),
+      (cpu.apicBase >> 11n) & 1n,
+    ]);
+    expect(seen).toEqual([
+      [true, 1n],
+      [false, 0n],
+    ]);
+  });
+});
+
 describe('AML', () => {
   it.each([
     [0, [0]],
@@ -137,7 +184,7 @@ describe('iasl', () => {
     const folder = mkdtempSync(join(tmpdir(), 'vmtape-acpi-'));
     try {
       for (const ramSize of [16 * MEBIBYTE, 2048 * MEBIBYTE]) {
-        for (const [signature, bytes] of written(ramSize).tables) {
+        for (const [signature, bytes] of written(ramSize, [madt()]).tables) {
           const path = join(folder, signature);
           writeFileSync(`${path}.dat`, bytes);
           const out = spawnSync('iasl', ['-d', `${path}.dat`], { encoding: 'utf8' });

@@ -18,7 +18,8 @@ const SLAVES = 1 << bits.CASCADE;
 export class Pic extends ByteDevice<typeof picState> {
   #intr = false;
 
-  constructor() {
+  /** `output` is driven with {@link intr}: LINT0 of a local APIC. */
+  constructor(readonly output?: IrqLine) {
     const ports = [
       { base: bits.MASTER_COMMAND, length: 2 },
       { base: bits.SLAVE_COMMAND, length: 2 },
@@ -31,6 +32,11 @@ export class Pic extends ByteDevice<typeof picState> {
   /** The INTR pin of the processor: an interrupt waits. */
   get intr(): boolean {
     return this.#intr;
+  }
+
+  /** The master masks every input. */
+  get isMasked(): boolean {
+    return this.#master.imr === 0xff;
   }
 
   /** Input 0 to 15 but 2, for a device to drive. */
@@ -134,6 +140,10 @@ export class Pic extends ByteDevice<typeof picState> {
     this.#intr = pendingInput(this.#master, SLAVES) >= 0;
   }
 
+  protected override driveLines(): void {
+    this.output?.set(this.#intr);
+  }
+
   get #master(): ChipState {
     return this.state.chips[0] as ChipState;
   }
@@ -145,5 +155,6 @@ export class Pic extends ByteDevice<typeof picState> {
   #settle(): void {
     setLine(this.#master, bits.CASCADE, pendingInput(this.#slave, 0) >= 0);
     this.#intr = pendingInput(this.#master, SLAVES) >= 0;
+    this.output?.set(this.#intr);
   }
 }

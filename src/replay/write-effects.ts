@@ -1,0 +1,40 @@
+/**
+ * What a guest's writes do in a CPU replay, which has no devices: bytes for the consoles, and the task priority. TPR of the local APIC
+ * and CR8 are one register (Intel SDM volume 3A, section 10.8.6.1): a write to the one is seen in the other.
+ */
+import { hasApic } from '../vmm/cpu/cpuid-features.js';
+import { type CpuidEntry, ExitReason, type ExitRecord } from '../vmm/cpu/vcpu.js';
+import type { ApicProcessor } from '../vmm/devices/lapic/lapic.js';
+import { APIC_SIZE, BASE_ENABLE, TASK_PRIORITY } from '../vmm/devices/lapic/registers.js';
+import type { ConsoleSink } from '../vmm/machine-console.js';
+import { SerialDecoder } from './serial-decoder.js';
+
+/** See the head of the file. */
+export class WriteEffects {
+  readonly #decoder: SerialDecoder;
+  readonly #hasApic: boolean;
+
+  constructor(
+    readonly processor: ApicProcessor,
+    cpuid: readonly CpuidEntry[],
+    serial: ConsoleSink,
+    debugConsole: ConsoleSink,
+  ) {
+    this.#decoder = new SerialDecoder(serial, debugConsole);
+    this.#hasApic = hasApic(cpuid);
+  }
+
+  /** The guest wrote what is at `offset` of the exit's bytes. */
+  written(exit: ExitRecord, offset: number): void {
+    if (exit.reason === ExitReason.Io) this.#decoder.write(exit.address, exit.size, exit.bytes, offset);
+    else if (exit.reason === ExitReason.Mmio && this.#hasApic) this.#followTaskPriority(exit, offset);
+  }
+
+  #followTaskPriority({ address, size, bytes }: ExitRecord, offset: number): void {
+    const { apicBase } = this.processor;
+    const base = Math.floor(apicBase / APIC_SIZE) * APIC_SIZE;
+    const isDword = size === 4 || size === 8;
+    if (!isDword || (apicBase & BASE_ENABLE) === 0 || address !== base + TASK_PRIORITY) return;
+    this.processor.cr8 = (bytes.getUint8(offset) >> 4) & 15;
+  }
+}
