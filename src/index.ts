@@ -5,15 +5,25 @@
 export { ExitCode, VmtapeError } from './base/errors.js';
 export { type HostPort, realHost } from './base/host.js';
 export { packageVersion } from './base/version.js';
-export type { RecordOptions, RecordSummary } from './record/options.js';
+export type { RecordedFile, RecordOptions, RecordSummary } from './record/options.js';
 export { RecordSession } from './record/session.js';
 export type { Divergence } from './replay/divergence.js';
 export type { ReplayMode, ReplayOptions, ReplayResult } from './replay/options.js';
 export { ReplaySession } from './replay/session.js';
+export type { TraceCheckpoint } from './trace/checkpoint.js';
+export { TraceCursor } from './trace/cursor.js';
 export { editTrace } from './trace/edit.js';
-export type { TraceEnd, TraceHeader } from './trace/header.js';
-export { type TraceCursor, TraceReader } from './trace/reader.js';
-export { describeRecord, formatRecord, RecordKind, recordNames, TraceRecord } from './trace/record.js';
+export type { TraceEnd, TraceGuestFile, TraceHeader } from './trace/header.js';
+export { openTrace, Trace, type TraceFrame, type TraceTotals } from './trace/open.js';
+export { TraceReader, type TraceReaderOptions } from './trace/reader.js';
+export {
+  describeRecord,
+  formatRecord,
+  RecordKind,
+  recordNames,
+  type TraceLandmark,
+  TraceRecord,
+} from './trace/record.js';
 export { TraceWriter } from './trace/writer.js';
 export { type BootedGuest, bootGuest } from './vmm/boot/boot.js';
 export type { BootRequest, BootSource, FlatMode } from './vmm/boot/request.js';

@@ -2,8 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { cpus, release, type as systemType } from 'node:os';
 import type { Command } from 'commander';
-import type { RecordSummary } from '../record/options.js';
+import type { RecordedFile, RecordSummary } from '../record/options.js';
 import type { RecordSession } from '../record/session.js';
+import type { BootSource } from '../vmm/boot/request.js';
 import { isOnTerminal } from './console.js';
 import { connectInput, explainEngine, type PreparedMachine, prepareMachine, writeResults } from './machine.js';
 import {
@@ -35,6 +36,7 @@ const ID_SIZE = 16;
 
 interface RecordFlags extends MachineFlags {
   readonly output: string;
+  readonly embed: boolean;
 }
 
 /** Adds the command. `setExit` takes the exit code. */
@@ -44,6 +46,10 @@ export function addRecord(program: Command, setExit: (code: number) => void): vo
     .summary('run a guest and record it')
     .description('Runs a guest and records it.')
     .requiredOption('-o, --output <file>', 'the trace to write')
+    .option(
+      '--no-embed',
+      'leave out what is part of the kernel, initrd, image or ROM: a replay must be given the files',
+    )
     .addHelpText('after', HELP);
   addMachineOptions(command).action(async (flags: RecordFlags) => {
     setExit(await record(flags));
@@ -94,15 +100,32 @@ async function openSession(
     date: Date.now(),
     options: describeOptions(flags),
     tsc: args.tsc,
+    files: guestFiles(args.source),
+    embed: flags.embed,
     ledger: prepared.ledger.toJSON(),
     inexact: () => prepared.ledger.openHits(),
     host: describeHost(prepared.options.engine),
   });
 }
 
+/** What the guest is loaded from. */
+function guestFiles(source: BootSource): RecordedFile[] {
+  switch (source.kind) {
+    case 'flat':
+      return [{ role: 'flat', ...source.image }];
+    case 'rom':
+      return [{ role: 'rom', ...source.rom }];
+    case 'kernel':
+      return [
+        { role: 'kernel', ...source.kernel },
+        ...(source.initrd === undefined ? [] : [{ role: 'initrd', ...source.initrd }]),
+      ];
+  }
+}
+
 /** The options as they were given: without those that do not change what is recorded. */
 function describeOptions(flags: RecordFlags): Record<string, unknown> {
-  const { output: _output, dumpState: _dumpState, dumpMem: _dumpMem, serial: _serial, ...rest } = flags;
+  const { output: _output, embed: _embed, dumpState: _dumpState, dumpMem: _dumpMem, serial: _serial, ...rest } = flags;
   return rest;
 }
 

@@ -19,8 +19,20 @@ export interface RecordOptions {
   readonly ledger: unknown;
   /** Asked at the end: the open rows of the ledger that were hit, which make the recording inexact. */
   readonly inexact?: () => readonly string[];
+  /** What the guest was loaded from. */
+  readonly files?: readonly RecordedFile[];
+  /** False: parts of memory that are parts of {@link files} are left out, and a replay must be given the files. */
+  readonly embed?: boolean;
   /** What the host is: operating system, kernel, processor; JSON. */
   readonly host: Readonly<Record<string, unknown>>;
+}
+
+/** A file that the guest was loaded from. */
+export interface RecordedFile {
+  /** `kernel`, `initrd`, `flat` or `rom`. */
+  readonly role: string;
+  readonly name: string;
+  readonly bytes: Uint8Array;
 }
 
 /** What a finished recording holds. */

@@ -1,21 +1,17 @@
 /** Recording: a machine whose taps write a trace. */
-
-import { packageVersion } from '../base/version.js';
-import type { TraceHeader } from '../trace/header.js';
 import { RecordKind } from '../trace/record.js';
-import type { RecordFrameWriter } from '../trace/record-frame.js';
-import { type TraceImage, TraceWriter } from '../trace/writer.js';
-import { cpuStateTable } from '../vmm/cpu/state.js';
+import type { RecordFrameWriter } from '../trace/record-writer.js';
+import { TraceWriter } from '../trace/writer.js';
 import { ExitReason, type ExitRecord, REGISTERS_SIZE } from '../vmm/cpu/vcpu.js';
 import type { HookPerformer } from '../vmm/hooks/perform.js';
 import { Machine } from '../vmm/machine.js';
-import { cpuModel } from '../vmm/machine-cpuid.js';
-import { DEFAULT_RTC_TIME, type LoadedGuest, type MachineEnd, type MachineOptions } from '../vmm/machine-options.js';
+import type { MachineEnd } from '../vmm/machine-options.js';
 import type { Landing, MachineTaps } from '../vmm/machine-taps.js';
 import { isWithinString } from '../vmm/machine-walk.js';
 import { memoryDigest } from '../vmm/memory-digest.js';
-import { encodeState } from '../vmm/state/codec.js';
 import type { RecordOptions, RecordSummary } from './options.js';
+import { RecordPace } from './pace.js';
+import { headerOf, imageOf } from './trace-start.js';
 
 /** Records one run of a machine into a file. */
 export class RecordSession {
@@ -33,10 +29,15 @@ export class RecordSession {
   /** Opens the machine, then makes the file: what is wrong with the options leaves no file behind. */
   static async open(options: RecordOptions): Promise<RecordSession> {
     const taps = new RecordTaps();
-    const machine = await Machine.open({ ...options.machine, taps });
+    const { host } = options.machine;
+    const sleep = async (milliseconds: number): Promise<void> => {
+      await host.sleep(milliseconds);
+      await taps.betweenSlices();
+    };
+    const machine = await Machine.open({ ...options.machine, taps, host: { now: () => host.now(), sleep } });
     try {
-      const writer = new TraceWriter(options.path, headerOf(options), imageOf(options.machine.guest));
-      taps.attach(machine, writer);
+      const writer = new TraceWriter(options.path, headerOf(options), imageOf(options));
+      taps.attach(machine, writer, new RecordPace(machine, writer, host));
       return new RecordSession(machine, writer, options);
     } catch (error) {
       machine.close();
@@ -48,6 +49,7 @@ export class RecordSession {
   async run(): Promise<RecordSummary> {
     try {
       const end = await this.machine.run();
+      await this.#writer.drained();
       return this.#finish(end);
     } catch (error) {
       if (this.machine.end) this.#finish(this.machine.end);
@@ -115,22 +117,35 @@ class RecordTaps implements MachineTaps {
   #machine!: Machine;
   #writer!: TraceWriter;
   #records!: RecordFrameWriter;
+  #pace!: RecordPace;
 
-  attach(machine: Machine, writer: TraceWriter): void {
+  attach(machine: Machine, writer: TraceWriter, pace: RecordPace): void {
     this.#machine = machine;
     this.#writer = writer;
     this.#records = writer.records;
+    this.#pace = pace;
+  }
+
+  betweenSlices(): Promise<void> {
+    return this.#pace.betweenSlices();
+  }
+
+  /** The instructions retired at the record that is about to be written. */
+  #begin(): number {
+    const { retired } = this.#machine;
+    this.#pace.before(retired);
+    return retired;
   }
 
   time(now: number): void {
-    this.#records.time(this.#machine.retired, now);
+    this.#records.time(this.#begin(), now);
     this.#written();
   }
 
   exit(exit: ExitRecord, element: number, fault: boolean): void {
     const { reason, address, size, isWrite, bytes } = exit;
     const records = this.#records;
-    const retired = this.#machine.retired;
+    const retired = this.#begin();
     const offset = exit.dataOffset + element * size;
     switch (reason) {
       case ExitReason.Io:
@@ -153,64 +168,26 @@ class RecordTaps implements MachineTaps {
 
   hook(site: number, performer: HookPerformer): void {
     const { low, high, aux, ebx } = performer;
-    this.#records.hook(this.#machine.retired, site, performer.table.site(site).kind, low, high, aux, ebx);
+    this.#records.hook(this.#begin(), site, performer.table.site(site).kind, low, high, aux, ebx);
     this.#written();
   }
 
   inject(vector: number, landing: Landing, registers: Uint8Array): void {
-    this.#records.inject(this.#machine.retired, vector, landing, registers);
+    this.#records.inject(this.#begin(), vector, landing, registers);
     this.#written();
   }
 
   input(byte: number): void {
-    this.#records.input(this.#machine.retired, byte);
+    this.#records.input(this.#begin(), byte);
     this.#written();
   }
 
   dma(address: number, bytes: Uint8Array): void {
-    this.#records.dma(this.#machine.retired, address, bytes);
+    this.#writer.dma(this.#begin(), address, bytes);
     this.#written();
   }
 
   #written(): void {
     if (this.#records.full) this.#writer.flush();
   }
-}
-
-function headerOf(options: RecordOptions): TraceHeader {
-  const { machine } = options;
-  const { guest, hiddenFeatures } = machine;
-  return {
-    id: options.id,
-    date: options.date,
-    vmtape: packageVersion(),
-    engine: machine.engine,
-    counting: machine.engine === 'interp',
-    cpuModel: cpuModel(machine.cpuid),
-    cpuid: machine.cpuid,
-    memorySize: guest.memory.ramSize,
-    romSize: romOf(guest)?.length ?? 0,
-    cpuState: encodeState(cpuStateTable, guest.cpu),
-    hooks: guest.hooks.sites,
-    rtcTime: machine.rtcTime ?? DEFAULT_RTC_TIME,
-    seed: machine.seed ?? 1,
-    strictBus: machine.strictBus ?? false,
-    tsc: options.tsc,
-    options: options.options,
-    host: hiddenFeatures === undefined ? options.host : { ...options.host, hidden: hiddenFeatures },
-    ledger: options.ledger,
-  };
-}
-
-/** The ROM's bytes: the region that ends at 4 GiB. */
-function romOf(guest: Pick<MachineOptions['guest'], 'memory'>): Uint8Array | undefined {
-  const region = guest.memory.regions.find(({ gpa, length }) => gpa + length === 2 ** 32);
-  return region && guest.memory.bytes(region.gpa, region.length);
-}
-
-function imageOf(guest: LoadedGuest): TraceImage {
-  const ram = guest.memory.regions
-    .filter(({ readonly }) => !readonly)
-    .map(({ gpa, length }) => ({ gpa, bytes: guest.memory.bytes(gpa, length) }));
-  return { ram, rom: romOf(guest) };
 }

@@ -38,7 +38,8 @@ export function finalDifference(replayed: Replayed, end: TraceEnd, isWhole: bool
 }
 
 function compareConsole(name: string, sink: ConsoleSink, bytes: number, digest: string): void {
-  if (sink.count === bytes && sink.digest() === digest) return;
+  // A trace that was repaired does not know.
+  if (bytes < 0 || (sink.count === bytes && sink.digest() === digest)) return;
   const expected = `${bytes} bytes, SHA-256 ${digest}`;
   throw new DivergenceFound(
     `the bytes on the ${name} differ`,

@@ -1,8 +1,8 @@
 /** The records of a trace one after the other, with one looked at ahead and the last ones remembered. */
 import { assert } from '../base/assert.js';
 import type { VmtapeError } from '../base/errors.js';
+import type { TraceCursor } from '../trace/cursor.js';
 import type { TraceEnd } from '../trace/header.js';
-import type { TraceCursor } from '../trace/reader.js';
 import { formatRecord, TraceRecord } from '../trace/record.js';
 
 /** How many records a report shows. */

@@ -20,7 +20,7 @@ export function guestOf(reader: TraceReader): LoadedGuest {
     throw damagedTrace(place, `has a machine with ${memorySize} bytes of memory`);
   }
   const memory = new GuestMemory({ ramSize: header.memorySize, ...(rom ? { rom } : {}) });
-  reader.loadPages((gpa, bytes) => {
+  reader.loadMemory((gpa, bytes) => {
     const region = memory.regionAt(gpa);
     if (!region || region.readonly) {
       throw damagedTrace(place, `has a page of RAM at 0x${gpa.toString(16)}`);

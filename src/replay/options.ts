@@ -1,6 +1,7 @@
 /** What a replay is made of, and what came of it. */
 import type { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
+import type { GuestFiles } from '../trace/memory-reader.js';
 import type { ByteSink } from '../vmm/device.js';
 import type { EngineName, MachineEnd } from '../vmm/machine-options.js';
 import type { Divergence } from './divergence.js';
@@ -12,6 +13,8 @@ export type ReplayMode = 'machine' | 'cpu';
 export interface ReplayOptions {
   /** The trace. */
   readonly path: string;
+  /** The files of a trace that was recorded without its guest. */
+  readonly files?: GuestFiles | undefined;
   /** Default `interp`. */
   readonly engine?: EngineName;
   /** Default `machine`. */

@@ -100,7 +100,7 @@ export class ReplaySession {
 
   /** Opens the trace and an engine with its guest. Close the session when it is done with. */
   static async open(options: ReplayOptions): Promise<ReplaySession> {
-    const reader = new TraceReader(options.path);
+    const reader = new TraceReader(options.path, { files: options.files });
     try {
       const guest = guestOf(reader);
       const vcpu = await openVcpu(options.engine ?? 'interp', guest.memory);
@@ -435,7 +435,7 @@ export class ReplaySession {
         return reason === ExitReason.Limit;
       }
       finalDifference(this, end, !this.#endsWithin, notes);
-      this.#result = { kind: 'complete', records: this.#feed.consumed, end: endOf(end), instructions, notes };
+      this.#result = { kind: 'complete', records: this.#feed.consumed, end: endOf(end), instructions, notes, damage };
     } else {
       this.#result = { kind: 'complete', records: this.#feed.consumed, end: unknownEnd, instructions, notes, damage };
     }

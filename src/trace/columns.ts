@@ -2,8 +2,13 @@
 
 /** A column under construction. Nothing is allocated but when it grows. */
 export class ColumnWriter {
-  #bytes = new Uint8Array(0x1000);
+  #bytes: Uint8Array;
   #length = 0;
+
+  /** `capacity`: bytes to begin with. */
+  constructor(capacity = 0x1000) {
+    this.#bytes = new Uint8Array(capacity);
+  }
 
   get length(): number {
     return this.#length;
@@ -13,10 +18,14 @@ export class ColumnWriter {
     this.#bytes[this.#length++] = value;
   }
   u32(value: number): void {
-    this.u8(value);
-    this.u8(value >>> 8);
-    this.u8(value >>> 16);
-    this.u8(value >>> 24);
+    if (this.#length + 4 > this.#bytes.length) this.#grow(4);
+    const bytes = this.#bytes;
+    const at = this.#length;
+    bytes[at] = value;
+    bytes[at + 1] = value >>> 8;
+    bytes[at + 2] = value >>> 16;
+    bytes[at + 3] = value >>> 24;
+    this.#length = at + 4;
   }
   /** A whole number from 0 to 2^53 - 1: seven bits a byte, the lowest first, the top bit set in all but the last. */
   varint(value: number): void {
@@ -31,7 +40,7 @@ export class ColumnWriter {
     }
     this.u8(rest);
   }
-  /** A whole number of either sign: 0, -1, 1, -2 … are the varints 0, 1, 2, 3 … */
+  /** A whole number of either sign: 0, -1, 1, -2 … are the varints 0, 1, 2, 3 …; its magnitude is below 2^52. */
   signed(value: number): void {
     this.varint(value >= 0 ? value * 2 : -value * 2 - 1);
   }
@@ -42,7 +51,11 @@ export class ColumnWriter {
   }
   /** `count` bytes of a view. */
   view(view: DataView, offset: number, count: number): void {
-    for (let index = 0; index < count; index++) this.u8(view.getUint8(offset + index));
+    if (this.#length + count > this.#bytes.length) this.#grow(count);
+    const bytes = this.#bytes;
+    let at = this.#length;
+    for (let index = 0; index < count; index++) bytes[at++] = view.getUint8(offset + index);
+    this.#length = at;
   }
   /** The bytes so far: a view that the next write may change. */
   peek(): Uint8Array {
@@ -64,19 +77,27 @@ export class ColumnError extends Error {}
 
 /** Reads a column once, from its start to its end. */
 export class ColumnReader {
-  #at = 0;
+  #at: number;
+  readonly #end: number;
+
+  /** The bytes from `start` to `end` of `source`. */
   constructor(
     readonly source: Uint8Array,
     readonly name: string,
-  ) {}
+    start = 0,
+    end = source.length,
+  ) {
+    this.#at = start;
+    this.#end = end;
+  }
 
   get left(): number {
-    return this.source.length - this.#at;
+    return this.#end - this.#at;
   }
   #take(count: number): number {
-    if (count > this.left) throw new ColumnError(`has its column of ${this.name} end too early`);
     const at = this.#at;
-    this.#at += count;
+    if (count > this.#end - at) throw new ColumnError(`has its column of ${this.name} end too early`);
+    this.#at = at + count;
     return at;
   }
   u8(): number {
@@ -89,9 +110,11 @@ export class ColumnReader {
     return (low | ((bytes[at + 3] as number) << 24)) >>> 0;
   }
   varint(): number {
-    let value = 0;
-    let scale = 1;
-    for (let count = 0; count < 8; count++) {
+    const first = this.u8();
+    if (first < 0x80) return first;
+    let value = first & 0x7f;
+    let scale = 0x80;
+    for (let count = 1; count < 8; count++) {
       const byte = this.u8();
       value += (byte & 0x7f) * scale;
       if (byte < 0x80) {
@@ -114,6 +137,37 @@ export class ColumnReader {
   /** Copies the next `count` bytes to the start of `out`. */
   copy(out: Uint8Array, count: number): void {
     const at = this.#take(count);
-    for (let index = 0; index < count; index++) out[index] = this.source[at + index] as number;
+    const { source } = this;
+    for (let index = 0; index < count; index++) out[index] = source[at + index] as number;
   }
+  /** Throws if something is left. */
+  finish(): void {
+    if (this.left > 0) throw new ColumnError(`has ${this.left} bytes too many in its column of ${this.name}`);
+  }
+}
+
+/** Bytes of a decoded message as a plain array: a Buffer's slice() does not copy. Throws {@link ColumnError} otherwise. */
+export function plainBytes(value: unknown, name: string): Uint8Array {
+  if (!(value instanceof Uint8Array)) throw new ColumnError(`has no bytes in its column of ${name}`);
+  return new Uint8Array(value.buffer, value.byteOffset, value.length);
+}
+
+/** A whole number of a decoded message, in range. Throws {@link ColumnError} otherwise. */
+export function wholeNumber(value: unknown, minimum: number, maximum: number, what: string): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < minimum || value > maximum) {
+    throw new ColumnError(`has a bad ${what}`);
+  }
+  return value;
+}
+
+/** A list of so many values of a decoded message. Throws {@link ColumnError} otherwise. */
+export function listOf(message: unknown, length: number): unknown[] {
+  if (!Array.isArray(message) || message.length !== length) throw new ColumnError(`is not a list of ${length} values`);
+  return message;
+}
+
+/** The sum of a running number and a difference. Throws {@link ColumnError} if it is out of range. */
+export function bounded(value: number, what: string): number {
+  if (value < 0 || value > Number.MAX_SAFE_INTEGER) throw new ColumnError(`has an ${what} out of range`);
+  return value;
 }

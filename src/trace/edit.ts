@@ -1,10 +1,13 @@
 /** Making a changed copy of a trace: for tests of replaying, and for asking what a guest would do with another answer. */
-import { FrameKind } from './format.js';
-import { FrameReader, FrameWriter } from './frame.js';
+import { FRAME_HEAD_SIZE, FrameKind, PRELUDE_SIZE } from './format.js';
+import { FrameFile } from './frame-file.js';
+import { FrameWriter } from './frame-writer.js';
 import { endMessage, headerMessage, parseEnd, parseHeader, type TraceEnd, type TraceHeader } from './header.js';
 import { packMessage, unpackMessage } from './msgpack.js';
+import { TraceReader } from './reader.js';
 import { RecordKind, TraceRecord } from './record.js';
-import { RecordFrameReader, RecordFrameWriter } from './record-frame.js';
+import { RecordFrameReader } from './record-reader.js';
+import { RecordFrameWriter } from './record-writer.js';
 
 /** What is changed. */
 export interface TraceEdit {
@@ -14,23 +17,28 @@ export interface TraceEdit {
   readonly end?: (end: TraceEnd) => TraceEnd;
 }
 
-/** Copies the trace `from` to `to` with the changes; lengths, totals and checksums are made to fit. */
+/** Copies the trace `from` to `to` with the changes; lengths, totals, index and checksums are made to fit. */
 export function editTrace(from: string, to: string, edit: TraceEdit): void {
-  const reader = new FrameReader(from);
-  const writer = new FrameWriter(to, reader.id, reader.date);
+  const file = new FrameFile(from);
+  const trace = new TraceReader(from);
+  const writer = FrameWriter.create(to, file.id, file.date);
   try {
     let records = new RecordFrameWriter(false);
     const flush = (): void => {
-      if (records.count > 0) writer.write(FrameKind.Records, records.take());
+      const { count } = records;
+      if (count > 0) writer.write(FrameKind.Records, records.take(), count);
     };
-    while (!reader.atEnd) {
-      const { kind, payload } = reader.read();
+    const { frames, bytes } = trace.index;
+    let ended = false;
+    for (let place = file.place(0, PRELUDE_SIZE); place.frame < frames && place.byte < bytes; ) {
+      const { kind, payload, count, stored } = file.read(place);
+      place = file.place(place.frame + 1, place.byte + FRAME_HEAD_SIZE + stored);
       if (kind === FrameKind.Header) {
-        const header = parseHeader(unpackMessage(payload), reader.id, reader.date);
+        const header = parseHeader(unpackMessage(payload), file.id, file.date);
         records = new RecordFrameWriter(header.counting);
         writer.write(kind, packMessage(headerMessage(edit.header?.(header) ?? header)));
       } else if (kind === FrameKind.Records) {
-        const frame = new RecordFrameReader(payload);
+        const frame = new RecordFrameReader(payload, (number) => trace.blob(number));
         const record = new TraceRecord();
         while (frame.next(record)) {
           if (edit.record?.(record) !== false) append(records, record);
@@ -40,14 +48,17 @@ export function editTrace(from: string, to: string, edit: TraceEdit): void {
         flush();
         const end = parseEnd(unpackMessage(payload));
         writer.write(kind, packMessage(endMessage({ ...(edit.end?.(end) ?? end), records: records.total })));
-      } else {
-        writer.write(kind, payload);
+        ended = true;
+      } else if (kind === FrameKind.PageMap || kind === FrameKind.Placements || kind === FrameKind.Blobs) {
+        writer.write(kind, payload, count);
       }
     }
     flush();
+    if (ended) writer.finish(true);
   } finally {
     writer.close();
-    reader.close();
+    trace.close();
+    file.close();
   }
 }
 
@@ -55,6 +66,7 @@ export function editTrace(from: string, to: string, edit: TraceEdit): void {
 export function append(records: RecordFrameWriter, record: TraceRecord): void {
   const { kind, retired, address, size, data } = record;
   const view = new DataView(data.buffer, data.byteOffset);
+  records.vcpu = record.vcpu;
   switch (kind) {
     case RecordKind.IoRead:
     case RecordKind.IoWrite:

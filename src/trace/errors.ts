@@ -1,5 +1,6 @@
 /** The errors of a trace file; exit code 5. Each names the frame and the byte of the file where there is one. */
 import { ExitCode, VmtapeError } from '../base/errors.js';
+import { TRACE_VERSION } from './format.js';
 
 /** A place in a trace file. */
 export interface TracePlace {
@@ -26,12 +27,12 @@ export function foreignTrace(path: string, what: string): VmtapeError {
 
 /** A version that this vmtape does not know. */
 export function unknownTraceVersion(path: string, version: number): VmtapeError {
-  return new VmtapeError(
-    'VMTAPE_TRACE_VERSION',
-    `${path} is a trace of version ${version}; this vmtape reads version 0`,
-    ExitCode.BadFile,
-    'read it with a newer vmtape',
-  );
+  const hint =
+    version === 0
+      ? 'version 0 was a trial that no release writes: record the guest again'
+      : `read it with a newer vmtape, one whose changelog names trace version ${version}`;
+  const message = `${path} is a trace of version ${version}; this vmtape reads version ${TRACE_VERSION}`;
+  return new VmtapeError('VMTAPE_TRACE_VERSION', message, ExitCode.BadFile, hint);
 }
 
 /** The file ends within a frame or without the mark of a clean end. */
@@ -40,7 +41,7 @@ export function truncatedTrace(place: TracePlace, what: string): VmtapeError {
     'VMTAPE_TRACE_TRUNCATED',
     `${place.path} is truncated: ${at(place)} ${what}`,
     ExitCode.BadFile,
-    'the recorder did not end cleanly, or the file was not copied whole; the frames before it are readable',
+    'the recorder did not end cleanly, or the file was not copied whole; what is before it is readable: vmtape repair',
   );
 }
 
@@ -62,4 +63,9 @@ export function traceFileError(path: string, error: unknown): VmtapeError {
   };
   const what = sentences[code ?? ''] ?? `cannot be read or written: ${code ?? String(error)}`;
   return new VmtapeError('VMTAPE_TRACE_FILE', `${path} ${what}`, ExitCode.BadFile);
+}
+
+/** The file is what is wrong, and not the program. */
+export function isTraceError(error: unknown): error is VmtapeError {
+  return error instanceof VmtapeError && error.exitCode === ExitCode.BadFile;
 }

@@ -1,5 +1,6 @@
 /** The header of a trace: everything but the image that a replay starts from, and what people want to know of it. */
 import { ColumnError } from './columns.js';
+import { Fields } from './fields.js';
 
 /** One row of the CPUID table; u32 each. As CpuidEntry of the vCPU. */
 export interface TraceCpuidEntry {
@@ -10,6 +11,17 @@ export interface TraceCpuidEntry {
   readonly ebx: number;
   readonly ecx: number;
   readonly edx: number;
+}
+
+/** A file that the guest was loaded from. */
+export interface TraceGuestFile {
+  /** `kernel`, `initrd`, `flat` or `rom`. */
+  readonly role: string;
+  /** Its name without the folder: for people only. */
+  readonly name: string;
+  readonly size: number;
+  /** In hex. */
+  readonly sha256: string;
 }
 
 /** One hooked instruction; as HookSite of the machine. */
@@ -48,6 +60,10 @@ export interface TraceHeader {
   readonly seed: number;
   readonly strictBus: boolean;
   readonly tsc: 'hook' | 'hide' | 'pass';
+  /** What the guest was loaded from. */
+  readonly files: readonly TraceGuestFile[];
+  /** The whole memory is in the trace. False: parts of it are parts of {@link files}, which a replay must be given. */
+  readonly embedded: boolean;
   /** The options of the command line, the host and the ledger: JSON. */
   readonly options: Readonly<Record<string, unknown>>;
   readonly host: Readonly<Record<string, unknown>>;
@@ -64,7 +80,7 @@ export interface TraceEnd {
   readonly records: number;
   /** Instructions retired; -1 where the engine did not count. */
   readonly retired: number;
-  /** Bytes sent to the serial and the debug console, and the SHA-256 of them, in hex. */
+  /** Bytes sent to the serial and the debug console, and the SHA-256 of them, in hex; -1 and empty: not known. */
   readonly consoleBytes: number;
   readonly consoleDigest: string;
   readonly debugBytes: number;
@@ -84,7 +100,7 @@ const CPUID_SIZE = 28;
 
 /** The header as data for msgpack. */
 export function headerMessage(header: TraceHeader): Record<string, unknown> {
-  const { id: _id, date: _date, cpuid, hooks, options, host, ledger, ...rest } = header;
+  const { id: _id, date: _date, cpuid, hooks, files, options, host, ledger, ...rest } = header;
   return {
     ...rest,
     cpuid: packWords(cpuid, CPUID_SIZE, (row) => [
@@ -106,6 +122,7 @@ export function headerMessage(header: TraceHeader): Record<string, unknown> {
       site.width,
       site.length,
     ]),
+    files: files.map(({ role, name, size, sha256 }) => [role, name, size, sha256]),
     options: JSON.stringify(options),
     host: JSON.stringify(host),
     ledger: JSON.stringify(ledger ?? null),
@@ -150,10 +167,21 @@ export function parseHeader(message: unknown, id: Uint8Array, date: number): Tra
     seed: fields.number('seed', 0xffff_ffff),
     strictBus: fields.flag('strictBus'),
     tsc: fields.word('tsc', ['hook', 'hide', 'pass']),
+    files: fields.list('files').map(parseGuestFile),
+    embedded: fields.flag('embedded'),
     options: fields.jsonObject('options'),
     host: fields.jsonObject('host'),
     ledger: fields.json('ledger'),
   };
+}
+
+function parseGuestFile(value: unknown): TraceGuestFile {
+  const [role, name, size, sha256] = Array.isArray(value) ? (value as unknown[]) : [];
+  const isSize = typeof size === 'number' && Number.isInteger(size) && size >= 0;
+  if (typeof role !== 'string' || typeof name !== 'string' || typeof sha256 !== 'string' || !isSize) {
+    throw new ColumnError('has no header with valid files');
+  }
+  return { role, name, size, sha256 };
 }
 
 /** The end as data for msgpack. */
@@ -171,9 +199,9 @@ export function parseEnd(message: unknown): TraceEnd {
     position: fields.word('position', ['exit', 'count', 'anywhere']),
     records: fields.number('records', Number.MAX_SAFE_INTEGER),
     retired: fields.number('retired', Number.MAX_SAFE_INTEGER, -1),
-    consoleBytes: fields.number('consoleBytes', Number.MAX_SAFE_INTEGER),
+    consoleBytes: fields.number('consoleBytes', Number.MAX_SAFE_INTEGER, -1),
     consoleDigest: fields.text('consoleDigest'),
-    debugBytes: fields.number('debugBytes', Number.MAX_SAFE_INTEGER),
+    debugBytes: fields.number('debugBytes', Number.MAX_SAFE_INTEGER, -1),
     debugDigest: fields.text('debugDigest'),
     registers: fields.bytes('registers'),
     memoryDigest: fields.text('memoryDigest'),
@@ -201,63 +229,4 @@ function unpackWords(bytes: Uint8Array, size: number, what: string): number[][] 
     rows.push(row);
   }
   return rows;
-}
-
-/** Takes typed fields out of a message. */
-class Fields {
-  readonly #message: Record<string, unknown>;
-  constructor(
-    message: unknown,
-    readonly what: string,
-  ) {
-    if (typeof message !== 'object' || message === null || Array.isArray(message)) throw this.#bad('its fields');
-    this.#message = message as Record<string, unknown>;
-  }
-  #bad(name: string): ColumnError {
-    return new ColumnError(`has no ${this.what} with a valid ${name}`);
-  }
-  text(name: string): string {
-    const value = this.#message[name];
-    if (typeof value !== 'string') throw this.#bad(name);
-    return value;
-  }
-  texts(name: string): string[] {
-    const value = this.#message[name];
-    if (!Array.isArray(value) || !value.every((element) => typeof element === 'string')) throw this.#bad(name);
-    return value;
-  }
-  word<W extends string>(name: string, words: readonly W[]): W {
-    const found = words.find((word) => word === this.#message[name]);
-    if (found === undefined) throw this.#bad(name);
-    return found;
-  }
-  flag(name: string): boolean {
-    const value = this.#message[name];
-    if (typeof value !== 'boolean') throw this.#bad(name);
-    return value;
-  }
-  number(name: string, maximum: number, minimum = 0): number {
-    const value = this.#message[name];
-    if (typeof value !== 'number' || !Number.isInteger(value) || value < minimum || value > maximum) {
-      throw this.#bad(name);
-    }
-    return value;
-  }
-  bytes(name: string): Uint8Array {
-    const value = this.#message[name];
-    if (!(value instanceof Uint8Array)) throw this.#bad(name);
-    return new Uint8Array(value);
-  }
-  json(name: string): unknown {
-    try {
-      return JSON.parse(this.text(name));
-    } catch {
-      throw this.#bad(name);
-    }
-  }
-  jsonObject(name: string): Record<string, unknown> {
-    const value = this.json(name);
-    if (typeof value !== 'object' || value === null || Array.isArray(value)) throw this.#bad(name);
-    return value as Record<string, unknown>;
-  }
 }

@@ -1,99 +1,193 @@
 /**
- * The memory that a recording starts from: the pages of RAM that are not all zeros, each distinct content once, and the
- * ROM. Pages frames hold contents, PAGES_PER_FRAME a frame; the page map frame lists which page has which content.
+ * Guest memory in a trace: for each page that is not all zeros, the number of the blob with its content. The memory of
+ * the start has the number 0; that of a checkpoint says only what differs from another, its base.
+ *
+ * The ROM is part of it, at its place below 4 GiB. Code: a frame of kind PageMap is the msgpack array [base or -1, whether
+ * it is the last frame of its memory, runs].
  */
-import { createHash } from 'node:crypto';
-import { ColumnError, ColumnReader, ColumnWriter } from './columns.js';
-import { PAGE_SIZE, PAGES_PER_FRAME } from './format.js';
+import { assert } from '../base/assert.js';
+import { BlobWriter } from './blobs.js';
+import { ColumnError, ColumnReader, ColumnWriter, listOf, plainBytes, wholeNumber } from './columns.js';
+import { FrameKind, MAP_BYTES_PER_FRAME, PAGE_SIZE } from './format.js';
+import type { FrameWriter } from './frame-writer.js';
 import { packMessage, unpackMessage } from './msgpack.js';
 
-/** RAM as the trace sees it. Runs are ascending and start and end at a page. */
+/** Memory as the trace sees it. Runs are ascending, begin and end at a page, and do not overlap. */
 export interface RamRun {
   readonly gpa: number;
   readonly bytes: Uint8Array;
 }
 
+/** The pages below 4 GiB. */
+export const PAGES_MAX = 0x10_0000;
+/** Of a page: its content is all zeros. */
+export const ZERO_PAGE = -1;
 const zeroPage = Buffer.alloc(PAGE_SIZE);
 
-/** Calls `onPages` with the payload of each Pages frame, then returns the payload of the page map. */
-export function writeImage(runs: readonly RamRun[], onPages: (payload: Uint8Array) => void): Uint8Array {
-  const known = new Map<string, number>();
-  const map = new ColumnWriter();
-  let batch: Uint8Array[] = [];
-  let pages = 0;
-  let lastPage = -1;
-  let lastContent = 0;
-  const flush = (): void => {
-    if (batch.length > 0) onPages(packMessage(Buffer.concat(batch)));
-    batch = [];
-  };
-  for (const run of runs) {
-    for (let at = 0; at < run.bytes.length; at += PAGE_SIZE) {
-      const page = run.bytes.subarray(at, at + PAGE_SIZE);
-      if (zeroPage.equals(page)) continue;
-      const digest = createHash('sha256').update(page).digest('base64');
-      let content = known.get(digest);
-      if (content === undefined) {
-        content = known.size;
-        known.set(digest, content);
-        batch.push(page);
-        if (batch.length === PAGES_PER_FRAME) flush();
+/** Which blob each page of a machine has; {@link ZERO_PAGE}: none. */
+export class PageTable {
+  /** By slot: RAM from address 0, then the ROM. */
+  readonly blobs: Int32Array;
+  readonly #ramPages: number;
+  readonly #romPages: number;
+
+  constructor(memorySize: number, romSize: number) {
+    this.#ramPages = Math.floor(memorySize / PAGE_SIZE);
+    this.#romPages = Math.ceil(romSize / PAGE_SIZE);
+    this.blobs = new Int32Array(this.#ramPages + this.#romPages).fill(ZERO_PAGE);
+  }
+
+  /** Where the page stands in {@link blobs}; -1: the machine has no such page. */
+  slot(page: number): number {
+    if (page < this.#ramPages) return page;
+    const rom = page - (PAGES_MAX - this.#romPages);
+    return rom >= 0 && rom < this.#romPages ? this.#ramPages + rom : -1;
+  }
+  /** The page that stands there. */
+  page(slot: number): number {
+    return slot < this.#ramPages ? slot : PAGES_MAX - this.#romPages + slot - this.#ramPages;
+  }
+}
+
+/** A memory that differs from another that differs from another …: no more than so many. */
+export const CHAIN_MAX = 64;
+
+/** Writes memories, each content once. */
+export class MemoryWriter {
+  readonly blobs: BlobWriter;
+  readonly #frames: FrameWriter;
+  readonly #table: PageTable;
+  #sets: number;
+
+  /** `table` is that of the last of the `sets` memories that the file has, or that of none. */
+  constructor(frames: FrameWriter, table: PageTable, sets = 0) {
+    this.#frames = frames;
+    this.#sets = sets;
+    this.#table = table;
+    this.blobs = new BlobWriter((payload, count) => frames.queue(FrameKind.Blobs, payload, count));
+  }
+
+  /** Writes a memory, and returns its number. Pages for which `isLeftOut` holds are taken for zeros. */
+  write(runs: readonly RamRun[], isLeftOut?: (page: number) => boolean): number {
+    const set = this.#sets++;
+    const base = set % CHAIN_MAX === 0 ? -1 : set - 1;
+    if (base < 0) this.#table.blobs.fill(ZERO_PAGE);
+    const map = new PageMapWriter(base, (payload) => this.#frames.queue(FrameKind.PageMap, payload, set));
+    for (const { gpa, bytes } of runs) {
+      assert(gpa % PAGE_SIZE === 0 && bytes.length % PAGE_SIZE === 0, 'memory is made of pages');
+      for (let at = 0; at < bytes.length; at += PAGE_SIZE) {
+        const number = (gpa + at) / PAGE_SIZE;
+        const page = bytes.subarray(at, at + PAGE_SIZE);
+        const blob = zeroPage.equals(page) || isLeftOut?.(number) ? ZERO_PAGE : this.blobs.add(page);
+        const slot = this.#table.slot(number);
+        if (blob === this.#table.blobs[slot]) continue;
+        this.#table.blobs[slot] = blob;
+        map.page(number, blob);
       }
-      const number = (run.gpa + at) / PAGE_SIZE;
-      map.varint(number - lastPage - 1);
-      map.signed(content - lastContent);
-      lastPage = number;
-      lastContent = content;
-      pages++;
     }
+    this.blobs.flush();
+    map.finish();
+    return set;
   }
-  flush();
-  return packMessage([pages, known.size, map.peek()]);
 }
 
-/** The bytes of a Pages frame or a ROM frame. */
-export function parseBytes(payload: Uint8Array): Uint8Array {
-  const bytes = unpackMessage(payload);
-  if (!(bytes instanceof Uint8Array)) throw new ColumnError('does not hold bytes');
-  return bytes;
-}
+/** Runs: varint pages skipped, varint 2 × length + 1 if they are zeros, else signed blob minus the one that would follow. */
+class PageMapWriter {
+  readonly #column = new ColumnWriter();
+  readonly #emit: (payload: Uint8Array) => void;
+  readonly #base: number;
+  #start = -1;
+  #length = 0;
+  #blob = 0;
+  #end = 0;
+  #nextBlob = 0;
 
-/** Which pages have which contents. */
-export interface PageMap {
-  /** Distinct contents. */
-  readonly contents: number;
-  /** Guest-physical page numbers, ascending. */
-  readonly pages: Float64Array;
-  /** The content of each. */
-  readonly content: Uint32Array;
-}
-
-/** The page map of its frame. Throws {@link ColumnError}. */
-export function parsePageMap(payload: Uint8Array, memorySize: number): PageMap {
-  const message = unpackMessage(payload);
-  if (!Array.isArray(message) || message.length !== 3) throw new ColumnError('is not a list of three values');
-  const [count, contents, bytes] = message as unknown[];
-  const limit = memorySize / PAGE_SIZE;
-  if (!isCount(count, limit) || !isCount(contents, count) || !(bytes instanceof Uint8Array)) {
-    throw new ColumnError('has bad totals');
+  constructor(base: number, emit: (payload: Uint8Array) => void) {
+    this.#base = base;
+    this.#emit = emit;
   }
-  const column = new ColumnReader(bytes, 'pages');
-  const pages = new Float64Array(count);
-  const content = new Uint32Array(count);
-  let lastPage = -1;
-  let lastContent = 0;
-  for (let index = 0; index < count; index++) {
-    lastPage += column.varint() + 1;
-    lastContent += column.signed();
-    if (lastPage >= limit) throw new ColumnError('names a page beyond the memory');
-    if (lastContent < 0 || lastContent >= contents) throw new ColumnError('names a content that there is not');
-    pages[index] = lastPage;
-    content[index] = lastContent;
+
+  page(number: number, blob: number): void {
+    const follows = blob === ZERO_PAGE ? this.#blob === ZERO_PAGE : blob === this.#blob + this.#length;
+    if (this.#length > 0 && number === this.#start + this.#length && follows) {
+      this.#length++;
+      return;
+    }
+    this.#endRun();
+    this.#start = number;
+    this.#length = 1;
+    this.#blob = blob;
   }
-  if (column.left > 0) throw new ColumnError(`has ${column.left} bytes too many`);
-  return { contents, pages, content };
+
+  finish(): void {
+    this.#endRun();
+    this.#flush(true);
+  }
+
+  #endRun(): void {
+    if (this.#length === 0) return;
+    const isZero = this.#blob === ZERO_PAGE;
+    this.#column.varint(this.#start - this.#end);
+    this.#column.varint(this.#length * 2 + (isZero ? 1 : 0));
+    this.#end = this.#start + this.#length;
+    if (!isZero) {
+      this.#column.signed(this.#blob - this.#nextBlob);
+      this.#nextBlob = this.#blob + this.#length;
+    }
+    this.#length = 0;
+    if (this.#column.length >= MAP_BYTES_PER_FRAME) this.#flush(false);
+  }
+
+  #flush(isLast: boolean): void {
+    this.#emit(packMessage([this.#base, isLast, this.#column.peek()]));
+    this.#column.clear();
+  }
 }
 
-function isCount(value: unknown, limit: number): value is number {
-  return typeof value === 'number' && Number.isInteger(value) && value >= 0 && value <= limit;
+/** A frame of kind PageMap, read but for its runs. */
+export interface PageMapFrame {
+  readonly base: number;
+  readonly isLast: boolean;
+  readonly runs: Uint8Array;
+}
+
+/** Reads a frame of the memory `set`. Throws {@link ColumnError}. */
+export function parsePageMap(payload: Uint8Array, set: number): PageMapFrame {
+  const message = listOf(unpackMessage(payload), 3);
+  const base = wholeNumber(message[0], -1, set - 1, 'base: it is not a memory before this one');
+  if (typeof message[1] !== 'boolean') throw new ColumnError('does not say whether it is the last of its memory');
+  return { base, isLast: message[1], runs: plainBytes(message[2], 'runs') };
+}
+
+/** Where the runs of a memory go on in its next frame. */
+export interface RunsPlace {
+  page: number;
+  blob: number;
+}
+
+/** Enters the runs of a frame into the table; `blobs`: how many there are. Throws {@link ColumnError}. */
+export function applyRuns(runs: Uint8Array, place: RunsPlace, table: PageTable, blobs: number): void {
+  const column = new ColumnReader(runs, 'runs');
+  let { page, blob } = place;
+  while (column.left > 0) {
+    page += column.varint();
+    const length = column.varint();
+    const pages = Math.floor(length / 2);
+    const isZero = length % 2 === 1;
+    const slot = table.slot(page);
+    if (pages === 0 || slot < 0 || table.slot(page + pages - 1) !== slot + pages - 1) {
+      throw new ColumnError('names pages beyond the memory');
+    }
+    if (isZero) {
+      table.blobs.fill(ZERO_PAGE, slot, slot + pages);
+    } else {
+      blob += column.signed();
+      if (blob < 0 || blob + pages > blobs) throw new ColumnError('names a blob that there is not');
+      for (let index = 0; index < pages; index++) table.blobs[slot + index] = blob + index;
+      blob += pages;
+    }
+    page += pages;
+  }
+  place.page = page;
+  place.blob = blob;
 }

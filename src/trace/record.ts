@@ -64,6 +64,15 @@ export const INSTRUCTION_MAX = 15;
 /** The most bytes of each digest of a Digest. */
 export const DIGEST_MAX = 64;
 
+/** Which of low, high, aux, ebx an answer has, by HookKind: RDTSC, RDTSCP, RDRAND, RDSEED, CPUID. */
+export const HOOK_WORDS: readonly number[] = [0, 2, 3, 2, 2, 4];
+/** Whether the HookKind answers a time stamp. */
+export function isTimestamp(hookKind: number): boolean {
+  return hookKind === 1 || hookKind === 2;
+}
+/** Where the bytes of a Dma are. */
+export const DmaWay = { Inline: 0, Blob: 1, Zeros: 2 } as const;
+
 /** What tells the place of an injection beside its registers, where no exit is near (design, section 4). */
 export interface TraceLandmark {
   /** The hash of the x87 and SSE state: HASH_SIZE bytes. */
@@ -78,12 +87,14 @@ export interface TraceLandmark {
 export class TraceRecord {
   /** Its place in the trace; the first is 0. */
   ordinal = 0;
+  /** The number of the vCPU. */
+  vcpu = 0;
   kind: RecordKind = RecordKind.Halt;
   /** Instructions retired when it was made; NaN where the engine did not count. */
   retired = Number.NaN;
   /** Port, guest-physical address, MSR index or number of the hook site. */
   address = 0;
-  /** Bytes of an access. */
+  /** Bytes of an access or a DMA. */
   size = 0;
   /** An MSR access was refused. Hook: unused. */
   fault = false;
@@ -120,6 +131,7 @@ export class TraceRecord {
   /** Becomes a copy of `other`. */
   assign(other: TraceRecord): void {
     this.ordinal = other.ordinal;
+    this.vcpu = other.vcpu;
     this.kind = other.kind;
     this.retired = other.retired;
     this.address = other.address;

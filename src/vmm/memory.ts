@@ -52,6 +52,8 @@ export class GuestMemory {
   /** The whole WebAssembly.Memory. */
   readonly whole: Uint8Array;
   readonly view: DataView;
+  /** What a boot loader put here from a file, as views of the file: so that memory can be told by its files. */
+  readonly placed: { readonly gpa: number; readonly bytes: Uint8Array }[] = [];
   /**
    * Called after the host wrote [gpa, gpa + length): the machine makes the vCPU forget code decoded from there. Set it
    * once the vCPU exists. Whoever writes through {@link bytes} or {@link whole} calls {@link noteWrite} itself.

@@ -1,6 +1,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { TraceReader } from '../../src/trace/reader.js';
 import { vmtape, workFolder } from '../helpers/cli.js';
 
 const folder = workFolder();
@@ -13,6 +14,13 @@ const make = (name: string, bytes: readonly number[]) => {
 const hello = make('hello.bin', [...[0xba, 0xf8, 0x03, 0xb0, 0x68, 0xee, 0xb0, 0x69, 0xee], ...[0xb0, 5, 0xe6, 0xf4]]);
 /** For ever: out 0x80,al. */
 const endless = make('endless.bin', [0xe6, 0x80, 0xeb, 0xfc]);
+
+/** The byte at which the end of a trace begins. */
+const endOf = (trace: string): number => {
+  const reader = new TraceReader(trace);
+  reader.close();
+  return reader.index.root.end?.byte ?? 0;
+};
 
 const oneLine = (stderr: string) => expect(stderr).toMatch(/^vmtape: [^\n]+\n$/);
 
@@ -90,7 +98,7 @@ test('a truncated trace is one line and exit code 5, after what can be read of i
   await vmtape(['record', '--engine', 'interp', '--flat', endless, '--max-exits', '20000', '-o', trace]);
   const whole = readFileSync(trace);
   const cut = at('cut.vmtape');
-  writeFileSync(cut, whole.subarray(0, whole.length - 30));
+  writeFileSync(cut, whole.subarray(0, endOf(trace) + 30));
   const inspected = await vmtape(['inspect', cut]);
   expect(inspected.code).toBe(5);
   expect(inspected.stdout).toContain('did not end cleanly');

@@ -127,7 +127,10 @@ describe.each(['interp', 'kvm'] as const)('a trace of %s', (engine) => {
       editTrace(path, changed, { record: ({ ordinal }) => ordinal < whole });
       const { readFileSync, writeFileSync } = await import('node:fs');
       const bytes = readFileSync(changed);
-      writeFileSync(changed, bytes.subarray(0, bytes.length - 5));
+      const reader = new TraceReader(changed);
+      const end = reader.index.root.end?.byte ?? 0;
+      reader.close();
+      writeFileSync(changed, bytes.subarray(0, end + 5));
       const result = await replay(changed, engine, 'machine');
       expect(result).toMatchObject({ kind: 'complete', records: whole, damage: { code: 'VMTAPE_TRACE_TRUNCATED' } });
     });

@@ -6,11 +6,13 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { VmtapeError } from '../../src/base/errors.js';
 import { guestOf } from '../../src/replay/guest.js';
 import { append } from '../../src/trace/edit.js';
-import type { FrameKind } from '../../src/trace/format.js';
-import { FrameReader, FrameWriter } from '../../src/trace/frame.js';
+import { FrameKind } from '../../src/trace/format.js';
+import { FrameFile } from '../../src/trace/frame-file.js';
+import { FrameWriter } from '../../src/trace/frame-writer.js';
 import { TraceReader } from '../../src/trace/reader.js';
 import { formatRecord, RecordKind, TraceRecord } from '../../src/trace/record.js';
-import { RecordFrameReader, RecordFrameWriter } from '../../src/trace/record-frame.js';
+import { RecordFrameReader } from '../../src/trace/record-reader.js';
+import { RecordFrameWriter } from '../../src/trace/record-writer.js';
 import { imageOf, machineOf, record } from '../helpers/tape.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'vmtape-untrusted-'));
@@ -112,14 +114,16 @@ describe('a frame of records', () => {
 describe('a trace whose checksums are right and whose content is not', () => {
   const path = join(directory, 'good');
   const bad = join(directory, 'bad');
-  let frames: { kind: FrameKind; payload: Uint8Array }[] = [];
+  let frames: { kind: number; payload: Uint8Array; count: number }[] = [];
 
   beforeAll(async () => {
     await record(machineOf('interp', imageOf('real-strings'), 'real', 0x7c00), path);
-    const reader = new FrameReader(path);
-    while (!reader.atEnd) frames.push(reader.read());
+    const reader = new FrameFile(path);
+    frames = [...reader.frames()];
     reader.close();
-    frames = frames.map(({ kind, payload }) => ({ kind, payload: new Uint8Array(payload) }));
+    frames = frames
+      .filter(({ kind }) => kind !== FrameKind.Root && kind !== FrameKind.Trailer)
+      .map(({ kind, payload, count }) => ({ kind, payload: new Uint8Array(payload), count }));
   });
 
   /** Reads all there is; only an error of exit code 5 may come. */
@@ -145,19 +149,21 @@ describe('a trace whose checksums are right and whose content is not', () => {
       at: fc.nat(),
       value: fc.integer({ min: 0, max: 255 }),
       cut: fc.boolean(),
+      isClosed: fc.boolean(),
     });
     fc.assert(
-      fc.property(change, ({ frame, at, value, cut }) => {
+      fc.property(change, ({ frame, at, value, cut, isClosed }) => {
         const target = frame % frames.length;
-        const writer = new FrameWriter(bad, new Uint8Array(16), 0);
-        for (const [index, { kind, payload }] of frames.entries()) {
+        const writer = FrameWriter.create(bad, new Uint8Array(16), 0);
+        for (const [index, { kind, payload, count }] of frames.entries()) {
           let changed = payload;
           if (index === target) {
             changed = cut ? payload.slice(0, at % payload.length) : Uint8Array.from(payload);
             if (!cut) changed[at % payload.length] = value;
           }
-          writer.write(kind, changed);
+          writer.write(kind, changed, count);
         }
+        if (isClosed) writer.finish(true);
         writer.close();
         readAll();
       }),

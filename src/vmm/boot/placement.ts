@@ -13,6 +13,7 @@ export function place(memory: GuestMemory, address: number, bytes: Uint8Array, s
     throw doesNotFit(`${what} (${formatSize(size)} at 0x${address.toString(16)})`, memory.ramSize);
   }
   memory.write(address, bytes);
+  memory.placed.push({ gpa: address, bytes });
   if (size > bytes.length) memory.fill(address + bytes.length, size - bytes.length, 0);
 }
 
@@ -66,6 +67,7 @@ export function placeHigh(memory: GuestMemory, file: BootFile, kernelEnd: number
     throw doesNotFit(subject, memory.ramSize);
   }
   memory.write(address, file.bytes);
+  memory.placed.push({ gpa: address, bytes: file.bytes });
   return { address, size };
 }
 

@@ -1,0 +1,64 @@
+/**
+ * When the records so far are written to the file: often enough that a recorder that dies loses little.
+ *
+ * On the interpreter that is decided by the count of instructions alone, so that two recordings of a guest have the same
+ * frames; on KVM, and while a guest waits for its user, by the time of the host.
+ */
+import type { HostPort } from '../base/host.js';
+import type { TraceWriter } from '../trace/writer.js';
+import type { Machine } from '../vmm/machine.js';
+
+/** The interpreter: no frame has records of two multiples of so many instructions. */
+const INSTRUCTIONS = 2 ** 24;
+/** Otherwise: nanoseconds that a record waits at most, but for the slice under way. */
+const WAIT = 500_000_000;
+/** With more bytes that wait to be written than this, the guest waits too. */
+const BACKLOG_MAX = 0x200_0000;
+
+/** Flushes a trace at the right times. */
+export class RecordPace {
+  readonly #machine: Machine;
+  readonly #writer: TraceWriter;
+  readonly #host: HostPort;
+  readonly #counting: boolean;
+  #windowEnd = INSTRUCTIONS;
+  /** Since when records wait; -1: none was seen waiting. */
+  #since = -1;
+
+  constructor(machine: Machine, writer: TraceWriter, host: HostPort) {
+    this.#machine = machine;
+    this.#writer = writer;
+    this.#host = host;
+    this.#counting = writer.records.counting;
+  }
+
+  /** A record is about to be written at this count of instructions. */
+  before(retired: number): void {
+    if (retired >= this.#windowEnd) this.#nextWindow(retired);
+  }
+
+  /** The guest rests. Throws what the writing of an earlier frame failed with. */
+  async betweenSlices(): Promise<void> {
+    const writer = this.#writer;
+    if (writer.error) throw writer.error;
+    if (this.#counting) this.before(this.#machine.vcpu.retired);
+    if (!this.#counting || this.#machine.idleUntil !== undefined) this.#flushByTime();
+    if (writer.backlog > BACKLOG_MAX) await writer.drained();
+  }
+
+  #nextWindow(retired: number): void {
+    this.#writer.flush();
+    this.#windowEnd = (Math.floor(retired / INSTRUCTIONS) + 1) * INSTRUCTIONS;
+  }
+
+  #flushByTime(): void {
+    const { records } = this.#writer;
+    const now = this.#host.now();
+    if (records.count === 0) this.#since = -1;
+    else if (this.#since < 0) this.#since = now;
+    else if (now - this.#since >= WAIT) {
+      this.#writer.flush();
+      this.#since = -1;
+    }
+  }
+}

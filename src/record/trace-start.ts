@@ -1,0 +1,89 @@
+/** What a trace says before its first record: the header and the memory of the guest. */
+import { createHash } from 'node:crypto';
+import { packageVersion } from '../base/version.js';
+import type { TraceGuestFile, TraceHeader } from '../trace/header.js';
+import type { RamRun } from '../trace/image.js';
+import type { Placement } from '../trace/placements.js';
+import type { TraceImage } from '../trace/writer.js';
+import { cpuStateTable } from '../vmm/cpu/state.js';
+import { cpuModel } from '../vmm/machine-cpuid.js';
+import { DEFAULT_RTC_TIME } from '../vmm/machine-options.js';
+import type { GuestMemory } from '../vmm/memory.js';
+import { encodeState } from '../vmm/state/codec.js';
+import type { RecordedFile, RecordOptions } from './options.js';
+
+const FOUR_GIB = 2 ** 32;
+
+/** The header of the recording that the options ask for. */
+export function headerOf(options: RecordOptions): TraceHeader {
+  const { machine } = options;
+  const { guest, hiddenFeatures } = machine;
+  return {
+    id: options.id,
+    date: options.date,
+    vmtape: packageVersion(),
+    engine: machine.engine,
+    counting: machine.engine === 'interp',
+    cpuModel: cpuModel(machine.cpuid),
+    cpuid: machine.cpuid,
+    memorySize: guest.memory.ramSize,
+    romSize: guest.memory.regions.find(isRom)?.length ?? 0,
+    cpuState: encodeState(cpuStateTable, guest.cpu),
+    hooks: guest.hooks.sites,
+    rtcTime: machine.rtcTime ?? DEFAULT_RTC_TIME,
+    seed: machine.seed ?? 1,
+    strictBus: machine.strictBus ?? false,
+    tsc: options.tsc,
+    files: (options.files ?? []).map(describeFile),
+    embedded: options.embed ?? true,
+    options: options.options,
+    host: hiddenFeatures === undefined ? options.host : { ...options.host, hidden: hiddenFeatures },
+    ledger: options.ledger,
+  };
+}
+
+function describeFile({ role, name, bytes }: RecordedFile): TraceGuestFile {
+  const sha256 = createHash('sha256').update(bytes).digest('hex');
+  return { role, name: name.replace(/^.*\//s, ''), size: bytes.length, sha256 };
+}
+
+/** Memory as it is now. */
+export function imageOf(options: RecordOptions): TraceImage {
+  const { memory } = options.machine.guest;
+  const ram = memoryRuns(memory);
+  if (options.embed ?? true) return { ram };
+  const files = options.files ?? [];
+  return { ram, placed: { files: files.map(({ bytes }) => bytes), placements: placementsOf(memory, files) } };
+}
+
+/** RAM, and the ROM below 4 GiB, as a trace sees them: live views. */
+export function memoryRuns(memory: GuestMemory): RamRun[] {
+  return memory.regions
+    .filter((region) => !region.readonly || isRom(region))
+    .map(({ gpa, length }) => ({ gpa, bytes: memory.bytes(gpa, length) }));
+}
+
+/** The region of the ROM is the one that ends at 4 GiB. */
+function isRom({ gpa, length }: { readonly gpa: number; readonly length: number }): boolean {
+  return gpa + length === FOUR_GIB;
+}
+
+/** Where parts of the files stand in memory. */
+function placementsOf(memory: GuestMemory, files: readonly RecordedFile[]): Placement[] {
+  const placements: Placement[] = [];
+  for (const { gpa, bytes } of memory.placed) {
+    const file = files.findIndex((one) => isPartOf(bytes, one.bytes));
+    if (file < 0) continue;
+    const offset = bytes.byteOffset - (files[file] as RecordedFile).bytes.byteOffset;
+    placements.push({ file, offset, length: bytes.length, gpa });
+  }
+  const rom = files.findIndex(({ role }) => role === 'rom');
+  const length = files[rom]?.bytes.length ?? 0;
+  if (length > 0) placements.push({ file: rom, offset: 0, length, gpa: FOUR_GIB - length });
+  return placements;
+}
+
+function isPartOf(part: Uint8Array, whole: Uint8Array): boolean {
+  const offset = part.byteOffset - whole.byteOffset;
+  return part.buffer === whole.buffer && offset >= 0 && offset + part.length <= whole.length;
+}
