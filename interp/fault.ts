@@ -104,7 +104,22 @@ export function raisePF(linear: u64, code: u32): void {
   raiseVector(VECTOR_PF, true, code);
 }
 
-/** Leaves with an exit whose record is filled but for the reason. */
+/** An instruction returned without going on, to leave with the exit that it noted: see interp/chain.ts. */
+export let leaving: bool = false;
+
+export function clearLeaving(): void {
+  leaving = false;
+}
+
+/** Notes an exit whose record is filled but for the reason; the instruction does not retire, and returns without going on. */
+export function noteLeave(reason: u32): void {
+  leaving = true;
+  unwindKind = UNWIND_EXIT;
+  exitRetires = false;
+  store<u32>(EXIT_REASON, reason);
+}
+
+/** Leaves in the middle, wherever, with an exit whose record is filled but for the reason. */
 export function leave(reason: u32, retires: bool): void {
   unwindKind = UNWIND_EXIT;
   exitRetires = retires;

@@ -10,7 +10,7 @@ import {
   EXIT_ADDRESS, EXIT_COUNT, EXIT_DATA, EXIT_IO, EXIT_IS_WRITE, EXIT_MMIO, EXIT_MSR_FAULT, EXIT_MSR_READ, EXIT_MSR_WRITE,
   EXIT_SIZE, PENDING_IO,
 } from './layout';
-import { leave, raiseGP, unimplemented } from './fault';
+import { leave, noteLeave, raiseGP, unimplemented } from './fault';
 
 const COUNT: usize = PENDING_IO;
 const SERVED: usize = PENDING_IO + 4;
@@ -29,8 +29,8 @@ function nextAnswer(): usize {
   return ENTRIES + <usize>served * 16;
 }
 
-/** Leaves with an I/O exit; the next entry takes the answer. */
-function leaveIo(reason: u32, address: u64, size: u32, isWrite: u32, data: u64): void {
+/** Notes an I/O exit; the next entry takes the answer. */
+function noteIo(address: u64, size: u32, isWrite: u32, data: u64): void {
   store<u32>(EXIT_SIZE, size);
   store<u32>(EXIT_IS_WRITE, isWrite);
   store<u32>(EXIT_COUNT, 1);
@@ -38,7 +38,25 @@ function leaveIo(reason: u32, address: u64, size: u32, isWrite: u32, data: u64):
   store<u64>(EXIT_DATA, data);
   store<u32>(EXIT_MSR_FAULT, 0);
   store<u32>(UNDER_WAY, 1);
+}
+
+/** Leaves with one. */
+function leaveIo(reason: u32, address: u64, size: u32, isWrite: u32, data: u64): void {
+  noteIo(address, size, isWrite, data);
   leave(reason, false);
+}
+
+/** Is there an answer for the next access? If not, an instruction that can return asks by {@link requestPort}. */
+// @ts-ignore: decorator
+@inline
+export function isAnswered(): bool {
+  return load<u32>(SERVED) < load<u32>(COUNT);
+}
+
+/** Notes a port access of the instruction under way, which then returns without going on (interp/chain.ts). */
+export function requestPort(port: u32, size: u32, isWrite: u32, value: u32): void {
+  noteIo(port, size, isWrite, size == 1 ? value & 0xff : size == 2 ? value & 0xffff : value);
+  noteLeave(EXIT_IO);
 }
 
 /** The run begins: takes the answer of the exit under way. True: an instruction is to be finished first. */

@@ -12,7 +12,7 @@ import {
 } from './control';
 import { decodeInstruction } from './decode';
 import {
-  UNWIND_EXCEPTION, VECTOR_DB, exitRetires, faultCode, faultHasCode, faultVector, raiseGP, unwindKind,
+  UNWIND_EXCEPTION, VECTOR_DB, clearLeaving, exitRetires, faultCode, faultHasCode, faultVector, leaving, raiseGP, unwindKind,
 } from './fault';
 import { beginInstruction, codeLinear, fetchAborted, fetchByte, fetchCrossed, fetchLength, fetchPhysical, locate, pageLeft } from './fetch';
 import { FLAG_IF, FLAG_RF, FLAG_TF, changeControlFlags, materializeFlags, setStatus } from './flags';
@@ -114,7 +114,7 @@ function execute(most: u64): void {
     store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) - 1);
     store<u64>(CPU_RIP, currentRip());
   }
-  betweenInstructions();
+  if (!leaving) betweenInstructions();
 }
 
 /** May an interrupt be taken at this boundary? */
@@ -147,6 +147,7 @@ function takeEvents(): u32 {
 
 /** The host replaced the state: what was due for the last instruction is not due any more. */
 export function forgetInstruction(): void {
+  clearLeaving();
   clearPendingIo();
   debugDue = false;
   unfinished = false;
@@ -170,7 +171,7 @@ function executeOne(): void {
   if ((load<u64>(CPU_RFLAGS) & FLAG_RF) != 0) changeControlFlags(FLAG_RF, 0);
   releaseStep();
   execute(1);
-  afterOne();
+  if (!leaving) afterOne();
 }
 
 /** What is due once an instruction that ran alone is complete. */
@@ -219,7 +220,8 @@ function loop(): u32 {
   if (finishing) {
     do {
       executeOne();
-    } while (unfinished);
+    } while (unfinished && !leaving);
+    if (leaving) return settleExit();
     finishing = false;
     clearPendingIo();
     if (load<u32>(RUN_COMPLETE_ONLY) != 0) return EXIT_COMPLETED;
@@ -241,6 +243,7 @@ function loop(): u32 {
     if (retired >= limit) return EXIT_LIMIT;
     if (attention) executeOne();
     else execute(limit - retired);
+    if (leaving) return settleExit();
   }
   return 0;
 }
@@ -259,8 +262,20 @@ function copyInstruction(): void {
   }
 }
 
+/** An instruction left by returning: as if it had thrown. */
+function settleExit(): u32 {
+  clearLeaving();
+  return settle();
+}
+
 /** After an import threw: puts the state at the boundary. 0: resume(); else the reason of an exit. */
 export function afterUnwind(): u32 {
+  const reason = settle();
+  return reason == 0 ? 0 : leaveWith(reason);
+}
+
+/** After an instruction was left in its middle. */
+function settle(): u32 {
   const delivering = currentOp() == 0;
   if (!delivering) {
     store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + opsBefore(currentOp()));
@@ -284,7 +299,7 @@ export function afterUnwind(): u32 {
       store<u32>(EXIT_ERROR_CODE, ENGINE_ERROR_UNIMPLEMENTED);
     }
     if (load<u32>(EXIT_REASON) == EXIT_ENGINE_ERROR) copyInstruction();
-    return leaveWith(load<u32>(EXIT_REASON));
+    return load<u32>(EXIT_REASON);
   }
   finishing = false;
   stepping = false;
@@ -292,6 +307,6 @@ export function afterUnwind(): u32 {
   clearPendingDebug();
   deliverException(faultVector, faultHasCode, faultCode);
   if (load<u32>(RUN_SINGLE_STEP) != 0) debugDue = true;
-  if (load<u32>(RUN_COMPLETE_ONLY) != 0) return leaveWith(EXIT_COMPLETED);
+  if (load<u32>(RUN_COMPLETE_ONLY) != 0) return EXIT_COMPLETED;
   return 0;
 }

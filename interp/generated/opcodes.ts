@@ -10278,62 +10278,50 @@ function h1792(op: usize): void {
 function h1793(op: usize): void {
   setCurrentOp(op);
   inputImmediate<u8>(op);
-  goOn(op);
 }
 function h1794(op: usize): void {
   setCurrentOp(op);
   inputImmediate<u16>(op);
-  goOn(op);
 }
 function h1795(op: usize): void {
   setCurrentOp(op);
   inputImmediate<u32>(op);
-  goOn(op);
 }
 function h1796(op: usize): void {
   setCurrentOp(op);
   inputDx<u8>(op);
-  goOn(op);
 }
 function h1797(op: usize): void {
   setCurrentOp(op);
   inputDx<u16>(op);
-  goOn(op);
 }
 function h1798(op: usize): void {
   setCurrentOp(op);
   inputDx<u32>(op);
-  goOn(op);
 }
 function h1799(op: usize): void {
   setCurrentOp(op);
   outputImmediate<u8>(op);
-  goOn(op);
 }
 function h1800(op: usize): void {
   setCurrentOp(op);
   outputImmediate<u16>(op);
-  goOn(op);
 }
 function h1801(op: usize): void {
   setCurrentOp(op);
   outputImmediate<u32>(op);
-  goOn(op);
 }
 function h1802(op: usize): void {
   setCurrentOp(op);
   outputDx<u8>(op);
-  goOn(op);
 }
 function h1803(op: usize): void {
   setCurrentOp(op);
   outputDx<u16>(op);
-  goOn(op);
 }
 function h1804(op: usize): void {
   setCurrentOp(op);
   outputDx<u32>(op);
-  goOn(op);
 }
 function h1805(op: usize): void {
   setCurrentOp(op);

@@ -1,6 +1,7 @@
 /** IN, OUT and the permission to do them (SDM vol. 1, 18.5; vol. 2). */
+import { goOn } from '../chain';
 import { raiseGP } from '../fault';
-import { ioRead, ioWrite } from '../io';
+import { ioRead, ioWrite, isAnswered, requestPort } from '../io';
 import { readSystem } from '../memory';
 import { cpl, protectedMode, virtual8086 } from '../mode';
 import { opImm } from '../op';
@@ -28,32 +29,40 @@ export function checkPortAccess(port: u32, size: u32): void {
   if ((bits & ((1 << size) - 1)) != 0) raiseGP(0);
 }
 
-function input<T>(port: u32): void {
+/** Both return to leave, which costs a tenth of throwing: guests do little else as often. */
+function input<T>(op: usize, port: u32): void {
   checkPortAccess(port, sizeof<T>());
-  setReg<T>(REG_RAX, <T>ioRead(port, sizeof<T>()));
+  if (isAnswered()) {
+    setReg<T>(REG_RAX, <T>ioRead(port, sizeof<T>()));
+    goOn(op);
+  } else requestPort(port, sizeof<T>(), 0, 0);
 }
 
-function output<T>(port: u32): void {
+function output<T>(op: usize, port: u32): void {
   checkPortAccess(port, sizeof<T>());
-  ioWrite(port, sizeof<T>(), <u32>getReg<T>(REG_RAX));
+  const value = <u32>getReg<T>(REG_RAX);
+  if (isAnswered()) {
+    ioWrite(port, sizeof<T>(), value);
+    goOn(op);
+  } else requestPort(port, sizeof<T>(), 1, value);
 }
 
 /** `E4`, `E5` */
 export function inputImmediate<T>(op: usize): void {
-  input<T>(<u32>opImm(op) & 0xff);
+  input<T>(op, <u32>opImm(op) & 0xff);
 }
 
 /** `EC`, `ED` */
 export function inputDx<T>(op: usize): void {
-  input<T>(getReg<u16>(REG_RDX));
+  input<T>(op, getReg<u16>(REG_RDX));
 }
 
 /** `E6`, `E7` */
 export function outputImmediate<T>(op: usize): void {
-  output<T>(<u32>opImm(op) & 0xff);
+  output<T>(op, <u32>opImm(op) & 0xff);
 }
 
 /** `EE`, `EF` */
 export function outputDx<T>(op: usize): void {
-  output<T>(getReg<u16>(REG_RDX));
+  output<T>(op, getReg<u16>(REG_RDX));
 }

@@ -143,6 +143,9 @@ export class AssistedVcpu implements Vcpu {
   setFlags(low: number): void {
     this.#current.setFlags(low);
   }
+  get timestampAux(): number {
+    return this.#current.timestampAux;
+  }
   getState(): CpuState {
     return this.#current.getState();
   }

@@ -99,7 +99,7 @@ export class Machine {
       serial: options.serial,
       debugConsole: options.debugConsole,
       processor: vcpu,
-      timestampAux: () => Number(vcpu.getState().tscAux),
+      timestampAux: () => vcpu.timestampAux,
     });
     if (this.#limits.untilSerial) this.board.serial.watch(this.#limits.untilSerial);
     this.retired = vcpu.retired;

@@ -167,6 +167,11 @@ export class InterpVcpu implements Vcpu {
     this.#code.stateChanged();
   }
 
+  get timestampAux(): number {
+    this.#check();
+    return this.#get(layout.CPU_MSR_TSC_AUX);
+  }
+
   getState(): CpuState {
     this.#check();
     assert(this.#code.ioPending() === 0, 'the pending instruction is completed before the state is read');

@@ -239,6 +239,10 @@ export class KvmVcpu implements Vcpu {
     this.#setWords(RFLAGS, ((low & ~RESERVED_FLAGS) | kept) >>> 0, 0);
   }
 
+  get timestampAux(): number {
+    return Number(this.getState().tscAux);
+  }
+
   getState(): CpuState {
     this.#check();
     assert(!this.#pending, 'the pending instruction is completed before the state is read');

@@ -90,6 +90,8 @@ export interface Vcpu {
   setRip(low: number, high: number): void;
   /** Sets the low 32 bits of RFLAGS likewise (hooked RDRAND and RDSEED set CF); the reserved bits are as read before. */
   setFlags(low: number): void;
+  /** IA32_TSC_AUX, which a hooked RDTSCP gives, without the rest of the state. */
+  readonly timestampAux: number;
   /** The whole architectural state. Complete the pending instruction first. */
   getState(): CpuState;
   /** Replaces the whole architectural state. Throws VMTAPE_STATE if a field is out of range, and then changes nothing. */
