@@ -82,6 +82,8 @@ export class DecoderComparison {
   constructor(
     readonly bitness: Bitness,
     readonly totals: DecoderTotals,
+    /** Called before each batch. */
+    readonly progress: () => void = () => {},
   ) {
     this.#ours = new OurDecoder(bitness);
     this.#iced = new IcedDecoder(bitness);
@@ -91,6 +93,7 @@ export class DecoderComparison {
   compare(bytes: Uint8Array, stride: number, count: number): void {
     const { totals } = this;
     const iced = this.#iced;
+    this.progress();
     const answers = this.#ours.decode(bytes, stride, count);
     iced.setBytes(bytes);
     totals.strings += count;

@@ -31,10 +31,11 @@ export interface SoftfloatTotals {
 const SHOWN = 3;
 const STACK_OPERANDS = 64;
 
-/** Compares; calls `show` for the first differences of each operation. Returns the reason if there is no processor to compare with. */
+/** Compares; calls `show` for the first differences of each operation, `progress` at each operation's begin. Returns the reason if there is no processor to compare with. */
 export function compareSoftfloat(
   options: SoftfloatOptions,
   show: (difference: X87Difference) => void,
+  progress: (operation: string, done: number, all: number) => void = () => {},
 ): SoftfloatTotals | { missing: string } {
   const native = buildNativeRunner();
   if ('missing' in native) return native;
@@ -53,8 +54,9 @@ export function compareSoftfloat(
   try {
     const all = [...EXACT_OPERATIONS, ...SSE_OPERATIONS, ...TRANSCENDENTAL_OPERATIONS];
     const wanted = (operation: X87Operation): boolean => operation.name.startsWith(options.operation ?? '');
-    for (const operation of all.filter(wanted)) {
-      totals.operations++;
+    const chosen = all.filter(wanted);
+    for (const operation of chosen) {
+      progress(operation.name, totals.operations++, chosen.length);
       for (let rounding = 0; rounding < 4; rounding++) {
         const precisions = operation.precision ? [0, 2, 3] : [undefined];
         for (const precision of precisions) batch(operation, rounding, precision, options.operands);
