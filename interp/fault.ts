@@ -7,7 +7,8 @@
  * itself raises, the run loop makes a double fault or a shutdown of it (SDM vol. 3, 6.15, table 6-5).
  */
 import {
-  CPU_CR2, ENGINE_ERROR_UNIMPLEMENTED, EXIT_ENGINE_ERROR, EXIT_ERROR_CODE, EXIT_HALT, EXIT_REASON, EXIT_SHUTDOWN,
+  CPU_CR2, ENGINE_ERROR_UNIMPLEMENTED, EXIT_ADDRESS, EXIT_ENGINE_ERROR, EXIT_ERROR_CODE, EXIT_HALT, EXIT_REASON, EXIT_SHUTDOWN,
+  HALT_FERR, HALT_HLT,
 } from './layout';
 
 // @ts-ignore: decorator
@@ -130,7 +131,14 @@ export function leave(reason: u32, retires: bool): void {
 
 /** HLT: RIP moves behind the instruction, which counts. */
 export function leaveHalt(): void {
+  store<u64>(EXIT_ADDRESS, HALT_HLT);
   leave(EXIT_HALT, true);
+}
+
+/** FERR# is asserted: the processor waits for an interrupt before the instruction. */
+export function leaveFerr(): void {
+  store<u64>(EXIT_ADDRESS, HALT_FERR);
+  leave(EXIT_HALT, false);
 }
 
 /** Triple fault and the like. */

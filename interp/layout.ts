@@ -69,6 +69,12 @@ export const CPU_HALTED = 0x1308;
 export const CPU_NMI_PENDING = 0x130c;
 /** u32: 0, or 0x100 | vector of an external interrupt that the host injected and that the next entry delivers. */
 export const CPU_INJECTED_INTERRUPT = 0x1310;
+/**
+ * u32 each, 0 or 1: FERR#, which the processor asserts where an x87 instruction waits with an unmasked exception and CR0.NE clear, and
+ * IGNNE#, which the board asserts (SDM vol. 1, 8.7.2 and D.2). Both fall when the exception is cleared.
+ */
+export const CPU_FERR = 0x1314;
+export const CPU_IGNNE = 0x1318;
 /** The FXSAVE64 image (512 bytes): FCW, FSW, FTW (abridged), FOP, FIP, FDP, MXCSR, ST0 to ST7, XMM0 to XMM15. */
 export const CPU_FXSAVE = 0x1400;
 
@@ -95,7 +101,7 @@ export const EXIT_REASON = 0x1700;
 export const EXIT_SIZE = 0x1704;
 export const EXIT_IS_WRITE = 0x1708;
 export const EXIT_COUNT = 0x170c;
-/** Port number, guest-physical address or MSR index. */
+/** Port number, guest-physical address or MSR index. EXIT_HALT: a HALT_…. */
 export const EXIT_ADDRESS = 0x1710;
 export const EXIT_DATA = 0x1718;
 /** EXIT_ERROR: u32 code (ENGINE_ERROR_…), u32 number of instruction bytes, 16 instruction bytes. */
@@ -154,6 +160,9 @@ export const EXIT_MMIO = 2;
 export const EXIT_MSR_READ = 3;
 export const EXIT_MSR_WRITE = 4;
 export const EXIT_HALT = 5;
+/** What the processor waits for an interrupt for: HLT, or FERR# is asserted and the instruction at RIP waits. */
+export const HALT_HLT = 0;
+export const HALT_FERR = 1;
 export const EXIT_SHUTDOWN = 6;
 export const EXIT_WINDOW = 7;
 export const EXIT_DEBUG = 8;

@@ -12,7 +12,7 @@ import { CR0_MP, CR0_TS, REG_RAX, cr0, setReg } from '../registers';
 import { wrapLinear } from '../system/descriptor';
 import {
   STATUS_TOP, X87_CONTROL, X87_DATA, X87_INSTRUCTION, X87_OPCODE, X87_STATUS, X87_TAGS, checkPendingX87, incrementTop,
-  requireX87, stackAt, stackHigh, stackSig, updateSummary, waitingX87, x87Control, x87Status,
+  releaseFerr, requireX87, stackAt, stackHigh, stackSig, updateSummary, waitingX87, x87Control, x87Status,
 } from './x87-state';
 
 /** Bytes of the eight registers in FNSAVE's image. */
@@ -31,6 +31,7 @@ function initialize(): void {
   store<u16>(X87_OPCODE, 0);
   store<u64>(X87_INSTRUCTION, 0);
   store<u64>(X87_DATA, 0);
+  releaseFerr();
 }
 
 /** `DB E3` */
@@ -43,6 +44,7 @@ export function initializeX87(op: usize): void {
 export function clearX87Exceptions(op: usize): void {
   requireX87();
   store<u16>(X87_STATUS, <u16>(x87Status() & 0x7f00));
+  releaseFerr();
 }
 
 /** `D9 /7` */

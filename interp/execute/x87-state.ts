@@ -9,8 +9,8 @@
  * An instruction computes, writes its memory operand (which may fault or leave) and only then changes the state here.
  */
 import { currentRip } from '../control';
-import { raiseMF, raiseNM, unimplemented } from '../fault';
-import { CPU_FXSAVE } from '../layout';
+import { leaveFerr, raiseMF, raiseNM } from '../fault';
+import { CPU_FERR, CPU_FXSAVE, CPU_IGNNE } from '../layout';
 import { effectiveAddress } from '../memory';
 import { opModrm } from '../op';
 import { CR0_EM, CR0_NE, CR0_TS, cr0 } from '../registers';
@@ -59,11 +59,22 @@ export function requireX87(): void {
   if ((cr0() & (CR0_EM | CR0_TS)) != 0) raiseNM();
 }
 
-/** #MF if an unmasked exception waits. With CR0.NE clear it would be FERR# and IRQ 13, which is not wired: the engine stops. */
+/**
+ * If an unmasked exception waits: #MF, or with CR0.NE clear FERR#, and the processor stands still for an interrupt unless IGNNE# is asserted.
+ * FERR# comes here, not where the exception was found: the manual leaves that to the processor (SDM vol. 1, 8.7.2).
+ */
 export function checkPendingX87(): void {
   if ((x87Status() & 0x80) == 0) return;
-  if ((cr0() & CR0_NE) == 0) unimplemented();
-  raiseMF();
+  if ((cr0() & CR0_NE) != 0) raiseMF();
+  if (load<u32>(CPU_IGNNE) != 0) return;
+  store<u32>(CPU_FERR, 1);
+  leaveFerr();
+}
+
+/** No unmasked exception is left: FERR# falls, and IGNNE# with it (SDM vol. 1, D.2.1.2). */
+export function releaseFerr(): void {
+  store<u32>(CPU_FERR, 0);
+  store<u32>(CPU_IGNNE, 0);
 }
 
 /** Recomputes ES and B after a change of the masks or of the flags. */
@@ -71,6 +82,7 @@ export function updateSummary(): void {
   const status = x87Status();
   const unmasked = status & ~x87Control() & STATUS_FLAGS;
   store<u16>(X87_STATUS, <u16>(unmasked != 0 ? status | STATUS_SUMMARY : status & ~STATUS_SUMMARY));
+  if (unmasked == 0) releaseFerr();
 }
 
 /** The checks of an instruction that waits for pending exceptions. */

@@ -3,6 +3,7 @@ import { ExitCode, VmtapeError } from '../base/errors.js';
 import { AcpiPm1 } from '../vmm/devices/acpi-pm1/acpi-pm1.js';
 import { DebugConsole } from '../vmm/devices/debug-console/debug-console.js';
 import { ExitPort } from '../vmm/devices/exit-port/exit-port.js';
+import { FpuError } from '../vmm/devices/fpu-error/fpu-error.js';
 import { I8042 } from '../vmm/devices/i8042/i8042.js';
 import { Ioapic } from '../vmm/devices/ioapic/ioapic.js';
 import { type ApicMessage, Lapic } from '../vmm/devices/lapic/lapic.js';
@@ -121,6 +122,13 @@ function ioapicRig(bench: Bench): Omit<Rig, 'bench'> {
   };
 }
 
+function fpuErrorRig(bench: Bench): Omit<Rig, 'bench'> {
+  const processor = { ignoreFerr: () => bench.note('ignne', 1) };
+  const device = new FpuError({ irq: bench.irq(13), processor });
+  const observe = () => bench.note('latched', device.latched ? 1 : 0);
+  return { device, inputs: [() => device.assertFerr()], observe };
+}
+
 /** Every device. */
 export const targets: readonly FuzzTarget[] = [
   target('pic', picRig),
@@ -130,6 +138,7 @@ export const targets: readonly FuzzTarget[] = [
   target('pit', (bench) => ({ device: new Pit({ irq: bench.irq(0), clock: bench.clock }), inputs: [] })),
   target('rtc', rtcRig),
   target('i8042', (bench) => ({ device: new I8042({ irq: bench.irq(1), resetLine: bench }), inputs: [] })),
+  target('fpu-error', fpuErrorRig),
   target('port92', (bench) => ({ device: new Port92(bench), inputs: [] })),
   target('reset-control', (bench) => ({ device: new ResetControl(bench), inputs: [] })),
   target('pci-host', () => ({ device: new PciHost(), inputs: [] })),

@@ -80,3 +80,8 @@ export function sameRegisters(a: Uint8Array, b: Uint8Array): boolean {
   for (let index = 0; index < REGISTERS_SIZE; index++) if (a[index] !== b[index]) return false;
   return true;
 }
+
+/** A path as a shell takes it. */
+export function quoted(path: string): string {
+  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
+}

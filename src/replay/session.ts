@@ -23,7 +23,7 @@ import { enterGuest, guestOf } from './guest.js';
 import { missingFeatures } from './kvm-features.js';
 import { LandingWalker } from './landing.js';
 import type { ReplayOptions, ReplayResult } from './options.js';
-import { cpuPlace, DivergenceFound, differingRegisters, sameRegisters } from './report.js';
+import { cpuPlace, DivergenceFound, differingRegisters, quoted, sameRegisters } from './report.js';
 import { unhookedNotes } from './unhooked.js';
 import { WriteEffects } from './write-effects.js';
 
@@ -314,6 +314,7 @@ export class ReplaySession {
     const record = this.#expected(false);
     if (record) {
       checkPlain(record, kind, this.#actual());
+      if (kind === RecordKind.Halt) this.board?.halt(this.vcpu.exit);
       this.#feed.consume();
     }
     this.#plainName = undefined;
@@ -490,8 +491,4 @@ function endOf(end: {
 }): MachineEnd {
   const { reason, exitCode, message, position } = end;
   return { reason: reason as MachineEnd['reason'], exitCode, message, position };
-}
-
-function quoted(path: string): string {
-  return /^[\w./@%+=:,-]+$/.test(path) ? path : `'${path.replaceAll("'", "'\\''")}'`;
 }

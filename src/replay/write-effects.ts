@@ -1,9 +1,11 @@
 /**
- * What a guest's writes do in a CPU replay, which has no devices: bytes for the consoles, and the task priority. TPR of the local APIC
+ * What a guest's writes do in a CPU replay, which has no devices: bytes for the consoles, the task priority, and IGNNE#. TPR of the local APIC
  * and CR8 are one register (Intel SDM volume 3A, section 10.8.6.1): a write to the one is seen in the other.
  */
 import { hasApic } from '../vmm/cpu/cpuid-features.js';
 import { type CpuidEntry, ExitReason, type ExitRecord } from '../vmm/cpu/vcpu.js';
+import type { FerrLine } from '../vmm/device.js';
+import { assertsIgnne } from '../vmm/devices/fpu-error/fpu-error.js';
 import type { ApicProcessor } from '../vmm/devices/lapic/lapic.js';
 import { APIC_SIZE, BASE_ENABLE, TASK_PRIORITY } from '../vmm/devices/lapic/registers.js';
 import type { ConsoleSink } from '../vmm/machine-console.js';
@@ -15,7 +17,7 @@ export class WriteEffects {
   readonly #hasApic: boolean;
 
   constructor(
-    readonly processor: ApicProcessor,
+    readonly processor: ApicProcessor & FerrLine,
     cpuid: readonly CpuidEntry[],
     serial: ConsoleSink,
     debugConsole: ConsoleSink,
@@ -26,8 +28,10 @@ export class WriteEffects {
 
   /** The guest wrote what is at `offset` of the exit's bytes. */
   written(exit: ExitRecord, offset: number): void {
-    if (exit.reason === ExitReason.Io) this.#decoder.write(exit.address, exit.size, exit.bytes, offset);
-    else if (exit.reason === ExitReason.Mmio && this.#hasApic) this.#followTaskPriority(exit, offset);
+    if (exit.reason === ExitReason.Io) {
+      this.#decoder.write(exit.address, exit.size, exit.bytes, offset);
+      if (assertsIgnne(exit.address, exit.size)) this.processor.ignoreFerr();
+    } else if (exit.reason === ExitReason.Mmio && this.#hasApic) this.#followTaskPriority(exit, offset);
   }
 
   #followTaskPriority({ address, size, bytes }: ExitRecord, offset: number): void {

@@ -65,6 +65,12 @@ export interface ResetLine {
   request(): void;
 }
 
+/** The processor's pin IGNNE#. */
+export interface FerrLine {
+  /** x87 instructions go on in spite of the error that FERR# reports, until it is cleared. */
+  ignoreFerr(): void;
+}
+
 /** Switches the machine off. The machine acts after the access. */
 export interface PowerLine {
   off(): void;

@@ -166,6 +166,9 @@ export class AssistedVcpu implements Vcpu {
   failMsr(): void {
     this.#current.failMsr();
   }
+  ignoreFerr(): void {
+    this.#current.ignoreFerr();
+  }
   armTimer(microseconds: number): void {
     this.#kvm.armTimer?.(microseconds);
   }

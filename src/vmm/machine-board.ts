@@ -7,8 +7,8 @@ import { Prng } from '../base/prng.js';
 import { Bus } from './bus.js';
 import { MachineClock } from './clock.js';
 import { hasApic } from './cpu/cpuid-features.js';
-import { type CpuidEntry, ExitReason, type ExitRecord } from './cpu/vcpu.js';
-import type { ByteSink } from './device.js';
+import { type CpuidEntry, ExitReason, type ExitRecord, HaltCause } from './cpu/vcpu.js';
+import type { ByteSink, FerrLine } from './device.js';
 import type { ApicProcessor } from './devices/lapic/lapic.js';
 import { HookPerformer } from './hooks/perform.js';
 import type { HookTable } from './hooks/table.js';
@@ -32,8 +32,8 @@ export interface BoardOptions {
   readonly strictBus: boolean;
   readonly serial?: ByteSink | undefined;
   readonly debugConsole?: ByteSink | undefined;
-  /** What the local APIC shares with the vCPU. The board has APICs if the CPUID table says so. */
-  readonly processor: ApicProcessor;
+  /** What the board is wired to of the vCPU. The board has APICs if the CPUID table says so. */
+  readonly processor: ApicProcessor & FerrLine;
   /** IA32_TSC_AUX of the vCPU, for a hooked RDTSCP. */
   readonly timestampAux: () => number;
 }
@@ -61,6 +61,7 @@ export class Board {
       serial: this.serial,
       debugConsole: this.debugConsole,
       processor: hasApic(options.cpuid) ? options.processor : undefined,
+      ferr: options.processor,
       onEnd: (end) => {
         this.end ??= end;
       },
@@ -104,6 +105,11 @@ export class Board {
     const vector = isExternal ? pic.acknowledge() : apics.local.acknowledge();
     this.#deadline = this.bus.nextDeadline();
     return vector;
+  }
+
+  /** The guest stands still: for HLT, or because FERR# is asserted. */
+  halt(exit: ExitRecord): void {
+    if (exit.address === HaltCause.Ferr) this.devices.fpuError.assertFerr();
   }
 
   /** The clock was set: devices do what is due. */

@@ -1,8 +1,9 @@
 /** The devices of a machine and how they are wired together. */
-import type { ByteSink, Clock, Device, IrqLine, ResetLine } from './device.js';
+import type { ByteSink, Clock, Device, FerrLine, IrqLine, ResetLine } from './device.js';
 import { AcpiPm1 } from './devices/acpi-pm1/acpi-pm1.js';
 import { DebugConsole } from './devices/debug-console/debug-console.js';
 import { ExitPort } from './devices/exit-port/exit-port.js';
+import { FpuError } from './devices/fpu-error/fpu-error.js';
 import { I8042 } from './devices/i8042/i8042.js';
 import { Ioapic } from './devices/ioapic/ioapic.js';
 import { type ApicProcessor, Lapic } from './devices/lapic/lapic.js';
@@ -29,6 +30,7 @@ export interface DeviceWiring {
   readonly debugConsole: ByteSink;
   /** What the local APIC shares with the processor; absent: the machine has no APICs, and the 8259A's are all. */
   readonly processor?: ApicProcessor | undefined;
+  readonly ferr: FerrLine;
   /** A device ends the run. */
   readonly onEnd: (end: MachineEnd) => void;
 }
@@ -39,6 +41,7 @@ export interface MachineDevices {
   readonly pic: Pic;
   readonly uart: Uart;
   readonly apics: Apics | undefined;
+  readonly fpuError: FpuError;
 }
 
 /** The APICs of a machine that has them. */
@@ -59,6 +62,7 @@ export function createDevices(wiring: DeviceWiring): MachineDevices {
   const pic = new Pic(apics?.local.lint0);
   const irq = (number: number): IrqLine => joined(pic.line(number), apics?.io.line(number === 0 ? TIMER_PIN : number));
   const uart = new Uart({ irq: irq(4), out: wiring.serial });
+  const fpuError = new FpuError({ irq: irq(13), processor: wiring.ferr });
   const all = [
     pic,
     ...(apics ? [apics.local, apics.io] : []),
@@ -66,6 +70,7 @@ export function createDevices(wiring: DeviceWiring): MachineDevices {
     new Pit({ irq: irq(0), clock }),
     new Rtc({ irq: irq(8), clock }, { startTime: wiring.rtcTime, memorySize }),
     new I8042({ irq: irq(1), resetLine }),
+    fpuError,
     new Port92(resetLine),
     new ResetControl(resetLine),
     new PciHost(),
@@ -75,7 +80,7 @@ export function createDevices(wiring: DeviceWiring): MachineDevices {
     new DebugConsole(wiring.debugConsole),
     new ExitPort({ exit: (code) => wiring.onEnd(exitPortEnd(code)) }),
   ];
-  return { all, pic, uart, apics };
+  return { all, pic, uart, fpuError, apics };
 }
 
 function createApics(clock: Clock, processor: ApicProcessor, resetLine: ResetLine): Apics {

@@ -212,6 +212,7 @@ export class Machine {
         return;
       case ExitReason.Halt:
         this.#begin();
+        this.board.halt(this.vcpu.exit);
         this.#taps.exit(this.vcpu.exit, 0, false);
         this.#halted = true;
         this.#finishExit(false);

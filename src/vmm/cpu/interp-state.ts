@@ -40,6 +40,8 @@ const FLAGS = [
   ['nmiMasked', layout.CPU_NMI_MASKED],
   ['halted', layout.CPU_HALTED],
   ['nmiPending', layout.CPU_NMI_PENDING],
+  ['ferr', layout.CPU_FERR],
+  ['ignne', layout.CPU_IGNNE],
 ] as const;
 
 const TABLES = [

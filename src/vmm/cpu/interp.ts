@@ -231,6 +231,11 @@ export class InterpVcpu implements Vcpu {
     this.#view.setBigInt64(layout.CPU_TSC_OFFSET, offset + BigInt(ticks), true);
   }
 
+  ignoreFerr(): void {
+    this.#check();
+    if (this.#get(layout.CPU_FERR) !== 0) this.#set(layout.CPU_IGNNE, 1);
+  }
+
   unhooked(): readonly UnhookedInstruction[] {
     this.#check();
     const counters = [

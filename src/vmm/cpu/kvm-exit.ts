@@ -57,6 +57,7 @@ export class KvmExitRecord implements ExitRecord {
 
   #plain(reason: ExitReason): ExitReason {
     this.reason = reason;
+    this.address = 0;
     this.size = 0;
     this.count = 0;
     return reason;

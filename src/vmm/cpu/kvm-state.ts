@@ -69,6 +69,9 @@ class Part {
 /** The MSRs of the state that are read by KVM_GET_MSRS; IA32_APIC_BASE is in kvm_sregs. */
 const MSRS = STATE_MSRS.filter(([, field]) => field !== 'apicBase');
 const CONTROL_FIELDS = ['cr0', 'cr2', 'cr3', 'cr4', 'cr8', 'efer', 'apicBase'] as const;
+/** The low byte of FSW in the FXSAVE image, and ES in it: an unmasked exception waits. */
+const FSW = 2;
+const FSW_SUMMARY = 0x80;
 const DEBUG_FIELDS = ['dr0', 'dr1', 'dr2', 'dr3', 'dr6', 'dr7'] as const;
 
 /** What of the kernel's interface there is; `xsaveSize`: KVM_CAP_XSAVE2. */
@@ -127,6 +130,15 @@ export class KvmStateAccess {
     for (const [, field] of MSRS) state[field] = this.#carried[field];
     state.tscOffset = this.#carried.tscOffset;
     for (const part of this.#parts) part.decode(state, part.view);
+    // What clears an exception on the processor itself is not seen here.
+    const hasError = ((state.fxsave[FSW] as number) & FSW_SUMMARY) !== 0;
+    state.ferr = hasError && this.#carried.ferr;
+    state.ignne = hasError && this.#carried.ignne;
+  }
+
+  /** See Vcpu.ignoreFerr. */
+  ignoreFerr(): void {
+    this.#carried.ignne = this.#carried.ferr;
   }
 
   /** Writes what {@link read} reads. Where the kernel refuses a field, all is as before and VMTAPE_STATE says which ioctl refused. */
@@ -156,6 +168,8 @@ export class KvmStateAccess {
     if (written.length > 0) this.#isFresh = false;
     for (const [, field] of MSRS) this.#carried[field] = state[field];
     this.#carried.tscOffset = state.tscOffset;
+    this.#carried.ferr = state.ferr;
+    this.#carried.ignne = state.ignne;
   }
 
   /** One MSR as the host sees it; undefined where the kernel does not have it. */

@@ -299,6 +299,10 @@ export class KvmVcpu implements Vcpu {
   }
 
   /** Kicks the run under way, or the next one, in `microseconds`; 0 takes that back. */
+  ignoreFerr(): void {
+    this.#state.ignoreFerr();
+  }
+
   armTimer(microseconds: number): void {
     this.#check();
     checkNumber(microseconds, 1e12, 'The time in microseconds');

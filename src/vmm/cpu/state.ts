@@ -36,7 +36,7 @@ const segment = () => struct({ selector: u16(), base: u64(), limit: u32(), attri
 const descriptorTable = () => struct({ base: u64(), limit: u32({ max: 0xffff }) });
 
 /** The declaration. */
-export const cpuStateTable = stateTable('cpu', 1, {
+export const cpuStateTable = stateTable('cpu', 2, {
   rax: u64(),
   rcx: u64(),
   rdx: u64(),
@@ -101,6 +101,10 @@ export const cpuStateTable = stateTable('cpu', 1, {
   /** Until IRET. */
   nmiMasked: bool(),
   nmiPending: bool(),
+  /** The pin FERR#, with which the processor says that an x87 instruction waits (CR0.NE clear), and IGNNE#, with which the board
+   * lets it go on; both until the exception is cleared. KVM has neither. */
+  ferr: bool({ since: 2 }),
+  ignne: bool({ since: 2 }),
   /** HLT was executed and nothing has ended it; RIP is behind it. */
   halted: bool(),
   /** 0, or 0x100 | vector of an external interrupt that the next entry delivers. */
@@ -209,6 +213,8 @@ const MANUAL_NAMES: Readonly<Record<string, string>> = {
   nmiPending: 'pending NMI',
   halted: 'halted',
   injectedInterrupt: 'injected interrupt',
+  ferr: 'FERR#',
+  ignne: 'IGNNE#',
 };
 
 /** The name of a field of {@link cpuStateTable}, given as a path behind `cpu.`, as the manual writes it. */

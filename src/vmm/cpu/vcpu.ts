@@ -22,10 +22,13 @@ export const ExitReason = {
 /** A value of {@link ExitReason}. */
 export type ExitReason = (typeof ExitReason)[keyof typeof ExitReason];
 
+/** What the processor waits for an interrupt for: `address` of an exit Halt. */
+export const HaltCause = { Hlt: layout.HALT_HLT, Ferr: layout.HALT_FERR } as const;
+
 /** The one exit record of a vCPU, reused for every exit: copy what must outlive the next run. */
 export interface ExitRecord {
   readonly reason: ExitReason;
-  /** Io: the port. Mmio: the guest-physical address. MSR exits: the index. */
+  /** Io: the port. Mmio: the guest-physical address. MSR exits: the index. Halt: {@link HaltCause}. */
   readonly address: number;
   /** Bytes of one element: Io 1, 2 or 4; Mmio 1 to 8 (a piece never crosses a page); MSR 8. */
   readonly size: number;
@@ -109,6 +112,11 @@ export interface Vcpu {
   armTimer?(microseconds: number): void;
   /** Interpreter only: the guest's TSC jumps forward by `ticks` (a whole number): idle time that was skipped. */
   skipTicks?(ticks: number): void;
+  /**
+   * The board asserted IGNNE#: x87 instructions do not wait for the pending exception any more. Without effect unless FERR# is asserted, which
+   * KVM never says; there it matters to instructions that the interpreter executes for it.
+   */
+  ignoreFerr(): void;
   /** Interpreter only: what it executed although another processor would answer differently and no hook was there. */
   unhooked?(): readonly UnhookedInstruction[];
   /** Ends the run under way (from a signal handler, a timer or an I/O callback), or the next one, with Kicked. */

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { DebugConsole } from '../../../src/vmm/devices/debug-console/debug-console.js';
 import { ExitPort } from '../../../src/vmm/devices/exit-port/exit-port.js';
+import { assertsIgnne, FpuError } from '../../../src/vmm/devices/fpu-error/fpu-error.js';
 import { I8042 } from '../../../src/vmm/devices/i8042/i8042.js';
 import { PmTimer } from '../../../src/vmm/devices/pm-timer/pm-timer.js';
 import { Port92 } from '../../../src/vmm/devices/port92/port92.js';
@@ -102,6 +103,47 @@ it('port 92h resets when bit 0 rises', () => {
   expect(port.in(0x92)).toBe(0x00);
   port.out(0x92, 0x01, 0x01);
   expect(port.seen()).toEqual(['reset=1']);
+});
+
+describe('the x87 error circuit', () => {
+  const make = () => {
+    const ignored: number[] = [];
+    const processor = { ignoreFerr: () => ignored.push(1) };
+    return { ignored, ...onBench((bench) => new FpuError({ irq: bench.irq(13), processor })) };
+  };
+
+  it('makes IRQ 13 of FERR#, until port F0h is written', () => {
+    const circuit = make();
+    circuit.device.assertFerr();
+    circuit.device.assertFerr();
+    expect(circuit.seen()).toEqual(['irq 13=1']);
+    circuit.out(0xf0, 0x5a);
+    expect(circuit.seen()).toEqual(['irq 13=0']);
+    expect(circuit.ignored.length).toBe(1);
+    circuit.device.assertFerr();
+    expect(circuit.level(13)).toBe(true);
+  });
+
+  it('reads ones, and is not hit by the ports beside it', () => {
+    const circuit = make();
+    circuit.device.assertFerr();
+    circuit.out(0xef, 0);
+    circuit.out(0xf1, 0);
+    expect(circuit.in(0xf0)).toBe(0xff);
+    expect(circuit.level(13)).toBe(true);
+    circuit.device.writePort(0xef, 2, 0);
+    expect(circuit.level(13)).toBe(false);
+  });
+
+  it.each([
+    [0xf0, 1, true],
+    [0xef, 2, true],
+    [0xed, 4, true],
+    [0xf1, 1, false],
+    [0xec, 4, false],
+  ])('a write at %i of %i bytes asserts IGNNE#: %s', (port, size, asserts) => {
+    expect(assertsIgnne(port, size)).toBe(asserts);
+  });
 });
 
 describe('the reset control register', () => {
