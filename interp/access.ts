@@ -10,6 +10,7 @@ import { canonical } from './control';
 import { PAGE_CLOSED, PAGE_USER, PAGE_WRITE, translate } from './paging';
 import { mmioRead, mmioWrite } from './io';
 import { noteWrite, pageHoldsCode } from './block';
+import { isWatched, noteAccess } from './debug';
 
 /** #SS(0) for SS, #GP(0) for the others. */
 function raiseSegment(segment: u32): void {
@@ -121,13 +122,14 @@ export function readSlow(address: u64, size: u32, context: u64): u64 {
   const flags = accessFlags(context, false);
   const first: u32 = 0x1000 - (<u32>linear & 0xfff);
   const physical = translate(linear, flags);
+  noteAccess(linear, size, false);
   if (first < size) {
     const second = translate(nextPage(linear, context), flags);
     const low = readPhysical(physical, first);
     return low | (readPhysical(second, size - first) << (first * 8));
   }
   const entry = pageEntry(physical);
-  if (entry & PAGE_PRESENT) fillTlb(TLB_READ, linear, context, entry & ~0xfff);
+  if (entry & PAGE_PRESENT && !isWatched(linear)) fillTlb(TLB_READ, linear, context, entry & ~0xfff);
   return readPhysical(physical, size);
 }
 
@@ -137,6 +139,7 @@ export function writeSlow(address: u64, size: u32, value: u64, context: u64): vo
   const flags = accessFlags(context, true);
   const first: u32 = 0x1000 - (<u32>linear & 0xfff);
   const physical = translate(linear, flags);
+  noteAccess(linear, size, true);
   if (first < size) {
     const second = translate(nextPage(linear, context), flags);
     writePhysical(physical, first, value & ((<u64>1 << (first * 8)) - 1));
@@ -145,7 +148,7 @@ export function writeSlow(address: u64, size: u32, value: u64, context: u64): vo
   }
   writePhysical(physical, size, value);
   const entry = pageEntry(physical);
-  if (entry & PAGE_WRITABLE && !pageHoldsCode(<u32>(physical >> 12))) {
+  if (entry & PAGE_WRITABLE && !pageHoldsCode(<u32>(physical >> 12)) && !isWatched(linear)) {
     fillTlb(TLB_WRITE, linear, context, entry & ~0xfff);
   }
 }
@@ -163,7 +166,7 @@ export function rmwBeginSlow(address: u64, size: u32, context: u64 = tlbContext)
     return 0;
   }
   const entry = pageEntry(physical);
-  if ((entry & PAGE_WRITABLE) == 0 || pageHoldsCode(<u32>(physical >> 12))) return 0;
+  if ((entry & PAGE_WRITABLE) == 0 || pageHoldsCode(<u32>(physical >> 12)) || isWatched(linear)) return 0;
   store<u8>(PAGE_DIRTY + <usize>(physical >> 12), 1);
   fillTlb(TLB_WRITE, linear, tlbContext, entry & ~0xfff);
   return <usize>(entry & ~0xfff) + (<usize>physical & 0xfff);

@@ -100,6 +100,47 @@ export function stopAfterCurrent(): void {
   if (load<u32>(next) != endHandler) store<u32>(next, cutHandler);
 }
 
+/** The record that cutBehind() changed, 0: none, and its function. */
+let cutAt: usize = 0;
+let cutFrom: u32 = 0;
+
+/** The block under way, if there is one, ends behind the instruction under way, this once. */
+export function cutBehind(): void {
+  const next = currentOp() + OP_BYTES;
+  if (currentOp() == 0 || cutAt != 0 || load<u32>(next) == endHandler) return;
+  cutAt = next;
+  cutFrom = load<u32>(next);
+  store<u32>(next, cutHandler);
+}
+
+/** Nothing is under way any more: the record is as it was. */
+export function mendCut(): void {
+  if (cutAt != 0) store<u32>(cutAt, cutFrom);
+  cutAt = 0;
+}
+
+/** What no handler stores into RIP: it is not canonical. */
+const NO_RIP: u64 = 0x8000000000000000;
+/** The last instruction of {@link beginStep} set RIP. */
+export let branched: bool = false;
+
+/** Behind the one instruction of a step. */
+function endStep(op: usize): void {
+  branched = load<u64>(CPU_RIP) != NO_RIP;
+  leaveChain(branched ? load<u64>(CPU_RIP) : load<u64>(CPU_RIP_BASE) + <u64>opStart(op), opsBefore(op));
+}
+
+/** Executes the first instruction of a block alone, and notes whether it is a branch that is taken. The run loop must have asked for attention. */
+export function beginStep(block: usize, rip: u64): void {
+  const one = copyBeginning(block, 1);
+  store<u32>(one + BLOCK_HEADER + OP_BYTES, (<(op: usize) => void>endStep).index);
+  store<u64>(CPU_RIP_BASE, rip);
+  store<u64>(CPU_RIP, NO_RIP);
+  setFirstOp(one + BLOCK_HEADER);
+  branched = true;
+  call_indirect<void>(load<u32>(one + BLOCK_HEADER), one + BLOCK_HEADER);
+}
+
 /** Where a branch keeps its link: it has no displacement of a memory operand. */
 const LINK: usize = 24;
 

@@ -1,6 +1,8 @@
 /** Where the CPU is: the instruction under way, its RIP, near jumps, and what a handler may ask of the run loop. */
+import { DR6_BS } from './debug';
 import {
-  CPU_INTERRUPT_SHADOW, CPU_RFLAGS, CPU_RIP, CPU_RIP_BASE, CPU_TSC_OFFSET, RUN_CURRENT_OP, RUN_FIRST_OP, RUN_RETIRED, RUN_SINGLE_STEP,
+  CPU_INTERRUPT_SHADOW, CPU_PENDING_DEBUG, CPU_RFLAGS, CPU_RIP, CPU_RIP_BASE, CPU_TSC_OFFSET, RUN_CURRENT_OP, RUN_FIRST_OP, RUN_RETIRED,
+  RUN_SINGLE_STEP,
 } from './layout';
 import { raiseGP } from './fault';
 import { FLAG_TF } from './flags';
@@ -46,8 +48,6 @@ export function setFirstOp(op: usize): void {
 
 /** A task switch is committed: a fault from here on is one of the new task, at CPU_RIP, and the instruction counts. */
 export let committed: bool = false;
-/** Bits of DR6 for which a #DB trap is due at the next instruction boundary. */
-export let pendingDebug: u64 = 0;
 
 export function setCommitted(value: bool): void {
   committed = value;
@@ -55,12 +55,17 @@ export function setCommitted(value: bool): void {
 
 /** A debug trap is due at the next instruction boundary, with these bits in DR6. */
 export function setPendingDebug(bits: u64): void {
-  pendingDebug |= bits;
+  store<u32>(CPU_PENDING_DEBUG, load<u32>(CPU_PENDING_DEBUG) | <u32>bits);
   requestAttention();
 }
 
+/** These bits, 0 if none is due. */
+export function pendingDebug(): u64 {
+  return load<u32>(CPU_PENDING_DEBUG);
+}
+
 export function clearPendingDebug(): void {
-  pendingDebug = 0;
+  store<u32>(CPU_PENDING_DEBUG, 0);
 }
 
 export function clearRepeatWanted(): void {
@@ -116,14 +121,15 @@ export function checkTarget(target: u64, size: i32): u64 {
   return rip;
 }
 
-/** The interrupt shadow is one of MOV SS or POP SS, which holds debug traps back too (SDM vol. 3A, 6.8.3). */
-export let shadowHoldsTraps: bool = true;
+/** Values of CPU_INTERRUPT_SHADOW. */
+const SHADOW_STACK: u32 = 1;
+const SHADOW_STI: u32 = 2;
 /** The instruction under way is a software interrupt, which is not single-stepped into its handler. */
 export let stepHeld: bool = false;
 
-/** STI, after setInterruptShadow(): only interrupts are held back. */
-export function letTrapsThrough(): void {
-  shadowHoldsTraps = false;
+/** The interrupt shadow is one of MOV SS or POP SS, which holds debug traps back too (SDM vol. 3A, 6.8.3). */
+export function trapsHeld(): bool {
+  return load<u32>(CPU_INTERRUPT_SHADOW) == SHADOW_STACK;
 }
 
 export function holdStep(): void {
@@ -134,10 +140,21 @@ export function releaseStep(): void {
   stepHeld = false;
 }
 
-/** STI, MOV SS, POP SS: no interrupt before the instruction after the next one. The row must have `ends`. */
+/** SYSCALL and SYSRET: TF as they leave it traps, and at once (Linux, entry_64.S: "unlike IRET, restoring TF results in a trap […] immediately"). */
+export function stepByNewFlags(): void {
+  stepHeld = true;
+  if ((load<u64>(CPU_RFLAGS) & FLAG_TF) != 0) setPendingDebug(DR6_BS);
+}
+
+/** MOV SS, POP SS: no interrupt and no debug exception before the instruction after the next one. The row must have `ends`. */
+export function setStackShadow(): void {
+  store<u32>(CPU_INTERRUPT_SHADOW, SHADOW_STACK);
+  requestAttention();
+}
+
+/** STI: no interrupt before the instruction after the next one. The row must have `ends`. */
 export function setInterruptShadow(): void {
-  store<u32>(CPU_INTERRUPT_SHADOW, 1);
-  shadowHoldsTraps = true;
+  store<u32>(CPU_INTERRUPT_SHADOW, SHADOW_STI);
   requestAttention();
 }
 

@@ -1,6 +1,7 @@
 /** What the host calls (src/vmm/cpu/interp.ts). */
 import { clearJumps, flushBlocks, invalidateCode } from './block';
 import { initializeChain } from './chain';
+import { refreshDebug } from './debug';
 import { initializeDecoder } from './decode';
 import { refreshVendor } from './execute/vendor';
 import { executeHidden, hideAll, refreshFeatures } from './features';
@@ -30,6 +31,7 @@ export function stateChanged(): void {
   if (refreshFeatures()) flushBlocks();
   refreshPaging();
   refreshAll();
+  refreshDebug();
 }
 
 /** The host took the dirty pages: the next write to each is to be seen again. */

@@ -61,8 +61,9 @@ export const CPU_MSR_MISC_ENABLE = 0x12a8;
 export const CPU_TSC_OFFSET = 0x12b0;
 /** The four PDPTE registers of PAE paging, u64 each: loaded with CR3, not with each walk. */
 export const CPU_PDPTE = 0x12c0;
-/** u32 each, 0 or 1. */
+/** u32: 0; 1 after MOV SS or POP SS, which holds debug traps back too; 2 after STI. */
 export const CPU_INTERRUPT_SHADOW = 0x1300;
+/** u32 each, 0 or 1. */
 export const CPU_NMI_MASKED = 0x1304;
 export const CPU_HALTED = 0x1308;
 /** An NMI waits for the next instruction boundary. */
@@ -75,6 +76,10 @@ export const CPU_INJECTED_INTERRUPT = 0x1310;
  */
 export const CPU_FERR = 0x1314;
 export const CPU_IGNNE = 0x1318;
+/** u32: the bits of DR6 for which a debug trap is due at the next instruction boundary. */
+export const CPU_PENDING_DEBUG = 0x13c0;
+/** u64: IA32_DEBUGCTL. */
+export const CPU_MSR_DEBUGCTL = 0x13c8;
 /** The FXSAVE64 image (512 bytes): FCW, FSW, FTW (abridged), FOP, FIP, FDP, MXCSR, ST0 to ST7, XMM0 to XMM15. */
 export const CPU_FXSAVE = 0x1400;
 

@@ -5,36 +5,38 @@
 import {
   BLOCK_HEADER, BLOCK_MAX, LOOSE_BLOCK, blockCount, blockLength, findPhysical, jumpContext, jumpEntry, keepBlock, keepLoose, reserveBlock,
 } from './block';
-import { beginBlock, copyBeginning, writeEnd } from './chain';
+import { beginBlock, beginStep, branched, copyBeginning, mendCut, writeEnd } from './chain';
 import {
   clearPendingDebug, clearRepeatWanted, committed, currentOp, currentRip, nextRip, opsBefore, pendingDebug, releaseStep, repeatWanted,
-  setCommitted, setCurrentOp, setFirstOp, setPendingDebug, shadowHoldsTraps, stepHeld,
+  setCommitted, setCurrentOp, setFirstOp, setPendingDebug, stepHeld, trapsHeld,
 } from './control';
+import { DEBUGCTL_BTF, DR6_BS, armedCode, clearDebugHits, codeBreakpoints, debugHits, nextBreakpoint } from './debug';
 import { decodeInstruction } from './decode';
+import { isAmd } from './execute/vendor';
 import {
-  UNWIND_EXCEPTION, VECTOR_DB, clearLeaving, exitRetires, faultCode, faultHasCode, faultVector, leaving, raiseGP, unwindKind,
+  UNWIND_EXCEPTION, clearLeaving, exitRetires, faultCode, faultHasCode, faultVector, leaving, raiseGP, unwindKind,
 } from './fault';
 import { beginInstruction, codeLinear, fetchAborted, fetchByte, fetchCrossed, fetchLength, fetchPhysical, locate, pageLeft } from './fetch';
 import { FLAG_IF, FLAG_RF, FLAG_TF, changeControlFlags, materializeFlags, setStatus } from './flags';
 import { clearPendingIo, resumeIo } from './io';
 import {
-  CPU_DR, CPU_HALTED, CPU_INJECTED_INTERRUPT, CPU_INTERRUPT_SHADOW, CPU_NMI_MASKED, CPU_NMI_PENDING, CPU_RFLAGS, CPU_RIP,
+  CPU_HALTED, CPU_INJECTED_INTERRUPT, CPU_INTERRUPT_SHADOW, CPU_MSR_DEBUGCTL, CPU_NMI_MASKED, CPU_NMI_PENDING, CPU_RFLAGS, CPU_RIP,
   ENGINE_ERROR_FETCH, ENGINE_ERROR_UNIMPLEMENTED, EXIT_ADDRESS, EXIT_COMPLETED, EXIT_DEBUG, EXIT_ENGINE_ERROR, EXIT_ERROR_BYTES,
   EXIT_ERROR_CODE, EXIT_ERROR_LENGTH, EXIT_HALT, EXIT_KICKED, EXIT_LIMIT, EXIT_MMIO, EXIT_REASON, EXIT_WINDOW, HALT_HLT, RUN_COMPLETE_ONLY,
   RUN_KICK, RUN_LIMIT, RUN_RETIRED, RUN_SINGLE_STEP, RUN_WINDOW_REQUEST,
 } from './layout';
 import { attention, clearAttention, codeEnd, currentCodeSize, requestAttention } from './mode';
-import { OP_BYTES } from './op';
-import { deliverException, deliverInterrupt, deliverNmi } from './system/interrupt';
-
-/** DR6.BS: a single step. */
-const DR6: usize = CPU_DR + 32;
-const DR6_BS: u64 = 1 << 14;
+import { OP_BYTES, opStart } from './op';
+import { deliverDebug, deliverException, deliverInterrupt, deliverNmi } from './system/interrupt';
 
 /** The instruction of the last I/O exit comes first, before any event. */
 let finishing: bool = false;
 /** RFLAGS.TF was set when the instruction under way began. */
 let stepping: bool = false;
+/** And IA32_DEBUGCTL.BTF: only a taken branch traps. */
+let branchStepping: bool = false;
+/** RFLAGS.RF was set when the instruction under way began. */
+let resuming: bool = false;
 /** The instruction that ran last is a REP instruction that has iterations left. */
 let unfinished: bool = false;
 /** One instruction was executed, and EXIT_DEBUG is due for it. */
@@ -106,7 +108,9 @@ function execute(most: u64): void {
   const rip = load<u64>(CPU_RIP);
   const block = blockAt(rip);
   unfinished = false;
-  beginBlock(blockCount(block) <= most ? block : copyBeginning(block, <u32>most), rip);
+  if (branchStepping) beginStep(block, rip);
+  else beginBlock(blockCount(block) <= most ? block : copyBeginning(block, <u32>most), rip);
+  if (debugHits != 0) mendCut();
   if (repeatWanted) {
     // A REP instruction is not finished: it does not count, and RIP stays.
     unfinished = true;
@@ -115,6 +119,32 @@ function execute(most: u64): void {
     store<u64>(CPU_RIP, currentRip());
   }
   if (!leaving) betweenInstructions();
+}
+
+/** Executes at most `most` instructions, none of which has a breakpoint, or delivers the debug exception of the first one's. */
+function executeWatched(most: u64): void {
+  if (tookBreakpoint()) return;
+  const rip = load<u64>(CPU_RIP);
+  const block = blockAt(rip);
+  const first = block + BLOCK_HEADER;
+  const room = nextBreakpoint(codeLinear(rip), <u32>blockLength(block));
+  let free: u64 = 1;
+  while (free < blockCount(block) && opStart(first + <usize>free * OP_BYTES) < room) free++;
+  // Attention keeps the block from going on to the next.
+  requestAttention();
+  execute(free < most ? free : most);
+}
+
+/** Delivers the fault of an instruction breakpoint at RIP, unless RF keeps it back, or MOV SS (on AMD's processors it does not). */
+function tookBreakpoint(): bool {
+  if (armedCode == 0 || finishing || unfinished || (load<u64>(CPU_RFLAGS) & FLAG_RF) != 0) return false;
+  if (trapsHeld() && !isAmd) return false;
+  const bits = codeBreakpoints(codeLinear(load<u64>(CPU_RIP)));
+  if (bits == 0) return false;
+  betweenInstructions();
+  deliverDebug(bits, false);
+  requestAttention();
+  return true;
 }
 
 /** May an interrupt be taken at this boundary? */
@@ -132,13 +162,13 @@ function takeEvents(): u32 {
   if (load<u32>(CPU_NMI_PENDING) != 0 && load<u32>(CPU_NMI_MASKED) == 0 && load<u32>(CPU_INTERRUPT_SHADOW) == 0) {
     store<u32>(CPU_NMI_PENDING, 0);
     store<u32>(CPU_HALTED, 0);
-    deliverNmi();
+    deliverNmi(takeUnfinished());
   }
   const injected = load<u32>(CPU_INJECTED_INTERRUPT);
   if (injected != 0 && canInject()) {
     store<u32>(CPU_INJECTED_INTERRUPT, 0);
     store<u32>(CPU_HALTED, 0);
-    deliverInterrupt(injected & 0xff, unfinished);
+    deliverInterrupt(injected & 0xff, takeUnfinished());
   }
   if (load<u32>(CPU_HALTED) != 0) {
     store<u64>(EXIT_ADDRESS, HALT_HLT);
@@ -148,6 +178,13 @@ function takeEvents(): u32 {
   return 0;
 }
 
+/** Does the event come between the iterations of a REP instruction? What follows is none of it. */
+function takeUnfinished(): bool {
+  const between = unfinished;
+  unfinished = false;
+  return between;
+}
+
 /** The host replaced the state: what was due for the last instruction is not due any more. */
 export function forgetInstruction(): void {
   clearLeaving();
@@ -155,7 +192,7 @@ export function forgetInstruction(): void {
   debugDue = false;
   unfinished = false;
   stepping = false;
-  clearPendingDebug();
+  clearDebugHits();
 }
 
 /** Must the next instruction be executed alone? */
@@ -169,12 +206,18 @@ function mustStep(): bool {
 
 /** One instruction, and what follows from it: the shadow ends, RF falls, a step traps. */
 function executeOne(): void {
+  if (tookBreakpoint()) return;
   stepping = (load<u64>(CPU_RFLAGS) & FLAG_TF) != 0;
+  branchStepping = stepping && (load<u64>(CPU_MSR_DEBUGCTL) & DEBUGCTL_BTF) != 0;
+  resuming = (load<u64>(CPU_RFLAGS) & FLAG_RF) != 0;
   store<u32>(CPU_INTERRUPT_SHADOW, 0);
-  if ((load<u64>(CPU_RFLAGS) & FLAG_RF) != 0) changeControlFlags(FLAG_RF, 0);
+  if (resuming) changeControlFlags(FLAG_RF, 0);
   releaseStep();
   execute(1);
-  if (!leaving) afterOne();
+  if (leaving) return;
+  // RF holds for all iterations of a REP instruction.
+  if (unfinished && resuming) changeControlFlags(0, FLAG_RF);
+  afterOne();
 }
 
 /** What is due once an instruction that ran alone is complete. */
@@ -182,21 +225,27 @@ function afterOne(): void {
   requestAttention();
   debugDue = load<u32>(RUN_SINGLE_STEP) != 0;
   // MOV SS holds the trap back, STI does not; a software interrupt cleared TF and is not trapped.
-  if (stepping && !stepHeld && !trapsHeld()) setPendingDebug(DR6_BS);
-  stepping = false;
+  if (stepping && !stepHeld && !trapsHeld() && (!branchStepping || branched)) setPendingDebug(DR6_BS);
+  stopStepping();
   takeDebugTrap();
 }
 
-function trapsHeld(): bool {
-  return load<u32>(CPU_INTERRUPT_SHADOW) != 0 && shadowHoldsTraps;
+function stopStepping(): void {
+  stepping = false;
+  branchStepping = false;
 }
 
 /** Delivers the debug trap that the last instruction left, unless MOV SS holds it back for one instruction. */
 function takeDebugTrap(): void {
-  if (pendingDebug == 0 || trapsHeld()) return;
-  store<u64>(DR6, load<u64>(DR6) | pendingDebug);
+  if (debugHits != 0) {
+    setPendingDebug(debugHits);
+    clearDebugHits();
+  }
+  const bits = pendingDebug();
+  if (bits == 0 || trapsHeld()) return;
   clearPendingDebug();
-  deliverException(VECTOR_DB, false, 0);
+  store<u32>(CPU_HALTED, 0);
+  deliverDebug(bits, takeUnfinished());
 }
 
 /** The host begins a run. */
@@ -239,12 +288,18 @@ function loop(): u32 {
         store<u32>(RUN_KICK, 0);
         return EXIT_KICKED;
       }
+      // The delivery of an event hit a data breakpoint: its trap is due before the handler's first instruction.
+      if (debugHits != 0) {
+        requestAttention();
+        continue;
+      }
       if (mustStep()) requestAttention();
     }
     const retired = load<u64>(RUN_RETIRED);
     const limit = load<u64>(RUN_LIMIT);
     if (retired >= limit) return EXIT_LIMIT;
     if (attention) executeOne();
+    else if (armedCode != 0) executeWatched(limit - retired);
     else execute(limit - retired);
     if (leaving) return settleExit();
   }
@@ -288,10 +343,15 @@ function settle(): u32 {
     if (retires) {
       store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + 1);
       store<u32>(CPU_HALTED, 1);
-    }
+      if (stepping && !branchStepping) setPendingDebug(DR6_BS);
+    } else if (resuming && unwindKind != UNWIND_EXCEPTION) changeControlFlags(0, FLAG_RF);
     betweenInstructions();
     clearRepeatWanted();
   }
+  resuming = false;
+  stopStepping();
+  mendCut();
+  clearDebugHits();
   setCommitted(false);
   requestAttention();
   if (unwindKind != UNWIND_EXCEPTION) {
@@ -302,11 +362,13 @@ function settle(): u32 {
       store<u32>(EXIT_ERROR_CODE, ENGINE_ERROR_UNIMPLEMENTED);
     }
     if (load<u32>(EXIT_REASON) == EXIT_ENGINE_ERROR) copyInstruction();
+    // A trap that is due ends HLT at once.
+    if (load<u32>(EXIT_REASON) == EXIT_HALT && pendingDebug() != 0) return 0;
     return load<u32>(EXIT_REASON);
   }
   finishing = false;
-  stepping = false;
   clearPendingIo();
+  // A trap of the instruction before (MOV SS) is lost, as the manual allows (SDM vol. 3C, 26.7.3).
   clearPendingDebug();
   deliverException(faultVector, faultHasCode, faultCode);
   if (load<u32>(RUN_SINGLE_STEP) != 0) debugDue = true;

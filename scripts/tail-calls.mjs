@@ -5,8 +5,8 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import binaryen from 'assemblyscript/binaryen';
 
-/** The indirect calls of the run loop and of the probe, which come back. */
-const COMING_BACK = 2;
+/** The indirect calls of the run loop (a block, a branch step) and of the probe, which come back. */
+const COMING_BACK = 3;
 
 /** Does an expression only leave the function, whose end the labels in `exits` lead to? */
 function leaves(expression, exits) {

@@ -6,6 +6,7 @@
  * iterations are done. MOVS and STOS that go forward are done in bulk within a page (string-bulk.ts).
  */
 import { commitIteration, repeatBudget, repeatYield } from '../control';
+import { debugHits, notePort } from '../debug';
 import { FLAG_DF, getZF, setFlagsSub } from '../flags';
 import { ioRead, ioWrite } from '../io';
 import { cutAddress, linearForWrite, readSegment, rmwBeginLinear, rmwWrite, writeSegment } from '../memory';
@@ -65,10 +66,12 @@ function iterate<T>(op: usize, kind: i32, size: u32): void {
     checkPortAccess(port, sizeof<T>());
     const at = rmwBeginLinear<T>(linearForWrite(SEG_ES, to, sizeof<T>()));
     rmwWrite<T>(at, <T>ioRead(port, sizeof<T>()));
+    notePort(port, sizeof<T>());
   } else {
     const port = getReg<u16>(REG_RDX);
     checkPortAccess(port, sizeof<T>());
     ioWrite(port, sizeof<T>(), <u32>readSegment<T>(opSegment(op), from));
+    notePort(port, sizeof<T>());
   }
   if (kind == MOVS || kind == CMPS || kind == LODS || kind == OUTS) setPointer(REG_RSI, size, from + step);
   if (kind == MOVS || kind == CMPS || kind == STOS || kind == SCAS || kind == INS) setPointer(REG_RDI, size, to + step);
@@ -139,7 +142,8 @@ function repeatIterations<T>(op: usize, kind: i32, size: u32, repeat: u32): void
       }
     }
     if (left == 0) return;
-    if (budget == 0) {
+    // A breakpoint traps between two iterations.
+    if (budget == 0 || debugHits != 0) {
       repeatYield();
       return;
     }

@@ -1,4 +1,5 @@
 /** MOV to and from control registers, LMSW, SMSW, CLTS, XGETBV, XSETBV (SDM vol. 2; vol. 3A, 2.5, 2.6, 4.1 and 9.8.5). */
+import { refreshDebug } from '../debug';
 import { raiseGP, raiseUD, unimplemented } from '../fault';
 import { CPU_CR0, CPU_CR2, CPU_CR3, CPU_CR4, CPU_CR8, CPU_EFER, CPU_XCR0 } from '../layout';
 import { flushTlb, readOperand, writeOperand } from '../memory';
@@ -6,7 +7,7 @@ import { longMode, mode64, updateMode } from '../mode';
 import { opRegIndex, opRm } from '../op';
 import { loadPdptes } from '../paging';
 import {
-  ATTRIBUTE_L, CR0_PE, CR0_PG, CR0_TS, CR4_FSGSBASE, CR4_OSXSAVE, CR4_PAE, CR4_PCIDE, CR4_SMAP, CR4_SMEP, CR4_UMIP,
+  ATTRIBUTE_L, CR0_PE, CR0_PG, CR0_TS, CR4_DE, CR4_FSGSBASE, CR4_OSXSAVE, CR4_PAE, CR4_PCIDE, CR4_SMAP, CR4_SMEP, CR4_UMIP,
   EFER_LMA, EFER_LME, REG_RAX, REG_RCX, REG_RDX, SEG_CS, cr0, cr4, efer, getReg, segmentAttributes, setReg,
 } from '../registers';
 import { cpuidBit, cpuidWord } from './cpuid';
@@ -91,6 +92,7 @@ function writeCr4(value: u64): void {
   store<u64>(CPU_CR4, value);
   flushTlb();
   updateMode();
+  if ((changed & CR4_DE) != 0) refreshDebug();
 }
 
 /** `0F 20 /r` */

@@ -1,5 +1,6 @@
 /** INT n, INT3, INTO, INT1, CLI, STI, HLT, MONITOR, MWAIT and what is always #UD (SDM vol. 2). */
-import { letTrapsThrough, nextRip, setInterruptShadow, setRip } from '../control';
+import { nextRip, setInterruptShadow } from '../control';
+import { enterDebugHandler } from '../debug';
 import { VECTOR_BP, VECTOR_DB, VECTOR_OF, leaveHalt, raiseGP, raiseUD } from '../fault';
 import { FLAG_IF, FLAG_VIF, FLAG_VIP, changeControlFlags, getOF } from '../flags';
 import { readSegment } from '../memory';
@@ -25,13 +26,13 @@ export function breakpoint(op: usize): void {
 
 /** `CE` */
 export function overflow(op: usize): void {
-  if (getOF() == 0) setRip(nextRip());
-  else deliverSoftware(VECTOR_OF, true, nextRip());
+  if (getOF() != 0) deliverSoftware(VECTOR_OF, true, nextRip());
 }
 
 /** `F1`: INT1, a trap that no gate's DPL guards. */
 export function debugTrap(op: usize): void {
   deliverSoftware(VECTOR_DB, false, nextRip());
+  enterDebugHandler();
 }
 
 /** May CLI and STI change IF? False: they change VIF (virtual interrupts of virtual-8086 and protected mode). Neither: #GP(0). */
@@ -61,7 +62,6 @@ export function setInterruptFlag(op: usize): void {
   if ((controlFlags() & FLAG_IF) == 0) {
     changeControlFlags(0, FLAG_IF);
     setInterruptShadow();
-    letTrapsThrough();
   }
 }
 

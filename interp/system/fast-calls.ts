@@ -1,5 +1,5 @@
 /** SYSCALL, SYSRET, SYSENTER, SYSEXIT, SWAPGS (SDM vol. 2; vol. 3A, 5.8.7 and 5.8.8). */
-import { canonical, nextRip, setRip } from '../control';
+import { canonical, nextRip, setRip, stepByNewFlags } from '../control';
 import { raiseGP, raiseUD } from '../fault';
 import { FLAG_IF, FLAG_RF, FLAG_VM, materializeFlags, setFlagsWhole } from '../flags';
 import {
@@ -44,6 +44,7 @@ export function systemCall(op: usize): void {
     setReg<u32>(REG_RCX, <u32>back);
     setFlagsWhole(materializeFlags() & ~(FLAG_IF | FLAG_RF | FLAG_VM));
     enterFlat(selector, selector + 8, CODE32, 0, star & 0xffffffff);
+    stepByNewFlags();
     return;
   }
   if (!mode64() && !isAmd()) raiseUD();
@@ -53,6 +54,7 @@ export function systemCall(op: usize): void {
   setReg<u64>(REG_R11, flags);
   setFlagsWhole(flags & ~load<u64>(CPU_MSR_SFMASK));
   enterFlat(selector, selector + 8, CODE64, 0, target);
+  stepByNewFlags();
 }
 
 /** `0F 07`, with Intel's rules: a return address that is not canonical raises #GP at privilege 0. */
@@ -66,6 +68,7 @@ export function systemReturn(op: usize): void {
   setFlagsWhole((getReg<u64>(REG_R11) & 0x3c7fd7) | 2);
   if (wide) enterFlat(selector + 16, selector + 8, CODE64, 3, target);
   else enterFlat(selector, selector + 8, CODE32, 3, target & 0xffffffff);
+  stepByNewFlags();
 }
 
 /** `0F 34` */

@@ -5,13 +5,14 @@
  * All checks and pushes come before any change of state, so that a fault on the way finds the boundary before the event.
  */
 import { holdStep, setRip } from '../control';
+import { enterDebugHandler, reportDebug } from '../debug';
 import {
   VECTOR_DB, VECTOR_DE, VECTOR_DF, VECTOR_GP, VECTOR_NMI, VECTOR_NP, VECTOR_PF, VECTOR_TS, leaveShutdown, raiseVector,
 } from '../fault';
 import {
   FLAG_AC, FLAG_IF, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VM, materializeFlags, setFlagsWhole,
 } from '../flags';
-import { CPU_DR, CPU_GPR, CPU_IDTR, CPU_INTERRUPT_SHADOW, CPU_NMI_MASKED, CPU_RIP } from '../layout';
+import { CPU_GPR, CPU_IDTR, CPU_INTERRUPT_SHADOW, CPU_NMI_MASKED, CPU_RIP } from '../layout';
 import { readSystem } from '../memory';
 import { cpl, longMode, protectedMode, virtual8086 } from '../mode';
 import { ATTRIBUTE_DB, ATTRIBUTE_L, REG_RSP, SEG_CS, SEG_SS, segmentSelector } from '../registers';
@@ -60,6 +61,20 @@ function makesDoubleFault(first: u32, second: u32): bool {
  * fault or to a shutdown (SDM vol. 3A, 6.15).
  */
 export function deliverException(vector: u32, hasCode: bool, code: u32): void {
+  // Faults push RF set, so that the instruction does not meet its breakpoint again (SDM vol. 3B, 17.3.1.1).
+  deliverWith(vector, hasCode, code, FLAG_RF);
+}
+
+/**
+ * Delivers a debug trap, or the fault of an instruction breakpoint, which leaves RF to its handler: DR6 gets `bits`. RF is pushed set
+ * only between the iterations of a REP instruction (17.3.1.1).
+ */
+export function deliverDebug(bits: u64, betweenIterations: bool): void {
+  reportDebug(bits);
+  deliverWith(VECTOR_DB, false, 0, betweenIterations ? FLAG_RF : 0);
+}
+
+function deliverWith(vector: u32, hasCode: bool, code: u32, resume: u64): void {
   let actual = vector;
   let actualHasCode = hasCode;
   let actualCode = code;
@@ -72,14 +87,12 @@ export function deliverException(vector: u32, hasCode: bool, code: u32): void {
     actualCode = 0;
   }
   underDelivery = actual;
-  let flags = materializeFlags();
-  // Faults push RF set, so that the instruction does not meet its breakpoint again (SDM vol. 3A, 17.3.1.1).
-  if (actual != VECTOR_DB && actual != VECTOR_DF) flags |= FLAG_RF;
-  beginEvent(actual, false, 1, load<u64>(CPU_RIP), flags);
+  const flags = materializeFlags();
+  beginEvent(actual, false, 1, load<u64>(CPU_RIP), actual == VECTOR_DF ? flags : flags | resume);
   eventHasCode = actualHasCode;
   eventCode = actualCode;
   deliver();
-  if (actual == VECTOR_DB) store<u64>(CPU_DR + 40, load<u64>(CPU_DR + 40) & ~0x2000);
+  if (actual == VECTOR_DB) enterDebugHandler();
   underDelivery = NONE;
 }
 
@@ -95,8 +108,8 @@ export function deliverInterrupt(vector: u32, betweenIterations: bool): void {
 }
 
 /** Delivers a non-maskable interrupt; further ones wait for IRET. */
-export function deliverNmi(): void {
-  deliverInterrupt(VECTOR_NMI, false);
+export function deliverNmi(betweenIterations: bool): void {
+  deliverInterrupt(VECTOR_NMI, betweenIterations);
   store<u32>(CPU_NMI_MASKED, 1);
 }
 

@@ -1,9 +1,10 @@
 /** RDMSR and WRMSR (SDM vol. 2; vol. 4). What is pure CPU state is here; every other index leaves with an exit. */
 import { canonical } from '../control';
+import { DEBUGCTL_BTF } from '../debug';
 import { raiseGP } from '../fault';
 import { msrReadExit, msrWriteExit } from '../io';
 import {
-  CPU_EFER, CPU_MSR_APIC_BASE, CPU_MSR_CSTAR, CPU_MSR_KERNEL_GS_BASE, CPU_MSR_LSTAR, CPU_MSR_MISC_ENABLE, CPU_MSR_PAT,
+  CPU_EFER, CPU_MSR_APIC_BASE, CPU_MSR_CSTAR, CPU_MSR_DEBUGCTL, CPU_MSR_KERNEL_GS_BASE, CPU_MSR_LSTAR, CPU_MSR_MISC_ENABLE, CPU_MSR_PAT,
   CPU_MSR_SFMASK, CPU_MSR_STAR, CPU_MSR_SYSENTER_CS, CPU_MSR_SYSENTER_EIP, CPU_MSR_SYSENTER_ESP, CPU_MSR_TSC_AUX,
 } from '../layout';
 import { flushTlb } from '../memory';
@@ -27,6 +28,7 @@ function storageOf(index: u32): usize {
     case 0x175: return CPU_MSR_SYSENTER_ESP;
     case 0x176: return CPU_MSR_SYSENTER_EIP;
     case 0x1a0: return CPU_MSR_MISC_ENABLE;
+    case 0x1d9: return CPU_MSR_DEBUGCTL;
     case 0x277: return CPU_MSR_PAT;
     case 0xc0000081: return CPU_MSR_STAR;
     case 0xc0000082: return CPU_MSR_LSTAR;
@@ -73,6 +75,7 @@ function checkValue(index: u32, value: u64): void {
   let fine = true;
   if (holdsAddress(index)) fine = canonical(value);
   else if (index == 0x1b) fine = validApicBase(value);
+  else if (index == 0x1d9) fine = (value & ~DEBUGCTL_BTF) == 0;
   else if (index == 0x277) fine = validPat(value);
   else if (index == 0xc0000103) fine = value >> 32 == 0;
   if (!fine) raiseGP(0);

@@ -1,5 +1,6 @@
 /** IN, OUT and the permission to do them (SDM vol. 1, 18.5; vol. 2). */
 import { goOn } from '../chain';
+import { notePort } from '../debug';
 import { raiseGP } from '../fault';
 import { ioRead, ioWrite, isAnswered, requestPort } from '../io';
 import { readSystem } from '../memory';
@@ -34,6 +35,7 @@ function input<T>(op: usize, port: u32): void {
   checkPortAccess(port, sizeof<T>());
   if (isAnswered()) {
     setReg<T>(REG_RAX, <T>ioRead(port, sizeof<T>()));
+    notePort(port, sizeof<T>());
     goOn(op);
   } else requestPort(port, sizeof<T>(), 0, 0);
 }
@@ -43,6 +45,7 @@ function output<T>(op: usize, port: u32): void {
   const value = <u32>getReg<T>(REG_RAX);
   if (isAnswered()) {
     ioWrite(port, sizeof<T>(), value);
+    notePort(port, sizeof<T>());
     goOn(op);
   } else requestPort(port, sizeof<T>(), 1, value);
 }

@@ -1,6 +1,6 @@
 /** MOV and POP of segment registers, LDS, LES, LSS, LFS, LGS (SDM vol. 2). PUSH is with the stack. */
 import { raiseUD } from '../fault';
-import { setInterruptShadow } from '../control';
+import { setStackShadow } from '../control';
 import { CPU_GPR } from '../layout';
 import { popPeek, readOperand, writeOperand } from '../memory';
 import { stackSize } from '../mode';
@@ -28,7 +28,7 @@ export function moveFromSegmentMem(op: usize): void {
 
 function moveToSegment(segment: u32, selector: u32): void {
   loadSegment(segment, selector);
-  if (segment == SEG_SS) setInterruptShadow();
+  if (segment == SEG_SS) setStackShadow();
 }
 
 function checkTarget(segment: u32): void {

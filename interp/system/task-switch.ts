@@ -3,6 +3,7 @@
  * old task, which is unchanged; from then on it is one of the new task, at the RIP that its TSS holds.
  */
 import { setCommitted, setPendingDebug } from '../control';
+import { DR6_BT, refreshDebug } from '../debug';
 import { VECTOR_GP, VECTOR_NP, VECTOR_SS, VECTOR_TS, raiseVector } from '../fault';
 import { FLAG_NT, FLAG_VM } from '../flags';
 import { CPU_CR0, CPU_DR } from '../layout';
@@ -31,8 +32,6 @@ export const SWITCH_RETURN: u32 = 2;
 export const SWITCH_EVENT: u32 = 3;
 
 const BUSY: u32 = 2;
-/** DR6.BT. */
-const DEBUG_TASK: u64 = 1 << 15;
 /** DR7.L0 to L3 and LE. */
 const DR7_LOCAL: u64 = 0x155;
 
@@ -108,6 +107,7 @@ function enterTask(selector: u32, base: u64, limit: u32, attributes: u32, nests:
   setSegment(SEG_TR, <u16>selector, base, limit, attributes);
   store<u64>(CPU_CR0, cr0() | CR0_TS);
   store<u64>(CPU_DR + 40, load<u64>(CPU_DR + 40) & ~DR7_LOCAL);
+  refreshDebug();
   loadTaskRegisters(nests ? FLAG_NT : 0);
   const privilege: u32 = (taskFlags & FLAG_VM) != 0 ? 3 : taskSelector(SEG_CS) & 3;
   // The visible parts are loaded; nothing can be used until its descriptor is found fine.
@@ -122,7 +122,7 @@ function enterTask(selector: u32, base: u64, limit: u32, attributes: u32, nests:
     for (let i: u32 = 0; i < 6; i++) setVirtualSegment(i, taskSelector(i));
   } else loadTaskSegments(privilege, ext);
   updateMode();
-  if (taskTrap) setPendingDebug(DEBUG_TASK);
+  if (taskTrap) setPendingDebug(DR6_BT);
   if (taskRip > <u64>segmentLimit(SEG_CS)) raiseVector(VECTOR_GP, true, ext);
   setCommitted(false);
 }

@@ -2,7 +2,7 @@
  * Virtual-8086 mode (SDM vol. 3A, chapter 21): entry by IRET, leaving through gates, IRET and INT n within it, and its extensions
  * (CR4.VME): the virtual interrupt flag and the interrupt redirection bitmap.
  */
-import { nextRip, setRip } from '../control';
+import { holdStep, nextRip, setRip } from '../control';
 import { raiseGP } from '../fault';
 import {
   FLAGS_STATUS, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM,
@@ -127,6 +127,7 @@ export function interruptedVirtual(vector: u32): bool {
     if (ioPrivilege() < 3) raiseGP(0);
     return false;
   }
+  holdStep();
   const entry = readSystem<u32>(vector * 4);
   const flags = materializeFlags();
   const virtualized = ioPrivilege() < 3;

@@ -38,8 +38,6 @@ function rows(): MsrRow[] {
     // IA32_MCG_CAP: no banks. IA32_MCG_STATUS.
     { index: 0x179, reset: 0n },
     { index: 0x17a, reset: 0n, writable: 0b111n },
-    // IA32_DEBUGCTL: branch tracing is not there.
-    { index: 0x1d9, reset: 0n, writable: 0n },
     // IA32_MTRR_DEF_TYPE: MTRRs off.
     { index: 0x2ff, reset: 0n, writable: 0xcffn },
     // AMD SYSCFG, HWCR, NB_CFG, interrupt pending, TSEG base, DE_CFG (LFENCE serialises, APM volume 2, section 3.2.10).

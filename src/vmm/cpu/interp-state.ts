@@ -33,16 +33,20 @@ const FIELDS_64 = [
   ['tscAux', layout.CPU_MSR_TSC_AUX],
   ['pat', layout.CPU_MSR_PAT],
   ['miscEnable', layout.CPU_MSR_MISC_ENABLE],
+  ['debugCtl', layout.CPU_MSR_DEBUGCTL],
 ] as const;
 
 const FLAGS = [
-  ['interruptShadow', layout.CPU_INTERRUPT_SHADOW],
   ['nmiMasked', layout.CPU_NMI_MASKED],
   ['halted', layout.CPU_HALTED],
   ['nmiPending', layout.CPU_NMI_PENDING],
   ['ferr', layout.CPU_FERR],
   ['ignne', layout.CPU_IGNNE],
 ] as const;
+
+/** Values of CPU_INTERRUPT_SHADOW. */
+const SHADOW_STACK = 1;
+const SHADOW_STI = 2;
 
 const TABLES = [
   ['gdtr', layout.CPU_GDTR],
@@ -72,6 +76,10 @@ export function readInterpState(view: DataView): CpuState {
     state[name] = { base: view.getBigUint64(at, true), limit: view.getUint32(at + 8, true) };
   }
   for (const [name, at] of FLAGS) state[name] = view.getUint32(at, true) !== 0;
+  const shadow = view.getUint32(layout.CPU_INTERRUPT_SHADOW, true);
+  state.interruptShadow = shadow !== 0;
+  state.shadowHoldsTraps = shadow === SHADOW_STACK;
+  state.pendingDebug = view.getUint32(layout.CPU_PENDING_DEBUG, true);
   if (usesPdptes(state)) state.pdpte = state.pdpte.map((_, i) => view.getBigUint64(layout.CPU_PDPTE + i * 8, true));
   state.tscOffset = view.getBigInt64(layout.CPU_TSC_OFFSET, true);
   state.injectedInterrupt = view.getUint32(layout.CPU_INJECTED_INTERRUPT, true);
@@ -97,6 +105,9 @@ export function writeInterpState(view: DataView, state: CpuState): void {
     view.setUint32(at + 8, state[name].limit, true);
   }
   for (const [name, at] of FLAGS) view.setUint32(at, state[name] ? 1 : 0, true);
+  const shadow = state.shadowHoldsTraps ? SHADOW_STACK : SHADOW_STI;
+  view.setUint32(layout.CPU_INTERRUPT_SHADOW, state.interruptShadow ? shadow : 0, true);
+  view.setUint32(layout.CPU_PENDING_DEBUG, state.pendingDebug, true);
   for (const [i, entry] of state.pdpte.entries()) view.setBigUint64(layout.CPU_PDPTE + i * 8, entry, true);
   view.setBigInt64(layout.CPU_TSC_OFFSET, state.tscOffset, true);
   view.setUint32(layout.CPU_INJECTED_INTERRUPT, state.injectedInterrupt, true);

@@ -16,6 +16,7 @@ export const Capability = {
   ReadonlyMemory: 81,
   ImmediateExit: 136,
   SplitIrqchip: 121,
+  ExceptionPayload: 164,
   ManualDirtyLogProtect: 168,
   UserSpaceMsr: 188,
   MsrFilter: 189,

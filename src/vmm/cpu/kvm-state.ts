@@ -27,6 +27,8 @@ const CONTROL = {
 const SREGS2_FLAGS = 280;
 const SREGS2_PDPTRS = 288;
 const EVENTS = {
+  exceptionVector: 1,
+  exceptionPending: 3,
   interrupt: 8,
   vector: 9,
   soft: 10,
@@ -35,9 +37,13 @@ const EVENTS = {
   nmiPending: 13,
   nmiMasked: 14,
   flags: 20,
+  hasPayload: 55,
+  payload: 56,
 } as const;
+const VECTOR_DB = 1;
 const EVENTS_VALID_NMI_PENDING = 1;
 const EVENTS_VALID_SHADOW = 4;
+const EVENTS_VALID_PAYLOAD = 16;
 const SHADOW_MOV_SS = 1;
 const SHADOW_STI = 2;
 const XSTATE_BV = 512;
@@ -66,12 +72,14 @@ class Part {
   }
 }
 
-/** The MSRs of the state that are read by KVM_GET_MSRS; IA32_APIC_BASE is in kvm_sregs. */
-const MSRS = STATE_MSRS.filter(([, field]) => field !== 'apicBase');
+/** The MSRs of the state that are read by KVM_GET_MSRS; IA32_APIC_BASE is in kvm_sregs, IA32_DEBUGCTL is carried along. */
+const MSRS = STATE_MSRS.filter(([, field]) => field !== 'apicBase' && field !== 'debugCtl');
 const CONTROL_FIELDS = ['cr0', 'cr2', 'cr3', 'cr4', 'cr8', 'efer', 'apicBase'] as const;
 /** The low byte of FSW in the FXSAVE image, and ES in it: an unmasked exception waits. */
 const FSW = 2;
 const FSW_SUMMARY = 0x80;
+/** Fields that no KVM has a place for. */
+const CARRIED = ['tscOffset', 'debugCtl'] as const;
 const DEBUG_FIELDS = ['dr0', 'dr1', 'dr2', 'dr3', 'dr6', 'dr7'] as const;
 
 /** What of the kernel's interface there is; `xsaveSize`: KVM_CAP_XSAVE2. */
@@ -128,7 +136,7 @@ export class KvmStateAccess {
       this.#isFresh = true;
     }
     for (const [, field] of MSRS) state[field] = this.#carried[field];
-    state.tscOffset = this.#carried.tscOffset;
+    for (const field of CARRIED) Object.assign(state, { [field]: this.#carried[field] });
     for (const part of this.#parts) part.decode(state, part.view);
     // What clears an exception on the processor itself is not seen here.
     const hasError = ((state.fxsave[FSW] as number) & FSW_SUMMARY) !== 0;
@@ -167,7 +175,7 @@ export class KvmStateAccess {
     }
     if (written.length > 0) this.#isFresh = false;
     for (const [, field] of MSRS) this.#carried[field] = state[field];
-    this.#carried.tscOffset = state.tscOffset;
+    for (const field of CARRIED) Object.assign(this.#carried, { [field]: state[field] });
     this.#carried.ferr = state.ferr;
     this.#carried.ignne = state.ignne;
   }
@@ -185,6 +193,15 @@ export class KvmStateAccess {
     this.#msr(index).setBigUint64(MSR_HEADER + 8, value, true);
     this.#isFresh = false;
     return this.#handle.transfer('KVM_SET_MSRS', this.#oneMsr) === 1;
+  }
+
+  /** IA32_DEBUGCTL, which KVM only carries along: state.ts. */
+  get debugCtl(): bigint {
+    return this.#carried.debugCtl;
+  }
+
+  set debugCtl(value: bigint) {
+    this.#carried.debugCtl = value;
   }
 
   /** The base of CS: KVM_GET_SREGS begins with it. */
@@ -314,33 +331,50 @@ function xcrsPart(): Part {
 
 /**
  * struct kvm_vcpu_events. An exception that KVM has not delivered yet is left out: RIP is at its instruction, which raises it
- * again.
+ * again. But a debug exception is due for the instruction before; its payload is what it adds to DR6 (KVM_CAP_EXCEPTION_PAYLOAD).
  */
 function eventsPart(): Part {
   return new Part(
     64,
     'KVM_GET_VCPU_EVENTS',
     'KVM_SET_VCPU_EVENTS',
-    ['injectedInterrupt', 'interruptShadow', 'nmiPending', 'nmiMasked'],
-    (state, view) => {
-      const injected = view.getUint8(EVENTS.interrupt) !== 0 && view.getUint8(EVENTS.soft) === 0;
-      const nmiInjected = view.getUint8(EVENTS.nmiInjected) !== 0;
-      state.injectedInterrupt = injected ? 0x100 | view.getUint8(EVENTS.vector) : 0;
-      state.interruptShadow = view.getUint8(EVENTS.shadow) !== 0;
-      state.nmiPending = nmiInjected || view.getUint8(EVENTS.nmiPending) !== 0;
-      state.nmiMasked = !nmiInjected && view.getUint8(EVENTS.nmiMasked) !== 0;
-    },
-    (state, view) => {
-      view.setUint8(EVENTS.interrupt, state.injectedInterrupt === 0 ? 0 : 1);
-      view.setUint8(EVENTS.vector, state.injectedInterrupt & 0xff);
-      // VT-x refuses a shadow of STI while IF is clear.
-      const shadow = (state.rflags & RFLAGS_IF) !== 0n ? SHADOW_STI : SHADOW_MOV_SS;
-      view.setUint8(EVENTS.shadow, state.interruptShadow ? shadow : 0);
-      view.setUint8(EVENTS.nmiPending, state.nmiPending ? 1 : 0);
-      view.setUint8(EVENTS.nmiMasked, state.nmiMasked ? 1 : 0);
-      view.setUint32(EVENTS.flags, EVENTS_VALID_NMI_PENDING | EVENTS_VALID_SHADOW, true);
-    },
+    ['injectedInterrupt', 'interruptShadow', 'shadowHoldsTraps', 'pendingDebug', 'nmiPending', 'nmiMasked'],
+    decodeEvents,
+    encodeEvents,
   );
+}
+
+function decodeEvents(state: CpuState, view: DataView): void {
+  const injected = view.getUint8(EVENTS.interrupt) !== 0 && view.getUint8(EVENTS.soft) === 0;
+  const nmiInjected = view.getUint8(EVENTS.nmiInjected) !== 0;
+  const isDebug = view.getUint8(EVENTS.exceptionPending) !== 0 && view.getUint8(EVENTS.exceptionVector) === VECTOR_DB;
+  const shadow = view.getUint8(EVENTS.shadow);
+  state.injectedInterrupt = injected ? 0x100 | view.getUint8(EVENTS.vector) : 0;
+  state.interruptShadow = shadow !== 0;
+  state.shadowHoldsTraps = (shadow & SHADOW_MOV_SS) !== 0;
+  state.pendingDebug =
+    isDebug && view.getUint8(EVENTS.hasPayload) !== 0 ? view.getUint16(EVENTS.payload, true) & 0xe00f : 0;
+  state.nmiPending = nmiInjected || view.getUint8(EVENTS.nmiPending) !== 0;
+  state.nmiMasked = !nmiInjected && view.getUint8(EVENTS.nmiMasked) !== 0;
+}
+
+function encodeEvents(state: CpuState, view: DataView): void {
+  view.setUint8(EVENTS.interrupt, state.injectedInterrupt === 0 ? 0 : 1);
+  view.setUint8(EVENTS.vector, state.injectedInterrupt & 0xff);
+  // VT-x refuses a shadow of STI while IF is clear.
+  const bySti = (state.rflags & RFLAGS_IF) !== 0n && !state.shadowHoldsTraps;
+  view.setUint8(EVENTS.shadow, state.interruptShadow ? (bySti ? SHADOW_STI : SHADOW_MOV_SS) : 0);
+  view.setUint8(EVENTS.nmiPending, state.nmiPending ? 1 : 0);
+  view.setUint8(EVENTS.nmiMasked, state.nmiMasked ? 1 : 0);
+  let flags = EVENTS_VALID_NMI_PENDING | EVENTS_VALID_SHADOW;
+  if (state.pendingDebug !== 0) {
+    flags |= EVENTS_VALID_PAYLOAD;
+    view.setUint8(EVENTS.exceptionPending, 1);
+    view.setUint8(EVENTS.exceptionVector, VECTOR_DB);
+    view.setUint8(EVENTS.hasPayload, 1);
+    view.setBigUint64(EVENTS.payload, BigInt(state.pendingDebug), true);
+  }
+  view.setUint32(EVENTS.flags, flags, true);
 }
 
 /** PAE paging outside long mode: the PDPTE registers are in use. */

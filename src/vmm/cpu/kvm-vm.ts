@@ -28,6 +28,8 @@ const QUIRK_FIX_HYPERCALL = 1 << 5;
  * filtered like a foreign MSR, and KvmVcpu answers the exit itself.
  */
 export const IA32_TSC_AUX = 0xc000_0103;
+/** IA32_DEBUGCTL likewise: KVM takes BTF and drops it (vmx_set_msr), and takes reserved bits. */
+export const IA32_DEBUGCTL = 0x1d9;
 const EFER = 0xc000_0080;
 const FS_BASE = 0xc000_0100;
 const GS_BASE = 0xc000_0101;
@@ -121,6 +123,7 @@ export class MachineVm {
       vm.setIdentityMapAddress(IDENTITY_MAP_ADDRESS);
       vm.setTssAddress(TSS_ADDRESS);
     }
+    if (has.ExceptionPayload > 0) vm.enableCapability(Capability.ExceptionPayload, 1);
     if (has.ExitOnEmulationFailure > 0) vm.enableCapability(Capability.ExitOnEmulationFailure, 1);
     if ((has.DisableQuirks2 & QUIRK_FIX_HYPERCALL) !== 0)
       vm.enableCapability(Capability.DisableQuirks2, QUIRK_FIX_HYPERCALL);
@@ -145,10 +148,10 @@ function collectBits(bitmap: Uint8Array, first: number, pages: number[]): void {
   }
 }
 
-/** The MSRs that the guest reaches without an exit: pure CPU state (state.ts) but IA32_TSC_AUX. All others are exits. */
+/** The MSRs that the guest reaches without an exit: pure CPU state (state.ts) but IA32_TSC_AUX and IA32_DEBUGCTL. All others are exits. */
 export function msrFilterRanges(): MsrFilterRange[] {
   const indices = [...STATE_MSRS.map(([index]) => index as number), EFER, FS_BASE, GS_BASE]
-    .filter((index) => index !== IA32_TSC_AUX)
+    .filter((index) => index !== IA32_TSC_AUX && index !== IA32_DEBUGCTL)
     .sort((a, b) => a - b);
   const ranges: { flags: number; base: number; allowed: boolean[] }[] = [];
   for (const index of indices) {

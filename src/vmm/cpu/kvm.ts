@@ -22,7 +22,7 @@ import {
 } from './kvm-constants.js';
 import { KvmExitRecord } from './kvm-exit.js';
 import { KvmStateAccess } from './kvm-state.js';
-import { encodeCpuid, IA32_TSC_AUX, type KvmRegion, MachineVm } from './kvm-vm.js';
+import { encodeCpuid, IA32_DEBUGCTL, IA32_TSC_AUX, type KvmRegion, MachineVm } from './kvm-vm.js';
 import { type CpuState, cpuStateTable, GPR_NAMES, powerOnState } from './state.js';
 import { type CpuidEntry, ExitReason, REGISTERS_SIZE, type Vcpu } from './vcpu.js';
 
@@ -32,6 +32,8 @@ const RIP = 16;
 const RFLAGS = 17;
 const RFLAGS_IF = 0x200;
 const RESERVED_FLAGS = ~0x3f_7fd5;
+/** Branch single step, the one bit of IA32_DEBUGCTL that the model has. */
+const DEBUGCTL_BTF = 2n;
 
 /** How a {@link KvmVcpu} is opened. */
 export interface KvmVcpuOptions {
@@ -140,7 +142,7 @@ export class KvmVcpu implements Vcpu {
     while (code === KvmExit.SetTpr) code = this.#singleStep ? KvmExit.Debug : this.#native.run();
     if (code < 0 && code !== EINTR && code !== EAGAIN) checkResult(code, 'KVM_RUN');
     const reason = this.#decode(code);
-    return this.exit.address === IA32_TSC_AUX && this.#serveTscAux(reason) ? this.run(limit) : reason;
+    return this.#serveMsr(reason) ? this.run(limit) : reason;
   }
 
   complete(): ExitReason | undefined {
@@ -350,16 +352,21 @@ export class KvmVcpu implements Vcpu {
     return reason;
   }
 
-  /** Does what RDMSR and WRMSR of IA32_TSC_AUX do; false: the exit is another one. See IA32_TSC_AUX in kvm-vm.ts. */
-  #serveTscAux(reason: ExitReason): boolean {
-    const { bytes, dataOffset } = this.exit;
+  /** Does what RDMSR and WRMSR of IA32_TSC_AUX and IA32_DEBUGCTL do; false: the exit is another one. See kvm-vm.ts. */
+  #serveMsr(reason: ExitReason): boolean {
+    if (reason !== ExitReason.MsrRead && reason !== ExitReason.MsrWrite) return false;
+    const { bytes, dataOffset, address } = this.exit;
+    if (address !== IA32_TSC_AUX && address !== IA32_DEBUGCTL) return false;
     if (reason === ExitReason.MsrRead) {
-      bytes.setBigUint64(dataOffset, this.#state.readMsr(IA32_TSC_AUX) ?? 0n, true);
+      const value = address === IA32_DEBUGCTL ? this.#state.debugCtl : (this.#state.readMsr(IA32_TSC_AUX) ?? 0n);
+      bytes.setBigUint64(dataOffset, value, true);
       return true;
     }
-    if (reason !== ExitReason.MsrWrite) return false;
     const value = bytes.getBigUint64(dataOffset, true);
-    if (value > 0xffff_ffffn || !this.#state.writeMsr(IA32_TSC_AUX, value)) this.failMsr();
+    if (address === IA32_DEBUGCTL) {
+      if ((value & ~DEBUGCTL_BTF) !== 0n) this.failMsr();
+      else this.#state.debugCtl = value;
+    } else if (value > 0xffff_ffffn || !this.#state.writeMsr(IA32_TSC_AUX, value)) this.failMsr();
     return true;
   }
 

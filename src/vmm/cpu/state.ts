@@ -98,6 +98,12 @@ export const cpuStateTable = stateTable('cpu', 2, {
   tscOffset: i64(),
   /** STI or MOV SS: no interrupt before the next instruction. */
   interruptShadow: bool(),
+  /** The shadow is one of MOV SS or POP SS: no debug exception either. */
+  shadowHoldsTraps: bool({ since: 2 }),
+  /** Bits of DR6 for which a debug trap is due at the next instruction boundary (MOV SS holds it back for one instruction). */
+  pendingDebug: u32({ since: 2, max: 0xe00f }),
+  /** IA32_DEBUGCTL: BTF. KVM only carries it along: there TF steps over every instruction. */
+  debugCtl: u64({ since: 2, max: 2n }),
   /** Until IRET. */
   nmiMasked: bool(),
   nmiPending: bool(),
@@ -150,6 +156,7 @@ export const STATE_MSRS = [
   [0x175, 'sysenterEsp'],
   [0x176, 'sysenterEip'],
   [0x1a0, 'miscEnable'],
+  [0x1d9, 'debugCtl'],
   [0x277, 'pat'],
   [0xc000_0081, 'star'],
   [0xc000_0082, 'lstar'],
@@ -206,9 +213,12 @@ const MANUAL_NAMES: Readonly<Record<string, string>> = {
   tscAux: 'IA32_TSC_AUX',
   pat: 'IA32_PAT',
   miscEnable: 'IA32_MISC_ENABLE',
+  debugCtl: 'IA32_DEBUGCTL',
   efer: 'IA32_EFER',
   tscOffset: 'TSC offset',
   interruptShadow: 'interrupt shadow',
+  shadowHoldsTraps: 'shadow of MOV SS',
+  pendingDebug: 'pending debug trap',
   nmiMasked: 'blocking by NMI',
   nmiPending: 'pending NMI',
   halted: 'halted',

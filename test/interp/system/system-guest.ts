@@ -1,26 +1,30 @@
-/** Runs the guests of guests/ on either engine: values that they write to port 0xE0, until they halt or shut down. */
+/** Runs the guests of guests/ on either engine: values that they write to port 0xE0, text to port 0xE9, until they halt or shut down. */
 import { readFileSync } from 'node:fs';
 import { cpuStateOf } from '../../../src/vmm/boot/cpu.js';
 import { writeGdt, writeIdentityMap } from '../../../src/vmm/boot/tables.js';
 import { InterpVcpu } from '../../../src/vmm/cpu/interp.js';
 import { type CpuidEntry, ExitReason, type Vcpu } from '../../../src/vmm/cpu/vcpu.js';
+import { AssistedVcpu } from '../../../src/vmm/machine-assist.js';
 import { GuestMemory } from '../../../src/vmm/memory.js';
 
 /** The mode in which a guest starts. */
 export type GuestMode = 'real' | 'prot32' | 'long64';
-/** One of the two engines. */
-export type EngineUnderTest = 'kvm' | 'interp';
+/** One of the two engines, or KVM with the interpreter for what its emulator does not execute. */
+export type EngineUnderTest = 'kvm' | 'assisted' | 'interp';
 
 const PORT = 0xe0;
+const TEXT_PORT = 0xe9;
 /** What every MSR of the machine reads as. */
 const MSR_ANSWER = 0x5ca1_ab1en;
-const MAX_EXITS = 2000;
+const MAX_EXITS = 40_000;
 
 /** A guest that has run. */
 export interface GuestRun {
   readonly vcpu: Vcpu;
   readonly memory: GuestMemory;
   readonly values: number[];
+  /** The lines of text. */
+  readonly lines: string[];
   readonly reason: ExitReason;
   readonly retired: number;
 }
@@ -63,7 +67,8 @@ export async function loadGuest(engine: EngineUnderTest, image: Uint8Array, mode
   memory.write(base, image);
   if (mode !== 'real') writeGdt(memory, mode === 'long64' ? 64 : 32);
   if (mode === 'long64') writeIdentityMap(memory);
-  const vcpu = engine === 'kvm' ? await openKvm(memory) : new InterpVcpu(memory);
+  let vcpu = engine === 'interp' ? new InterpVcpu(memory) : await openKvm(memory);
+  if (engine === 'assisted') vcpu = new AssistedVcpu(vcpu, () => new InterpVcpu(memory), memory);
   vcpu.setCpuid(TEST_CPUID);
   vcpu.setState(cpuStateOf({ mode, entry: base, stack: mode === 'real' ? 0x7000 : 0x9_0000 }));
   return { memory, vcpu };
@@ -78,6 +83,7 @@ export async function runGuest(
 ): Promise<GuestRun> {
   const { memory, vcpu } = await loadGuest(engine, image, mode, base);
   const values: number[] = [];
+  let text = '';
   let reason: ExitReason = ExitReason.Kicked;
   for (let exits = 0; exits < MAX_EXITS; exits++) {
     reason = vcpu.run(Number.POSITIVE_INFINITY);
@@ -87,9 +93,10 @@ export async function runGuest(
     }
     if (reason !== ExitReason.Io) break;
     const { isWrite, size, bytes, dataOffset, address } = vcpu.exit;
+    if (isWrite && address === TEXT_PORT) text += String.fromCharCode(bytes.getUint8(dataOffset));
     if (isWrite && address === PORT) {
       values.push(size === 4 ? bytes.getUint32(dataOffset, true) : bytes.getUint16(dataOffset, true));
     }
   }
-  return { vcpu, memory, values, reason, retired: vcpu.retired };
+  return { vcpu, memory, values, lines: text.split('\n').slice(0, -1), reason, retired: vcpu.retired };
 }

@@ -1,0 +1,55 @@
+/**
+ * The guests of guests/*.s that judge themselves: a line "ok …" or "FAILED …" for each test. On KVM with the interpreter executing what its
+ * emulator does not, where lines may fail that docs/kvm-emulator.md explains.
+ */
+import { afterEach, describe, expect, test } from 'vitest';
+import { ExitReason } from '../../../src/vmm/cpu/vcpu.js';
+import { kvmMissing, kvmNote } from '../../native/kvm-host.js';
+import { type GuestRun, guestImage, runGuest } from './system-guest.js';
+
+/** A guest: how many lines it prints, and which of them may fail on KVM. */
+interface Case {
+  readonly name: string;
+  readonly lines: number;
+  readonly onKvm: readonly RegExp[];
+  /** The last line, which must come on KVM too. */
+  readonly last: RegExp;
+}
+
+const cases: readonly Case[] = [
+  {
+    name: 'debug',
+    lines: 86,
+    onKvm: [
+      /^(data|port): /,
+      /^step: (MOV SS|a step of)/,
+      /^register: (DR7.RTM|general detect)/,
+      /^branch: BTF/,
+      /^user: (breakpoints|INT1)/,
+    ],
+    last: /MOV DR|INT1|HLT/,
+  },
+];
+
+let run: GuestRun | undefined;
+afterEach(() => {
+  run?.vcpu.close();
+  run = undefined;
+});
+
+describe.each(cases)('guest $name', ({ name, lines, onKvm, last }) => {
+  test('on the interpreter', async () => {
+    run = await runGuest('interp', guestImage(name), 'prot32');
+    expect(run.lines.filter((line) => !line.startsWith('ok '))).toEqual([]);
+    expect(run.lines).toHaveLength(lines);
+    expect(run.reason).toBe(ExitReason.Halt);
+  });
+
+  test.skipIf(kvmMissing !== undefined)(`on KVM${kvmNote}`, async () => {
+    run = await runGuest('assisted', guestImage(name), 'prot32');
+    const failed = run.lines.filter((line) => !line.startsWith('ok ')).map((line) => line.replace(/^FAILED /, ''));
+    expect(failed.filter((line) => !onKvm.some((known) => known.test(line)))).toEqual([]);
+    expect(run.lines.at(-1)).toMatch(last);
+    expect(run.reason).toBe(ExitReason.Halt);
+  });
+});
