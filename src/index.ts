@@ -10,6 +10,7 @@ export { RecordSession } from './record/session.js';
 export type { Divergence } from './replay/divergence.js';
 export type { ReplayMode, ReplayOptions, ReplayResult } from './replay/options.js';
 export { ReplaySession } from './replay/session.js';
+export { TraceAppender } from './trace/append.js';
 export type { TraceCheckpoint } from './trace/checkpoint.js';
 export { TraceCursor } from './trace/cursor.js';
 export { editTrace } from './trace/edit.js';
@@ -24,6 +25,8 @@ export {
   type TraceLandmark,
   TraceRecord,
 } from './trace/record.js';
+export { type RepairResult, repairTrace } from './trace/repair.js';
+export { type TraceVerdict, verifyTrace } from './trace/verify.js';
 export { TraceWriter } from './trace/writer.js';
 export { type BootedGuest, bootGuest } from './vmm/boot/boot.js';
 export type { BootRequest, BootSource, FlatMode } from './vmm/boot/request.js';

@@ -6,8 +6,10 @@ import { addDoctor } from './doctor.js';
 import { reportError } from './errors.js';
 import { addInspect } from './inspect.js';
 import { addRecord } from './record.js';
+import { addRepair } from './repair.js';
 import { addReplay } from './replay.js';
 import { addRun } from './run.js';
+import { addVerify } from './verify.js';
 
 const HELP = `
 Exit codes: 0 fine; 1 the guest or the run failed; 2 a mistake in the options or files; 3 a replay or a comparison that differs;
@@ -35,6 +37,8 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addRecord(program, setExit);
   addReplay(program, setExit);
   addInspect(program, setExit);
+  addVerify(program, setExit);
+  addRepair(program, setExit);
   addDoctor(program, setExit);
   addCompare(program, setExit);
   for (const command of program.commands) command.copyInheritedSettings(program);

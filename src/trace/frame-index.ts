@@ -78,7 +78,7 @@ export class IndexBuilder {
   #tail = emptyList(0, PRELUDE_SIZE, 0, 0);
 
   /** Goes on with the index of a file. */
-  static from(root: TraceRoot, frames: number, bytes: number): IndexBuilder {
+  static from(root: TraceRoot): IndexBuilder {
     const builder = new IndexBuilder();
     builder.lists.push(...root.lists);
     builder.maps.push(...root.maps);
@@ -86,9 +86,9 @@ export class IndexBuilder {
     builder.end = root.end;
     builder.records = root.records;
     builder.blobs = root.blobs;
-    builder.frames = frames;
-    builder.bytes = bytes;
     const { tail } = root;
+    builder.frames = root.frames;
+    builder.bytes = tail.byte + tail.sizes.reduce((sum, size) => sum + size, 0);
     builder.#tail = { ...tail, kinds: [...tail.kinds], sizes: [...tail.sizes], counts: [...tail.counts] };
     return builder;
   }

@@ -186,7 +186,9 @@ function parseGuestFile(value: unknown): TraceGuestFile {
 
 /** The end as data for msgpack. */
 export function endMessage(end: TraceEnd): Record<string, unknown> {
-  return { ...end };
+  const { records, inexact, assists, ...rest } = end;
+  // One order of the fields, whoever made the object.
+  return { ...rest, records, inexact, assists };
 }
 
 /** The end of checked data. Throws {@link ColumnError} likewise. */

@@ -72,7 +72,11 @@ export class MemoryWriter {
     const set = this.#sets++;
     const base = set % CHAIN_MAX === 0 ? -1 : set - 1;
     if (base < 0) this.#table.blobs.fill(ZERO_PAGE);
-    const map = new PageMapWriter(base, (payload) => this.#frames.queue(FrameKind.PageMap, payload, set));
+    const map = new PageMapWriter(base, (payload) => {
+      // What a map names stands before it.
+      this.blobs.flush();
+      this.#frames.queue(FrameKind.PageMap, payload, set);
+    });
     for (const { gpa, bytes } of runs) {
       assert(gpa % PAGE_SIZE === 0 && bytes.length % PAGE_SIZE === 0, 'memory is made of pages');
       for (let at = 0; at < bytes.length; at += PAGE_SIZE) {
@@ -85,7 +89,6 @@ export class MemoryWriter {
         map.page(number, blob);
       }
     }
-    this.blobs.flush();
     map.finish();
     return set;
   }

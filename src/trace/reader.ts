@@ -8,6 +8,7 @@ import { FrameKind, PRELUDE_SIZE } from './format.js';
 import type { Frame, FrameHead } from './frame.js';
 import { FrameFile } from './frame-file.js';
 import { parseEnd, parseHeader, type TraceEnd, type TraceHeader } from './header.js';
+import type { PageTable } from './image.js';
 import { type GuestFiles, MemoryReader } from './memory-reader.js';
 import { unpackMessage } from './msgpack.js';
 import { parsed, TraceIndex } from './trace-index.js';
@@ -51,6 +52,14 @@ export class TraceReader {
   /** The head of the frame at a place, its checksum not checked. */
   head(place: TracePlace): FrameHead {
     return this.#file.head(place);
+  }
+  /** Which blob each page of a memory has. */
+  memoryTable(set: number): PageTable {
+    return this.#memory.table(set);
+  }
+  /** The frame at a place. */
+  read(place: TracePlace): Frame {
+    return this.#file.read(place);
   }
   /** The frame at a place. */
   readAsync(place: TracePlace): Promise<Frame> {

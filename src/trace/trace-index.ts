@@ -15,6 +15,7 @@ import type { Frame } from './frame.js';
 import type { FrameFile } from './frame-file.js';
 import {
   type FrameList,
+  type FrameListSummary,
   IndexBuilder,
   type ListedCheckpoint,
   parseIndex,
@@ -77,6 +78,18 @@ export class TraceIndex {
     return undefined;
   }
 
+  /** All frames of a kind, in their order. */
+  *framesOf(kind: number): Generator<TracePlace, void> {
+    for (const summary of [...this.root.lists, undefined]) {
+      const list = summary ? this.#read(summary) : this.root.tail;
+      let { byte } = list;
+      for (const [index, one] of list.kinds.entries()) {
+        if (one === kind) yield this.#file.place(list.frame + index, byte);
+        byte += list.sizes[index] as number;
+      }
+    }
+  }
+
   /** The last checkpoint at or before the record of this ordinal. */
   checkpointBefore(record: number): ListedCheckpoint | undefined {
     let best: ListedCheckpoint | undefined;
@@ -97,7 +110,10 @@ export class TraceIndex {
       else high = middle - 1;
     }
     const summary = lists[low];
-    if (!summary) return tail;
+    return summary ? this.#read(summary) : tail;
+  }
+
+  #read(summary: FrameListSummary): FrameList {
     const known = this.#lists.get(summary.frame);
     if (known) return known;
     const { frame, byte } = summary.at ?? { frame: 0, byte: 0 };

@@ -1,0 +1,158 @@
+/** Giving a trace that was not closed an end and an index, so that it is a trace as others. */
+import { copyFileSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import { ExitCode, VmtapeError } from '../base/errors.js';
+import { parseCheckpoint } from './checkpoint.js';
+import { ColumnError } from './columns.js';
+import { damagedTrace, isTraceError, traceFileError } from './errors.js';
+import { FRAME_HEAD_SIZE, FrameKind } from './format.js';
+import type { Frame } from './frame.js';
+import { FrameFile } from './frame-file.js';
+import { IndexBuilder } from './frame-index.js';
+import { FrameWriter } from './frame-writer.js';
+import { endMessage, type TraceEnd } from './header.js';
+import { packMessage } from './msgpack.js';
+import { TraceReader } from './reader.js';
+import { TraceRecord } from './record.js';
+import { RecordFrameReader } from './record-reader.js';
+
+/** What was done. */
+export interface RepairResult {
+  /** `whole`: nothing was to be done. `closed`: only the index was missing. `ended`: the recording was given an end. */
+  readonly kind: 'whole' | 'closed' | 'ended';
+  readonly records: number;
+  /** Bytes that were no whole frame, and are not in the repaired file. */
+  readonly lost: number;
+  /** What was wrong. */
+  readonly damage: VmtapeError | undefined;
+}
+
+/** The part of a file that is a trace. */
+interface GoodPart {
+  readonly index: IndexBuilder;
+  readonly retired: number;
+  readonly damage: VmtapeError | undefined;
+}
+
+/**
+ * Repairs the file, or, with `output`, writes the repaired trace there. In place, what is not a whole frame is cut off at
+ * the end, and the missing frames are appended: whenever that is interrupted, the file can be repaired again. A file with
+ * something wrong before its last frame is not repaired in place, as that would throw away what stands behind it.
+ */
+export function repairTrace(path: string, output?: string): RepairResult {
+  const reader = new TraceReader(path);
+  try {
+    const { records } = reader.index.root;
+    const good = goodPart(path, reader);
+    const isWhole = good.damage === undefined && reader.index.isClosed;
+    if (isWhole && output === undefined) return { kind: 'whole', records, lost: 0, damage: undefined };
+    // Without the memory of its start nothing can be replayed: that throws.
+    reader.memoryTable(0);
+    const lost = reader.size - good.index.bytes;
+    const kind = isWhole ? 'whole' : good.index.end ? 'closed' : 'ended';
+    const result = { kind, records: good.index.records, lost, damage: good.damage ?? reader.index.damage } as const;
+    if (output !== undefined) writeCopy(path, output, good);
+    else if (isCutOff(good)) complete(path, good);
+    else throw notInPlace(good.damage as VmtapeError);
+    return result;
+  } finally {
+    reader.close();
+  }
+}
+
+/** Reads every frame up to the first that is not what a writer writes. The root and the trailer are made anew. */
+function goodPart(path: string, reader: TraceReader): GoodPart {
+  const file = new FrameFile(path);
+  const index = new IndexBuilder();
+  const record = new TraceRecord();
+  let retired = reader.header.counting ? 0 : -1;
+  let damage: VmtapeError | undefined;
+  try {
+    while (index.bytes < file.size && damage === undefined) {
+      const place = file.place(index.frames, index.bytes);
+      try {
+        const frame = file.read(place);
+        if (frame.kind === FrameKind.Records) {
+          const records = new RecordFrameReader(frame.payload, (number) => reader.blob(number));
+          if (records.first !== index.records || records.count !== frame.count)
+            throw new ColumnError('has other records');
+          while (records.next(record));
+          if (reader.header.counting) retired = records.retired;
+        }
+        if (frame.kind === FrameKind.Root && isAtEnd(file, frame)) break;
+        const ordinal = frame.kind === FrameKind.Checkpoint ? parseCheckpoint(frame.payload).record : 0;
+        index.add(frame.kind, FRAME_HEAD_SIZE + frame.stored, frame.count, ordinal);
+      } catch (error) {
+        if (error instanceof ColumnError) damage = damagedTrace(place, error.message);
+        else if (isTraceError(error)) damage = error;
+        else throw error;
+      }
+    }
+  } finally {
+    file.close();
+  }
+  return { index, retired, damage };
+}
+
+/** Nothing but the trailer, or a part of it, is behind this frame. */
+function isAtEnd(file: FrameFile, { place, stored }: Frame): boolean {
+  return file.size - (place.byte + FRAME_HEAD_SIZE + stored) <= FRAME_HEAD_SIZE * 2;
+}
+
+/** What is behind the good part is the beginning of a frame, or was never written. */
+function isCutOff({ damage }: GoodPart): boolean {
+  return damage === undefined || damage.code === 'VMTAPE_TRACE_TRUNCATED';
+}
+
+function complete(path: string, { index, retired }: GoodPart): void {
+  const isComplete = index.end !== undefined;
+  const { records } = index;
+  const writer = FrameWriter.append(path, index);
+  try {
+    if (!isComplete) writer.write(FrameKind.End, packMessage(endMessage(lostEnd(records, retired))));
+    writer.finish(isComplete);
+  } finally {
+    writer.close();
+  }
+}
+
+/** Beside its place first, so that there is never half of it at its place. */
+function writeCopy(path: string, output: string, good: GoodPart): void {
+  const temporary = `${output}.part`;
+  try {
+    copyFileSync(path, temporary);
+    truncateSync(temporary, good.index.bytes);
+    complete(temporary, good);
+    renameSync(temporary, output);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error instanceof VmtapeError ? error : traceFileError(output, error);
+  }
+}
+
+function lostEnd(records: number, retired: number): TraceEnd {
+  return {
+    reason: 'error',
+    exitCode: ExitCode.GuestFailed,
+    message: `The recorder died; the trace was repaired behind its ${records} records.`,
+    position: 'anywhere',
+    records,
+    retired,
+    consoleBytes: -1,
+    consoleDigest: '',
+    debugBytes: -1,
+    debugDigest: '',
+    registers: new Uint8Array(0),
+    memoryDigest: '',
+    inexact: [],
+    assists: 0,
+  };
+}
+
+function notInPlace(damage: VmtapeError): VmtapeError {
+  return new VmtapeError(
+    damage.code,
+    `${damage.message}, and more may be behind it`,
+    damage.exitCode,
+    'vmtape repair FILE -o OTHER writes what is before it as a trace of its own',
+  );
+}
