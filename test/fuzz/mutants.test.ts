@@ -102,6 +102,56 @@ const planted: [string, string, OracleName, Defect][] = [
     },
   ],
   [
+    'CVE-2013-6367: the current count is taken modulo an initial count of 0',
+    'lapic',
+    'answers',
+    (device) => ({
+      readMmio: (address, size, bytes, at) => {
+        device.readMmio(address, size, bytes, at);
+        const { timerInitial, lvt } = device.saveState() as { timerInitial: number; lvt: number[] };
+        const isPeriodic = ((lvt[0] as number) & 0x2_0000) !== 0;
+        if (address === 0xfee0_0390 && isPeriodic && timerInitial === 0) throw new RangeError('division by zero');
+      },
+    }),
+  ],
+  [
+    'CVE-2013-1798: IOWIN reads beyond the table',
+    'ioapic',
+    'answers',
+    (device) => ({
+      readMmio: (address, size, bytes, at) => {
+        device.readMmio(address, size, bytes, at);
+        const { select, pins } = device.saveState() as { select: number; pins: { entry: number }[] };
+        const index = (select - 0x10) >> 1;
+        if (address === 0xfec0_0010 && select >= 0x10)
+          bytes.setUint8(at, (pins[index] as { entry: number }).entry & 0xff);
+      },
+    }),
+  ],
+  [
+    'a timer under way counts from its beginning again after a load',
+    'lapic',
+    'cut',
+    (device, rig) => ({
+      loadState: (state) => {
+        const { timerInitial, timerZero } = state as { timerInitial: number; timerZero: number };
+        const again = Math.min(timerZero, rig.bench.clock.now() + timerInitial);
+        device.loadState({ ...state, timerZero: Number.isFinite(timerZero) ? again : timerZero });
+      },
+    }),
+  ],
+  [
+    'the end of a level-triggered interrupt is lost if it was saved in service',
+    'lapic',
+    'cut',
+    (device) => ({
+      loadState: (state) => {
+        const { isr, tmr } = state as { isr: number[]; tmr: number[] };
+        device.loadState({ ...state, tmr: tmr.map((word, index) => (word & ~(isr[index] as number)) >>> 0) });
+      },
+    }),
+  ],
+  [
     'a refused state has changed the device already',
     'pit',
     'hostile',

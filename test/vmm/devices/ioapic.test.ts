@@ -1,7 +1,7 @@
 /** The I/O APIC as software sees it (82093AA data sheet). Offsets and bits are written out. */
 import { describe, expect, it, test } from 'vitest';
 import { Ioapic } from '../../../src/vmm/devices/ioapic/ioapic.js';
-import type { ApicMessage } from '../../../src/vmm/devices/lapic/lapic.js';
+import type { ApicMessage } from '../../../src/vmm/devices/lapic/message.js';
 
 const BASE = 0xfec0_0000;
 

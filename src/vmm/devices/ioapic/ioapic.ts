@@ -11,7 +11,7 @@
 import { assert } from '../../../base/assert.js';
 import type { IrqLine } from '../../device.js';
 import { stateError } from '../../state/check.js';
-import type { ApicMessage } from '../lapic/lapic.js';
+import type { ApicMessage } from '../lapic/message.js';
 import { SlotDevice } from '../slot-device.js';
 import * as bits from './registers.js';
 import { type IoapicState, ioapicState, type PinState } from './state.js';

@@ -14,11 +14,13 @@
  * - Globally disabled (IA32_APIC_BASE), it answers nothing, accepts nothing, and keeps its registers.
  */
 import type { Clock, ResetLine } from '../../device.js';
-import { stateError } from '../../state/check.js';
-import { initialState, TIME_MAX } from '../../state/fields.js';
+import { initialState } from '../../state/fields.js';
 import { SlotDevice } from '../slot-device.js';
+import { checkLapicState } from './check.js';
+import { type ApicMessage, isDestination } from './message.js';
 import * as bits from './registers.js';
 import { type LapicState, lapicState } from './state.js';
+import { changeDivide, currentCount, startTimer, takeExpiry } from './timer.js';
 import { hasVector, highestVector, putVector } from './vectors.js';
 
 const { Delivery, Lvt } = bits;
@@ -29,16 +31,6 @@ export interface ApicProcessor {
   cr8: number;
   /** IA32_APIC_BASE, below 2^53. */
   readonly apicBase: number;
-}
-
-/** A message on the APIC bus (section 10.6.1; 82093AA data sheet, section 3.2.4). */
-export interface ApicMessage {
-  readonly vector: number;
-  /** A value of {@link bits.Delivery}. */
-  readonly delivery: number;
-  readonly isLogical: boolean;
-  readonly destination: number;
-  readonly isLevel: boolean;
 }
 
 /** What the local APIC is wired to. */
@@ -98,7 +90,7 @@ export class Lapic extends SlotDevice<typeof lapicState> {
 
   /** A message comes; false: it is not for this APIC, or is not accepted. */
   receive(message: ApicMessage): boolean {
-    if (!this.isEnabled || !this.#isFor(message.destination, message.isLogical)) return false;
+    if (!this.isEnabled || !isDestination(this.state, message.destination, message.isLogical)) return false;
     return this.#deliver(message.delivery, message.vector, message.isLevel);
   }
 
@@ -116,14 +108,7 @@ export class Lapic extends SlotDevice<typeof lapicState> {
   }
 
   override advance(now: number): void {
-    const { state } = this;
-    if (now < state.timerZero) return;
-    const isPeriodic = (this.#lvt(Lvt.Timer) & bits.LVT_PERIODIC) !== 0;
-    const period = state.timerInitial * bits.divisorOf(state.timerDivide);
-    const missed = Math.floor((now - state.timerZero) / period);
-    const next = state.timerZero + (missed + 1) * period;
-    state.timerZero = isPeriodic && next <= TIME_MAX ? next : Number.POSITIVE_INFINITY;
-    this.#local(Lvt.Timer);
+    if (takeExpiry(this.state, now)) this.#local(Lvt.Timer);
   }
 
   protected override powerOn(): LapicState {
@@ -135,28 +120,7 @@ export class Lapic extends SlotDevice<typeof lapicState> {
   }
 
   protected override checkConsistency(state: LapicState): void {
-    const bad = (field: string, problem: string): void => {
-      throw stateError(`lapic.${field}`, problem);
-    };
-    for (const [index, entry] of state.lvt.entries()) {
-      if ((entry & ~(bits.LVT_MASKS[index] as number)) !== 0) bad(`lvt[${index}]`, 'has bits that are reserved');
-      const isOff = (state.spurious & bits.SOFTWARE_ENABLE) === 0;
-      const isWire = entry === Delivery.ExtInt << 8 || entry === Delivery.Nmi << 8;
-      if (isOff && (entry & bits.LVT_MASKED) === 0 && !isWire)
-        bad(`lvt[${index}]`, 'is not masked though the APIC is off');
-    }
-    for (const name of ['isr', 'irr', 'tmr'] as const) {
-      if (((state[name][0] as number) & 0xffff) !== 0) bad(name, 'has a vector below 16');
-    }
-    if ((state.errors & ~bits.ERROR_MASK) !== 0) bad('errors', 'has bits that are reserved');
-    if ((state.errorStatus & ~bits.ERROR_MASK) !== 0) bad('errorStatus', 'has bits that are reserved');
-    if ((state.commandLow & ~bits.COMMAND_MASK) !== 0) bad('commandLow', 'has bits that are reserved');
-    if ((state.timerDivide & ~bits.DIVIDE_MASK) !== 0) bad('timerDivide', 'has bits that are reserved');
-    if (state.timerZero === Number.POSITIVE_INFINITY) return;
-    const longest = state.timerInitial * bits.divisorOf(state.timerDivide);
-    if (longest === 0 || state.timerZero - this.wiring.clock.now() > longest) {
-      bad('timerZero', 'is further away than the count lasts');
-    }
+    checkLapicState(state, this.wiring.clock.now());
   }
 
   protected offsetOf(address: number): number | undefined {
@@ -166,8 +130,9 @@ export class Lapic extends SlotDevice<typeof lapicState> {
   }
 
   protected readRegister(offset: number): number {
-    this.advance(this.wiring.clock.now());
     const { state } = this;
+    const now = this.wiring.clock.now();
+    this.advance(now);
     switch (offset) {
       case bits.ID:
       case bits.ARBITRATION_PRIORITY:
@@ -195,7 +160,7 @@ export class Lapic extends SlotDevice<typeof lapicState> {
       case bits.TIMER_INITIAL:
         return state.timerInitial;
       case bits.TIMER_CURRENT:
-        return this.#currentCount();
+        return currentCount(state, now);
       case bits.TIMER_DIVIDE:
         return state.timerDivide;
       default:
@@ -215,8 +180,9 @@ export class Lapic extends SlotDevice<typeof lapicState> {
   }
 
   protected writeRegister(offset: number, value: number): void {
-    this.advance(this.wiring.clock.now());
     const { state } = this;
+    const now = this.wiring.clock.now();
+    this.advance(now);
     switch (offset) {
       case bits.TASK_PRIORITY:
         this.wiring.processor.cr8 = (value >> 4) & 15;
@@ -248,10 +214,10 @@ export class Lapic extends SlotDevice<typeof lapicState> {
         return;
       case bits.TIMER_INITIAL:
         state.timerInitial = value;
-        this.#startTimer(value);
+        startTimer(state, value, now);
         return;
       case bits.TIMER_DIVIDE:
-        this.#writeDivide(value & bits.DIVIDE_MASK);
+        changeDivide(state, value & bits.DIVIDE_MASK, now);
         return;
       default:
         this.#writeListed(offset, value);
@@ -300,20 +266,11 @@ export class Lapic extends SlotDevice<typeof lapicState> {
     const isMine =
       shorthand === bits.Shorthand.Self ||
       shorthand === bits.Shorthand.AllIncludingSelf ||
-      (shorthand === bits.Shorthand.None && this.#isFor(commandTo, (commandLow & bits.COMMAND_LOGICAL) !== 0));
+      (shorthand === bits.Shorthand.None &&
+        isDestination(this.state, commandTo, (commandLow & bits.COMMAND_LOGICAL) !== 0));
     // INIT Level De-assert synchronises arbitration ids, which there are not.
     const isDeassert = (commandLow & bits.COMMAND_LEVEL) !== 0 && (commandLow & bits.COMMAND_ASSERT) === 0;
     if (isMine && !(delivery === Delivery.Init && isDeassert)) this.#deliver(delivery, vector, false);
-  }
-
-  /** Section 10.6.2. */
-  #isFor(destination: number, isLogical: boolean): boolean {
-    if (destination === bits.BROADCAST) return true;
-    if (!isLogical) return destination === 0;
-    const { logicalId, model } = this.state;
-    if (model === 15) return (destination & logicalId) !== 0;
-    const isCluster = destination >> 4 === logicalId >> 4 || destination >> 4 === 15;
-    return model === 0 && isCluster && (destination & logicalId & 15) !== 0;
   }
 
   #deliver(delivery: number, vector: number, isLevel: boolean): boolean {
@@ -367,25 +324,6 @@ export class Lapic extends SlotDevice<typeof lapicState> {
     const task = this.#taskPriority();
     const serving = Math.max(0, highestVector(this.state.isr));
     return task >> 4 >= serving >> 4 ? task : serving & 0xf0;
-  }
-
-  /** Section 10.5.4: the count in whole steps of the divider, which starts anew with each count. */
-  #currentCount(): number {
-    const { timerZero, timerDivide } = this.state;
-    if (timerZero === Number.POSITIVE_INFINITY) return 0;
-    return Math.ceil((timerZero - this.wiring.clock.now()) / bits.divisorOf(timerDivide));
-  }
-
-  #startTimer(count: number): void {
-    const zero = this.wiring.clock.now() + count * bits.divisorOf(this.state.timerDivide);
-    this.state.timerZero = count > 0 && zero <= TIME_MAX ? zero : Number.POSITIVE_INFINITY;
-  }
-
-  /** A count under way goes on at the new rate. */
-  #writeDivide(value: number): void {
-    const left = this.#currentCount();
-    this.state.timerDivide = value;
-    this.#startTimer(left);
   }
 }
 
