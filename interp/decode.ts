@@ -26,6 +26,8 @@ const ROW_RM_BYTE: u32 = 16;
 const ROW_FIXED: u32 = 32;
 const ROW_REX_W: u32 = 64;
 const ROW_LEGACY: u32 = 128;
+/** In the last byte of a row: VEX.vvvv names no register and must be 1111. */
+const ROW_NO_VVVV: u8 = 1;
 
 /** Kinds of immediates: cb, cw, cz. */
 const IMMEDIATE_CB: u32 = 7;
@@ -36,6 +38,9 @@ const WIDTH_D64: u32 = 3;
 const WIDTH_F64: u32 = 4;
 const WIDTH_Z: u32 = 5;
 const WIDTH_Y: u32 = 6;
+
+/** The maps of VEX.0F, VEX.0F38 and VEX.0F3A follow those without VEX: mmmmm + 3. */
+const VEX_MAPS: u32 = 3;
 
 const NO_SEGMENT: u32 = 255;
 
@@ -49,6 +54,13 @@ let operandSize: u32 = 0;
 let map: u32 = 0;
 let opcode: u32 = 0;
 let modrm: u32 = 0;
+/** The ModRM byte of LES and LDS, which was looked at to tell them from VEX; else -1. */
+let ahead: i32 = -1;
+/** The instruction has a VEX prefix; the register of vvvv. */
+let vex: bool = false;
+let vvvv: u32 = 0;
+/** A VEX prefix that no instruction has: L = 1, an unknown map, or a prefix that does not go with it. */
+let vexInvalid: bool = false;
 /** The memory operand. */
 let base: u32 = NO_REGISTER;
 let index: u32 = NO_REGISTER;
@@ -80,10 +92,39 @@ export function decodedKind(op: usize): u32 {
   return load<u32>(op) == undefinedHandler ? DECODED_UNDEFINED : DECODED_VALID;
 }
 
-/** Prefixes, REX, and the opcode with its map. */
+/**
+ * The bytes behind C4 or C5 (SDM vol. 2, 2.3.5). Outside 64-bit mode they begin LES and LDS unless the top two bits, which would be
+ * ModRM.mod, are 11; then R and X are what they would be for registers 0 to 7, and the top
+ * bit of vvvv counts only where vvvv must be 1111.
+ */
+function readVex(first: u32): void {
+  const short = opcode == 0xc5;
+  const last = short ? first : fetchByte();
+  vex = true;
+  vexInvalid = rex != 0 || (prefixes & (OP_LOCK | OP_REP | OP_REPNE | OP_DATA16)) != 0 || (last & 4) != 0;
+  const mapNumber = short ? 1 : first & 0x1f;
+  if (mapNumber == 0 || mapNumber > 3) vexInvalid = true;
+  map = VEX_MAPS + (mapNumber & 3);
+  vvvv = (~last >> 3) & 15;
+  rex = 0;
+  if (isMode64) {
+    rex = (~first >> 5) & 4;
+    if (!short) rex = ((~first >> 5) & 7) | ((last >> 4) & 8);
+    // For the operand size only: there is no REX prefix.
+    rex |= 0x40;
+  }
+  const pp = last & 3;
+  if (pp == 1) prefixes |= OP_DATA16;
+  else if (pp == 2) prefixes |= OP_REP;
+  else if (pp == 3) prefixes |= OP_REPNE;
+  opcode = fetchByte();
+}
+
+/** Prefixes, REX, VEX, and the opcode with its map. */
 function readOpcode(): void {
   prefixes = 0;
   rex = 0;
+  ahead = -1;
   segmentOverride = NO_SEGMENT;
   addressPrefix = false;
   let byte = fetchByte();
@@ -106,10 +147,19 @@ function readOpcode(): void {
     // A REX that is not the last prefix does nothing.
     rex = 0;
   }
+  map = 0;
+  vex = false;
+  opcode = byte;
+  if ((byte & 0xfe) == 0xc4) {
+    const second = fetchByte();
+    if (isMode64 || second >= 0xc0) {
+      readVex(second);
+      return;
+    }
+    ahead = <i32>second;
+  }
   if (rex != 0) prefixes |= OP_REX;
   if ((rex & 8) != 0) prefixes |= OP_REX_W;
-  map = 0;
-  opcode = byte;
   if (byte != 0x0f) return;
   map = 1;
   opcode = fetchByte();
@@ -266,17 +316,17 @@ export function decodeInstruction(op: usize, start: u32): bool {
   readOpcode();
   setSizes();
   const head = load<u16>(OPCODE_HEADS + <usize>((map << 8) | (opcode & 0xff)) * 2);
-  if (head == 0) {
+  if (head == 0 || (vex && vexInvalid)) {
     writeBare(op, start, undefinedHandler);
     return true;
   }
   const list = OPCODE_ROWS + <usize>head * 2;
   const hasModrm = load<u8>(ROWS + <usize>load<u16>(list) * ROW_BYTES, 2) != 9;
-  modrm = hasModrm ? fetchByte() : 0;
+  modrm = ahead >= 0 ? <u32>ahead : hasModrm ? fetchByte() : 0;
   // MOV of control and debug registers takes ModRM.mod as 3 whatever it is (SDM vol. 2, MOV).
   if (map == 1 && (opcode & 0xfc) == 0x20) modrm |= 0xc0;
   const row = chooseRow(list);
-  if (row == 0) {
+  if (row == 0 || (vex && vvvv != 0 && load<u8>(row, 21) == ROW_NO_VVVV)) {
     writeBare(op, start, undefinedHandler);
     return true;
   }
@@ -326,7 +376,7 @@ export function decodeInstruction(op: usize, start: u32): bool {
   store<u8>(op, <u8>(reg | (rm << 4)), 15);
   store<u64>(op, immediate, 16);
   store<i32>(op, displacement, 24);
-  store<u16>(op, <u16>second, 28);
+  store<u16>(op, <u16>(vex ? (isMode64 ? vvvv : vvvv & 7) * 8 : second), 28);
   store<u8>(op, <u8>modrm, 30);
   let addressing: u8 = 0;
   if (isMode64) {

@@ -8,7 +8,7 @@
  *  5 u8  rm: byte offset in CPU_GPR               15 u8  reg index | rm index << 4
  *  6 u8  base: byte offset in CPU_GPR             16 i64 immediate
  *  7 u8  index: byte offset in CPU_GPR            24 i32 displacement
- *  8 u8  scale (shift count)                      28 u16 second immediate
+ *  8 u8  scale (shift count)                      28 u16 second immediate; with VEX: vvvv, byte offset in CPU_GPR
  *  9 u8  segment                                  30 u8  ModRM byte, 0 without one
  * 10 u8  length                                   31 u8  ADDRESSING_… or 0 (memory.ts)
  * 11 u8  prefixes
@@ -71,6 +71,13 @@ export function opImm(op: usize): i64 {
 @inline
 export function opImm2(op: usize): u16 {
   return load<u16>(op, 28);
+}
+
+/** Byte offset in CPU_GPR of the register that VEX.vvvv names. */
+// @ts-ignore: decorator
+@inline
+export function opVvvv(op: usize): usize {
+  return <usize>load<u16>(op, 28);
 }
 
 /** The segment of the memory operand (or of moffs, or of a string source), overrides applied. */

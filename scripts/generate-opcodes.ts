@@ -6,6 +6,7 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { type Encoding, parseEncoding } from '../interp/opcodes/encoding.js';
 import type { OpcodeRow, OperandWidth } from '../interp/opcodes/row.js';
 import { CPUID_FEATURES, type CpuidFeature } from '../src/vmm/cpu/cpuid-features.js';
 import { type OpcodeFamily, opcodeReference } from './opcode-reference.js';
@@ -42,51 +43,32 @@ function fail(row: OpcodeRow, what: string): never {
   throw new Error(`${row.encoding} (${row.name}): ${what}`);
 }
 
-/** Reads the encoding of a row as row.ts documents it. */
+/** The decoder's number of a map: 0 one byte, 0F, 0F 38, 0F 3A, and the last three with VEX. */
+function mapOf({ opcode, vex }: Encoding): number {
+  const map = opcode.length === 3 ? (opcode[1] === 0x38 ? 2 : 3) : opcode.length - 1;
+  return vex ? map + 3 : map;
+}
+
+/** Reads the encoding of a row. */
 function parse(row: OpcodeRow): Parsed {
-  const tokens = row.encoding.split(' ');
-  const bytes: number[] = [];
-  let plusRegister = false;
-  let digit = DIGIT_NONE;
-  const immediates: number[] = [];
-  let prefix = 0;
-  const rexW = tokens[0] === 'REX.W';
-  if (rexW) tokens.shift();
-  while (tokens.length > 0 && /^[0-9A-F]{2}(\+r)?$/.test(tokens[0] as string)) {
-    const token = tokens.shift() as string;
-    if (bytes.length === 0 && prefix === 0 && token in PREFIXES && /^[0-9A-F]{2}/.test(tokens[0] ?? '')) {
-      prefix = PREFIXES[token] as number;
-      continue;
-    }
-    plusRegister = token.endsWith('+r');
-    bytes.push(Number.parseInt(token, 16));
-  }
-  for (const token of tokens) {
-    if (token === '/r') digit = DIGIT_ANY;
-    else if (/^\/[0-7]$/.test(token)) digit = Number(token[1]);
-    else if (IMMEDIATES.includes(token)) immediates.push(IMMEDIATES.indexOf(token));
-    else fail(row, `${token} is not known`);
-  }
-  let map = 0;
-  const next = (): number => bytes.shift() ?? fail(row, 'there is no opcode');
-  let opcode = next();
-  if (opcode === 0x0f) {
-    map = 1;
-    opcode = next();
-    if (opcode === 0x38 || opcode === 0x3a) {
-      map = opcode === 0x38 ? 2 : 3;
-      opcode = next();
-    }
-  }
+  const encoding = parseEncoding(row.encoding);
+  const { mandatory, rexW, vex, plusRegister, digit, fixed } = encoding;
+  let prefix = mandatory === undefined ? 0 : (PREFIXES[mandatory.toString(16).toUpperCase()] as number);
   if (row.refuses !== undefined) {
     if (prefix !== 0) fail(row, 'a mandatory prefix refuses the others anyway');
     prefix = row.refuses === 'any' ? REFUSES_ANY : REFUSES_REPEAT;
-  }
-  const fixed = bytes.shift();
-  if (fixed !== undefined) digit = DIGIT_ANY;
-  if (bytes.length > 0) fail(row, 'there are too many bytes');
-  if (immediates.length > 2) fail(row, 'there are too many immediates');
-  return { row, prefix, rexW, map, opcode, plusRegister, digit, fixed, immediates };
+  } else if (vex && prefix === 0) prefix = REFUSES_ANY;
+  return {
+    row,
+    prefix,
+    rexW,
+    map: mapOf(encoding),
+    opcode: encoding.opcode.at(-1) as number,
+    plusRegister,
+    digit: digit ?? (fixed === undefined ? DIGIT_NONE : DIGIT_ANY),
+    fixed,
+    immediates: encoding.immediates.map((one) => IMMEDIATES.indexOf(one)),
+  };
 }
 
 /** What is tried first: fixed ModRM bytes, then digits; REX.W and mandatory prefixes before none, and 66 after F3 and F2. */
@@ -171,7 +153,8 @@ function rowBytes(parsed: Parsed, handlers: Handlers, features: readonly CpuidFe
     parsed.immediates[1] ?? 0,
     ...numbers.flatMap((number) => [number & 0xff, number >> 8]),
     row.feature === undefined ? 0 : features.findIndex(({ name }) => name === row.feature) + 1,
-    0,
+    // By the operand codes: B is the register of VEX.vvvv.
+    row.encoding.startsWith('VEX') && !hasOperand(row, /^B/) ? 1 : 0,
   ];
 }
 
@@ -264,7 +247,7 @@ async function main(): Promise<void> {
       lists.set(key, [...(lists.get(key) ?? []), index]);
     }
   }
-  const heads = new Array<number>(1024).fill(0);
+  const heads = new Array<number>(7 * 256).fill(0);
   const chain = [0xffff];
   for (const [key, indexes] of [...lists].sort(([a], [b]) => a - b)) {
     heads[key] = chain.length;
@@ -278,11 +261,11 @@ async function main(): Promise<void> {
     ...importsOf(handlers.calls),
     '',
     `export const ROW_BYTES: usize = ${ROW_BYTES};`,
-    '/** For each opcode of the four maps, where its rows begin in OPCODE_ROWS; 0: there are none. */',
+    '/** For each opcode of the four maps and of the three with VEX, where its rows begin in OPCODE_ROWS; 0: there are none. */',
     numbers('OPCODE_HEADS', 'u16', heads),
     '/** Row numbers in the order in which they are tried, 0xffff behind the last. */',
     numbers('OPCODE_ROWS', 'u16', chain),
-    '/** prefix, modes, digit, flags, fixed ModRM, width, two immediates, then three u16 handlers for registers and three for memory, feature, 0. */',
+    '/** prefix, modes, digit, flags, fixed ModRM, width, two immediates, then three u16 handlers for registers and three for memory, feature, 1 if VEX.vvvv is reserved. */',
     numbers('ROWS', 'u8', rowTable),
     '/** For each feature from number 1 on: leaf, and register (0 to 3: EAX to EDX) * 256 + bit. */',
     numbers(

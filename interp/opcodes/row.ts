@@ -20,7 +20,7 @@ export type OperandWidth = 'b' | 'v' | 'v64' | 'd64' | 'f64' | 'z' | 'y' | 'none
 export interface OpcodeRow {
   /**
    * As the manual writes it, mandatory prefix first: `00 /r`, `81 /0 iz`, `0F BA /5 ib`, `B8+r iv`, `F3 0F B8 /r`,
-   * `D9 E8` or `0F 01 F8` (a fixed ModRM byte), `0F 01 /7`, `C8 iw ib`.
+   * `D9 E8` or `0F 01 F8` (a fixed ModRM byte), `0F 01 /7`, `C8 iw ib`, `REX.W 0F C7 /1`, `VEX.LZ.F2.0F38 F5 /r` (encoding.ts reads it).
    *
    * After the opcode: `/r` a ModRM byte, `/0` to `/7` ModRM with that reg field; `+r` (glued to the last byte) a register
    * in its low three bits; immediates `ib` (sign-extended), `ub` (zero-extended), `iw` (zero-extended), `id` (sign-extended),

@@ -87,6 +87,16 @@ export const rows: OpcodeRow[] = [
   // RDTSC is of no feature here: KVM executes it under --tsc hide too, and the ledger wants to name the place.
   { encoding: '0F 31', name: 'RDTSC', size: 'none', reg: 'readTsc(op)' },
   { encoding: '0F 01 F9', name: 'RDTSCP', size: 'none', feature: 'rdtscp', reg: 'readTscp(op)' },
+  { encoding: 'F3 0F C7 /7', name: 'RDPID Ry', size: 'none', feature: 'rdpid', reg: 'readProcessorId(op)' },
+  {
+    encoding: '0F 01 E8',
+    name: 'SERIALIZE',
+    size: 'none',
+    feature: 'serialize',
+    refuses: 'any',
+    ends: true,
+    reg: 'nop(op)',
+  },
   { encoding: '0F 33', name: 'RDPMC', size: 'none', reg: 'readCounter(op)' },
   { encoding: '0F 0B', name: 'UD2', size: 'none', ends: true, reg: 'alwaysUndefined(op)' },
   { encoding: '0F FF /r', name: 'UD0 Gd,Ed', size: 'none', reg: 'alwaysUndefined(op)', mem: 'alwaysUndefined(op)' },

@@ -58,6 +58,13 @@ export function readTscp(op: usize): void {
   setReg<u32>(REG_RCX, <u32>load<u64>(CPU_MSR_TSC_AUX));
 }
 
+/** `F3 0F C7 /7`: 64 bits of register in 64-bit mode whatever the prefixes, else 32. */
+export function readProcessorId(op: usize): void {
+  const id = <u64><u32>load<u64>(CPU_MSR_TSC_AUX);
+  if (mode64()) setReg<u64>(opRm(op), id);
+  else setReg<u32>(opRm(op), <u32>id);
+}
+
 /** `0F 33`: there are no counters. */
 export function readCounter(op: usize): void {
   raiseGP(0);

@@ -1,6 +1,6 @@
 /**
  * The byte strings that both decoders get. Structured: for each combination of prefixes every opcode of the four maps with every ModRM
- * byte, and once every SIB byte too. Random: half of it bytes of pure chance, half prefixes of chance before an opcode of chance.
+ * byte, once every SIB byte too, and VEX prefixes with every opcode and every ModRM byte. Random: half of it bytes of pure chance, half prefixes of chance before an opcode of chance.
  */
 import type { Prng } from '../../base/prng.js';
 import { type Bitness, WINDOW } from './engine.js';
@@ -39,6 +39,14 @@ function prefixLists(bitness: Bitness): readonly (readonly number[])[] {
   return [...common, ...withRex, ...REX.map((rex) => [rex]), [0x48, 0x66], [0x4f, 0xf3], [0x48, 0x40]];
 }
 
+/** VEX prefixes: the two-byte form, and the three-byte form with each map, pp, W, and vvvv and L that most instructions forbid. */
+const VEX: readonly (readonly number[])[] = [
+  ...[0xf8, 0xf9, 0xfa, 0xfb, 0xc0, 0x78, 0xfc].map((last) => [0xc5, last]),
+  ...[0xe2, 0xe3, 0xe1, 0xe0, 0xe4, 0xc2, 0x42, 0x03].flatMap((map) =>
+    [0x78, 0x79, 0x7a, 0x7b, 0xf8, 0xf9, 0xfa, 0xfb, 0x03, 0x38, 0x3b, 0x7f].map((last) => [0xc4, map, last]),
+  ),
+];
+
 /** ModRM bytes that are followed by a SIB byte (with an address size of 32 or 64 bits). */
 const WITH_SIB = Array.from({ length: 0x100 }, (_, modrm) => modrm).filter((byte) => byte < 0xc0 && (byte & 7) === 4);
 
@@ -48,17 +56,23 @@ export class StructuredStrings {
   readonly #prefixes: readonly (readonly number[])[];
   readonly #sibPrefix: readonly number[];
   readonly #modrms: number;
+  readonly #sibs: number;
 
   constructor(bitness: Bitness) {
     this.#prefixes = prefixLists(bitness);
     this.#sibPrefix = bitness === 16 ? [0x67] : [];
     this.#modrms = this.#prefixes.length * OPCODES * 0x100;
-    this.count = this.#modrms + OPCODES * WITH_SIB.length * 0x100;
+    this.#sibs = this.#modrms + OPCODES * WITH_SIB.length * 0x100;
+    this.count = this.#sibs + VEX.length * 0x1_0000;
   }
 
   /** Writes string `number` at `at`; what is behind the form is chance. */
   write(number: number, bytes: Uint8Array, at: number, chance: Prng): void {
     fillWithChance(bytes, at, chance);
+    if (number >= this.#sibs) {
+      writeVex(number - this.#sibs, bytes, at);
+      return;
+    }
     const isSib = number >= this.#modrms;
     const low = isSib ? number - this.#modrms : number;
     const opcode = (low >>> 8) % OPCODES;
@@ -71,6 +85,15 @@ export class StructuredStrings {
     if (isSib) bytes[to++] = WITH_SIB[rest] as number;
     bytes[to] = low & 0xff;
   }
+}
+
+/** Prefix, opcode and ModRM; every 64th has a byte before it that does not go with VEX. */
+function writeVex(number: number, bytes: Uint8Array, at: number): void {
+  let to = at;
+  if (number % 64 === 63) bytes[to++] = [0x66, 0xf2, 0xf3, 0xf0, 0x48, 0x40][(number >> 6) % 6] as number;
+  for (const byte of VEX[number >> 16] as readonly number[]) bytes[to++] = byte;
+  bytes[to++] = number >> 8;
+  bytes[to] = number;
 }
 
 function fillWithChance(bytes: Uint8Array, at: number, chance: Prng): void {

@@ -1,59 +1,17 @@
 /** One random instruction of a row of the opcode table: prefixes, opcode, ModRM, immediates. */
+import { parseEncoding, type Encoding as RowEncoding, vexBytes } from '../../../interp/opcodes/encoding.js';
 import type { OpcodeRow } from '../../../interp/opcodes/row.js';
 import type { CaseBits } from './case.js';
 
 import { little, type MemoryForm, makeForm, pickTarget, type Registers } from './operand.js';
 import type { CaseRandom } from './random.js';
 
-/** The parts of a row's encoding. */
-interface Parsed {
-  readonly mandatory: number | undefined;
-  /** REX.W belongs to the encoding. */
-  readonly wide: boolean;
-  readonly opcode: readonly number[];
-  readonly plusRegister: boolean;
-  /** ModRM.reg 0 to 7, or 8: any; undefined: no ModRM. */
-  readonly digit: number | undefined;
-  readonly fixed: number | undefined;
-  readonly immediates: readonly string[];
-}
+const parsed = new Map<OpcodeRow, RowEncoding>();
 
-const parsed = new Map<OpcodeRow, Parsed>();
-
-function parse(row: OpcodeRow): Parsed {
-  const known = parsed.get(row);
-  if (known) return known;
-  const tokens = row.encoding.split(' ');
-  const bytes: number[] = [];
-  let mandatory: number | undefined;
-  let plusRegister = false;
-  const wide = tokens[0] === 'REX.W';
-  if (wide) tokens.shift();
-  while (tokens.length > 0 && /^[0-9A-F]{2}(\+r)?$/.test(tokens[0] as string)) {
-    const token = tokens.shift() as string;
-    const isFirst = bytes.length === 0 && mandatory === undefined;
-    if (isFirst && /^(66|F2|F3)$/.test(token) && /^[0-9A-F]{2}/.test(tokens[0] ?? '')) {
-      mandatory = Number.parseInt(token, 16);
-      continue;
-    }
-    plusRegister = token.endsWith('+r');
-    bytes.push(Number.parseInt(token, 16));
-  }
-  let length = 1;
-  if (bytes[0] === 0x0f) length = bytes[1] === 0x38 || bytes[1] === 0x3a ? 3 : 2;
-  const modrm = tokens[0]?.startsWith('/') ? (tokens.shift() as string) : undefined;
-  const digit = modrm === undefined ? undefined : modrm === '/r' ? 8 : Number(modrm[1]);
-  const parts: Parsed = {
-    mandatory,
-    wide,
-    opcode: bytes.slice(0, length),
-    plusRegister,
-    digit,
-    fixed: bytes[length],
-    immediates: tokens,
-  };
-  parsed.set(row, parts);
-  return parts;
+function parse(row: OpcodeRow): RowEncoding {
+  const known = parsed.get(row) ?? parseEncoding(row.encoding);
+  parsed.set(row, known);
+  return known;
 }
 
 /** Bytes that an instruction begins with, in any order. */
@@ -84,7 +42,7 @@ export function encodeCase(
   const word = pickWidth(row, parts, random, bits, e);
   const addressSize = pickAddressSize(random, bits, e);
   if (random.chance(8)) e.prefixes.push(random.pick(SEGMENTS));
-  if (parts.wide) e.rex |= 8;
+  if (parts.rexW) e.rex |= 8;
   const opcode = [...parts.opcode];
   if (parts.plusRegister) {
     const register = random.below(bits === 64 ? 16 : 8);
@@ -97,9 +55,10 @@ export function encodeCase(
   const immediates = parts.immediates.flatMap((kind) =>
     pickImmediate(kind, random, bits, word, (e.rex & 8) !== 0, addressSize),
   );
-  if (parts.mandatory !== undefined) e.prefixes.splice(random.below(e.prefixes.length + 1), 0, parts.mandatory);
-  const rex = bits === 64 && (e.rex !== 0 || e.hasRex) ? [0x40 | e.rex] : [];
-  const head = [...e.prefixes, ...rex, ...opcode];
+  const vex = parts.vex ? pickVex(parts, random, bits, e) : undefined;
+  if (!vex && parts.mandatory !== undefined) e.prefixes.splice(random.below(e.prefixes.length + 1), 0, parts.mandatory);
+  const rex = !vex && bits === 64 && (e.rex !== 0 || e.hasRex) ? [0x40 | e.rex] : [];
+  const head = [...e.prefixes, ...rex, ...(vex ?? opcode)];
   const code = Uint8Array.from([...head, ...e.modrm, ...immediates]);
   const address = place(code.length);
   if (e.form?.relative) {
@@ -109,8 +68,17 @@ export function encodeCase(
   return { code, address };
 }
 
+/** The VEX prefix and the opcode; now and then a bit of it is wrong. */
+function pickVex(parts: RowEncoding, random: CaseRandom, bits: CaseBits, e: Encoding): number[] {
+  const isRorx = parts.opcode.at(-1) === 0xf0;
+  const vvvv = isRorx && random.chance(95) ? 0 : random.below(bits === 64 ? 16 : 8);
+  const prefix = vexBytes(parts, bits === 64 ? e.rex : e.rex & 8, vvvv);
+  if (random.chance(2)) prefix[2] = (prefix[2] as number) ^ (1 << random.below(3));
+  return [...prefix, parts.opcode.at(-1) as number];
+}
+
 /** Operand-size prefixes. Returns whether the operand size is 16 bits. */
-function pickWidth(row: OpcodeRow, parts: Parsed, random: CaseRandom, bits: CaseBits, e: Encoding): boolean {
+function pickWidth(row: OpcodeRow, parts: RowEncoding, random: CaseRandom, bits: CaseBits, e: Encoding): boolean {
   const { size } = row;
   const sized = size === 'v' || size === 'd64' || size === 'z' || size === 'v64' || size === 'f64';
   const is66 = parts.mandatory === 0x66;

@@ -33,7 +33,7 @@ export const EXPLAINED: readonly Explanation[] = [
     title: 'kvm_pvm: an instruction that raises #GP at CPL 3 and is unknown to the emulator raises #UD',
     levels: USER,
     names:
-      /( |,)([VWUPQN][a-z]{1,3}|U[a-z]+|M[a-z]*|M512byte)(,|$)|^(MOVBE|CRC32|INT Ib|POPCNT|.ZCNT|AD[CO]X|VER[RW]|LAR|LSL|F[A-Z])|^(JMP|CALL) Mp|INVPCID/,
+      /( |,)([VWUPQN][a-z]{1,3}|U[a-z]+|M[a-z]*|M512byte)(,|$)|^(ANDN|BLS|BEXTR|BZHI|PDEP|PEXT|MULX|S[AH][LR]X|RORX|MOVBE|CRC32|INT Ib|POPCNT|.ZCNT|AD[CO]X|VER[RW]|LAR|LSL|F[A-Z])|^(JMP|CALL) Mp|INVPCID/,
     kinds: /^exception #GP for #UD$/,
     source: `${PVM}: handle_emulation_failure queues #UD. ${PROCESS}: SIGSEGV for a misaligned or non-canonical operand`,
   },

@@ -17,7 +17,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
     reason: "leads to the kernel's entry point and not back; system guests test it (test/interp/system)",
   },
   {
-    names: /^(CPUID|RDTSCP?|RDPMC|RDRAND|RDSEED|XGETBV)\b/,
+    names: /^(CPUID|RDTSCP?|RDPID|RDPMC|RDRAND|RDSEED|XGETBV)\b/,
     levels: ['user', 'user32', 'kernel'],
     reason: 'its result is the host: the determinism ledger treats it',
   },

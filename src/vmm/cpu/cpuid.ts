@@ -22,14 +22,7 @@ export const MODEL_FEATURES: readonly string[] = [
 
 /** What the interpreter has too and the model shows only if asked; without it the instructions raise #UD. */
 export const MODEL_OPTIONS: readonly string[] = [
-  'aes',
-  'pclmulqdq',
-  'sha_ni',
-  'bmi1',
-  'adx',
-  'fsrm',
-  'abm',
-  '3dnowprefetch',
+  ...['aes', 'pclmulqdq', 'sha_ni', 'bmi1', 'bmi2', 'adx', 'fsrm', 'abm', '3dnowprefetch', 'rdpid', 'serialize'],
 ];
 
 /** What cannot be taken from the model: the boot protocols and the loaders use it. */

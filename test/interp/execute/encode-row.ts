@@ -1,4 +1,5 @@
 /** Makes instructions of a row of the opcode table for 64- and 32-bit mode: every width, register and memory forms, random operands. */
+import { parseEncoding, vexBytes } from '../../../interp/opcodes/encoding.js';
 import type { OpcodeRow } from '../../../interp/opcodes/row.js';
 
 /** A random whole number from 0 to `below` - 1. */
@@ -100,6 +101,8 @@ export function encodeRow(row: OpcodeRow, random: Random, address: number, bits:
   const choices = widths(row, bits);
   const width = choices[random(choices.length)] ?? { prefix: [], rexW: false };
   if (tokens[0] === 'REX.W') tokens.shift();
+  const vex = tokens[0]?.startsWith('VEX') ? parseEncoding(row.encoding) : undefined;
+  if (vex) tokens.shift();
   const opcode: number[] = [];
   const tail: number[] = [];
   let modrm: number[] = [];
@@ -136,6 +139,10 @@ export function encodeRow(row: OpcodeRow, random: Random, address: number, bits:
     else if (token === 'cb') tail.push(...skipped(bits, 1));
     else if (token === 'cz') tail.push(...skipped(bits, width.prefix.length > 0 ? 2 : 4));
     else return undefined;
+  }
+  if (vex) {
+    const vvvv = vex.immediates.length > 0 ? 0 : random(registers);
+    return [...vexBytes(vex, rex & (bits === 64 ? 15 : 0), vvvv), ...opcode, ...modrm, ...tail];
   }
   return [...width.prefix, ...out, ...(rex ? [rex] : []), ...opcode, ...modrm, ...tail];
 }

@@ -8,6 +8,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { rows as alu } from '../../../interp/opcodes/alu.js';
 import { rows as bcd } from '../../../interp/opcodes/bcd.js';
 import { rows as bitRows } from '../../../interp/opcodes/bits.js';
+import { rows as bmi } from '../../../interp/opcodes/bmi.js';
 import { rows as branch } from '../../../interp/opcodes/branch.js';
 import { rows as convert } from '../../../interp/opcodes/convert.js';
 import { rows as exchange } from '../../../interp/opcodes/exchange.js';
@@ -128,7 +129,21 @@ function undefinedResult(row: OpcodeRow, item: NativeCase): boolean {
 
 const signals: Record<number, number> = { 0: 8, 6: 4, 12: 7, 13: 11, 14: 11 };
 const oracle = buildNativeOracle();
-const families = { alu, bcd, bits: bitRows, branch, convert, exchange, flagops, move, muldiv, shift, stack, string };
+const families = {
+  alu,
+  bcd,
+  bits: bitRows,
+  bmi,
+  branch,
+  convert,
+  exchange,
+  flagops,
+  move,
+  muldiv,
+  shift,
+  stack,
+  string,
+};
 
 describe('integer instructions give what the processor of this host gives', () => {
   if ('missing' in oracle) {
