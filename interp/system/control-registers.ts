@@ -7,7 +7,7 @@ import { longMode, mode64, updateMode } from '../mode';
 import { opRegIndex, opRm } from '../op';
 import { loadPdptes } from '../paging';
 import {
-  ATTRIBUTE_L, CR0_PE, CR0_PG, CR0_TS, CR4_DE, CR4_FSGSBASE, CR4_OSXSAVE, CR4_PAE, CR4_PCIDE, CR4_SMAP, CR4_SMEP, CR4_UMIP,
+  ATTRIBUTE_L, CR0_PE, CR0_PG, CR0_TS, CR4_DE, CR4_FSGSBASE, CR4_PVI, CR4_VME, CR4_OSXSAVE, CR4_PAE, CR4_PCIDE, CR4_SMAP, CR4_SMEP, CR4_UMIP,
   EFER_LMA, EFER_LME, REG_RAX, REG_RCX, REG_RDX, SEG_CS, cr0, cr4, efer, getReg, segmentAttributes, setReg,
 } from '../registers';
 import { cpuidBit, cpuidWord } from './cpuid';
@@ -18,8 +18,8 @@ const CR0_NW: u64 = 1 << 29;
 const CR0_CD: u64 = 1 << 30;
 /** PE, MP, EM, TS, ET, NE, WP, AM, NW, CD, PG: the others read as zero. */
 const CR0_DEFINED: u64 = 0xe005003f;
-/** VME to PCE, OSFXSR, OSXMMEXCPT. */
-const CR4_ALWAYS: u64 = 0x7ff;
+/** TSD to PCE, OSFXSR, OSXMMEXCPT. */
+const CR4_ALWAYS: u64 = 0x7fc;
 const CR4_PKE: u64 = 1 << 22;
 const CR4_LA57: u64 = 1 << 12;
 
@@ -67,6 +67,7 @@ function writeCr3(value: u64): void {
 /** The CR4 bits that CPUID announces. */
 function allowedCr4(): u64 {
   let mask = CR4_ALWAYS;
+  if (cpuidBit(1, 3, 1)) mask |= CR4_VME | CR4_PVI;
   if (cpuidBit(7, 2, 2)) mask |= CR4_UMIP;
   if (cpuidBit(7, 1, 0)) mask |= CR4_FSGSBASE;
   if (cpuidBit(1, 2, 17)) mask |= CR4_PCIDE;
