@@ -74,16 +74,18 @@ export async function loadGuest(engine: EngineUnderTest, image: Uint8Array, mode
   return { memory, vcpu };
 }
 
-/** Runs a guest to its end. */
+/** Runs a guest to its end, or until it has written `most` lines. */
 export async function runGuest(
   engine: EngineUnderTest,
   image: Uint8Array,
   mode: GuestMode,
   base?: number,
+  most = Number.POSITIVE_INFINITY,
 ): Promise<GuestRun> {
   const { memory, vcpu } = await loadGuest(engine, image, mode, base);
   const values: number[] = [];
   let text = '';
+  let count = 0;
   let reason: ExitReason = ExitReason.Kicked;
   for (let exits = 0; exits < MAX_EXITS; exits++) {
     reason = vcpu.run(Number.POSITIVE_INFINITY);
@@ -93,7 +95,12 @@ export async function runGuest(
     }
     if (reason !== ExitReason.Io) break;
     const { isWrite, size, bytes, dataOffset, address } = vcpu.exit;
-    if (isWrite && address === TEXT_PORT) text += String.fromCharCode(bytes.getUint8(dataOffset));
+    if (isWrite && address === TEXT_PORT) {
+      const letter = String.fromCharCode(bytes.getUint8(dataOffset));
+      text += letter;
+      if (letter === '\n') count++;
+      if (count >= most) break;
+    }
     if (isWrite && address === PORT) {
       values.push(size === 4 ? bytes.getUint32(dataOffset, true) : bytes.getUint16(dataOffset, true));
     }
