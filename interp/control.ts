@@ -9,6 +9,7 @@ import { FLAG_TF } from './flags';
 import { codeEnd, isMode64, requestAttention } from './mode';
 import { OP_BYTES, opLength, opStart } from './op';
 import { clearPendingIo } from './io';
+import { iterationsToSeek, seekRip, seeking } from './seek';
 
 /** The op under way. 0 outside instructions. */
 // @ts-ignore: decorator
@@ -168,10 +169,14 @@ export function timeStampCounter(): u64 {
   return retiredNow() + load<u64>(CPU_TSC_OFFSET);
 }
 
-/** How many iterations a REP instruction may do in one call: 1 under single step and TF, else bounded so that kicks are seen. */
-export function repeatBudget(): u32 {
+/** The most iterations of a REP instruction in one call, so that kicks are seen. */
+const REPEAT_MAX: u32 = 4096;
+
+/** How many iterations a REP instruction may do in one call: 1 under single step and TF; not beyond a landmark. */
+export function repeatBudget(addressSize: u32): u32 {
   if (load<u32>(RUN_SINGLE_STEP) != 0 || (load<u64>(CPU_RFLAGS) & FLAG_TF) != 0) return 1;
-  return 4096;
+  if (seeking && currentRip() == seekRip) return iterationsToSeek(addressSize, REPEAT_MAX);
+  return REPEAT_MAX;
 }
 
 /** An iteration of a REP instruction is done and its registers are written: I/O answers of it are used up. */

@@ -11,8 +11,9 @@ import { flushTlb } from './memory';
 import { refreshAll } from './mode';
 import { refreshPaging } from './paging';
 
-export { afterUnwind, forgetInstruction, resume, run } from './run';
+export { afterUnwind, forgetInstruction, resume, run, settleLandmark } from './run';
 export { decodeProbe, executeProbe, faultVector, unwindKind } from './probe';
+export { hashCpu, pass, seek } from './seek';
 export { executeHidden, hideAll, invalidateCode, ioPending };
 
 /** Once, before anything else. */

@@ -129,8 +129,34 @@ export const PENDING_IO = 0x1800;
 export const CPUID_TABLE = 0x2000;
 export const CPUID_MAX_ENTRIES = 126;
 
-/** Scratch of the host and of the interpreter, 0x3000 to 0xffff. */
-export const SCRATCH = 0x3000;
+/** Where a landmark is looked for (interp/seek.ts): 18 u64, the registers of Vcpu.readRegisters. */
+export const SEEK_REGISTERS = 0x3000;
+/** u64: the hash of the rest of the CPU's state (CPU_HASHED). */
+export const SEEK_CPU_HASH = 0x3090;
+/** u32: number of places in memory that must have a hash, SEEK_PLACES_MAX at most; 16 bytes each: u32 offset, u32 unused, u64 hash. */
+export const SEEK_PLACE_COUNT = 0x3098;
+export const SEEK_PLACES = 0x3100;
+export const SEEK_PLACES_MAX = 8;
+/** Bytes of a place. */
+export const SEEK_PLACE_LENGTH = 0x1000;
+/** u64: boundaries at that RIP where something else differed. */
+export const SEEK_PASSED = 0x30a0;
+/** u64: those of them at which all registers were equal. */
+export const SEEK_AMBIGUOUS = 0x30b0;
+/** u32: how many registers of the nearest of them were those that are looked for, in the order of seek.ts; then its 18 registers. */
+export const SEEK_NEAREST_COUNT = 0x30a8;
+export const SEEK_NEAREST = 0x3200;
+/**
+ * What of the CPU's state besides general registers, RIP and RFLAGS a landmark has a hash of, CPU_HASHED_SIZE bytes: CR0, CR3,
+ * CR4, EFER, in long mode the bases of FS and GS and IA32_KERNEL_GS_BASE (else zeros), u64 each; the selectors of CS and SS, u16 each
+ * (those of data segments are not here: KVM's emulator leaves them as they were at a return to ring 3); four zeros; then the first 416 bytes of the FXSAVE64 image of the model without FOP, FIP and FDP; zeros.
+ */
+export const CPU_HASHED = 0x3400;
+export const CPU_HASHED_FXSAVE = 0x3440;
+export const CPU_HASHED_SIZE = 0x200;
+
+/** Scratch of the host, up to 0xffff. */
+export const SCRATCH = 0x4000;
 
 /** AssemblyScript's static data begin here (asc --memoryBase) and must end below STATIC_END. */
 export const STATIC_BASE = 0x1_0000;
@@ -147,7 +173,9 @@ export const PAGE_WRITABLE = 2;
 export const PAGE_DIRTY = 0x80_0000;
 /** Further tables of the interpreter's own (code marks and the like). */
 export const TABLES_BASE = 0x90_0000;
-export const TABLES_END = 0xc0_0000;
+/** One byte per RAM page of the first 4 GiB: 1 once a page walk read it since the host cleared it. */
+export const PAGE_WALKED = 0xb0_0000;
+export const TABLES_END = 0xb0_0000;
 /** ROM images, at most ROM_MAX bytes. */
 export const ROM_BASE = 0xc0_0000;
 export const ROM_MAX = 0x40_0000;
@@ -176,6 +204,8 @@ export const EXIT_LIMIT = 10;
 export const EXIT_ENGINE_ERROR = 11;
 /** The pending I/O instruction was finished, as asked by RUN_COMPLETE_ONLY. */
 export const EXIT_COMPLETED = 12;
+/** The place that is looked for was reached (SEEK_REGISTERS). */
+export const EXIT_ARRIVED = 13;
 
 /** The engine met an instruction that it does not implement. */
 export const ENGINE_ERROR_UNIMPLEMENTED = 1;

@@ -1,5 +1,5 @@
 /** Translation of linear addresses (SDM vol. 3, chapter 4): 32-bit paging with PSE and PSE-36, PAE, 4-level with 2M and 1G pages. */
-import { CPU_CR0, CPU_CR3, CPU_CR4, CPU_EFER, CPU_PDPTE, CPUID_TABLE, PAGE_DIRTY, PAGE_PRESENT, PAGE_WRITABLE } from './layout';
+import { CPU_CR0, CPU_CR3, CPU_CR4, CPU_EFER, CPU_PDPTE, CPUID_TABLE, PAGE_DIRTY, PAGE_PRESENT, PAGE_WALKED, PAGE_WRITABLE } from './layout';
 import { CR0_WP, CR4_PAE, CR4_PSE, CR4_SMEP, EFER_NXE } from './registers';
 import { isLongMode, isPaging } from './mode';
 import { pageEntry } from './access';
@@ -46,6 +46,7 @@ export function refreshPaging(): void {
 function readEntry(physical: u64, size: u32): u64 {
   const page = pageEntry(physical);
   if ((page & PAGE_PRESENT) == 0) return 0;
+  store<u8>(PAGE_WALKED + <usize>(physical >> 12), 1);
   const at = <usize>(page & ~0xfff) + (<usize>physical & 0xfff);
   return size == 8 ? load<u64>(at) : load<u32>(at);
 }

@@ -21,12 +21,13 @@ import { FLAG_IF, FLAG_RF, FLAG_TF, changeControlFlags, materializeFlags, setSta
 import { clearPendingIo, resumeIo } from './io';
 import {
   CPU_HALTED, CPU_INJECTED_INTERRUPT, CPU_INTERRUPT_SHADOW, CPU_MSR_DEBUGCTL, CPU_NMI_MASKED, CPU_NMI_PENDING, CPU_RFLAGS, CPU_RIP,
-  ENGINE_ERROR_FETCH, ENGINE_ERROR_UNIMPLEMENTED, EXIT_ADDRESS, EXIT_COMPLETED, EXIT_DEBUG, EXIT_ENGINE_ERROR, EXIT_ERROR_BYTES,
+  ENGINE_ERROR_FETCH, ENGINE_ERROR_UNIMPLEMENTED, EXIT_ADDRESS, EXIT_ARRIVED, EXIT_COMPLETED, EXIT_DEBUG, EXIT_ENGINE_ERROR, EXIT_ERROR_BYTES,
   EXIT_ERROR_CODE, EXIT_ERROR_LENGTH, EXIT_HALT, EXIT_KICKED, EXIT_LIMIT, EXIT_MMIO, EXIT_REASON, EXIT_WINDOW, HALT_HLT, RUN_COMPLETE_ONLY,
   RUN_KICK, RUN_LIMIT, RUN_RETIRED, RUN_SINGLE_STEP, RUN_WINDOW_REQUEST,
 } from './layout';
 import { attention, clearAttention, codeEnd, currentCodeSize, requestAttention } from './mode';
 import { OP_BYTES, opStart } from './op';
+import { arrived, beginsAtSeek, gate, prepareSeek, seeking, skipGate } from './seek';
 import { deliverDebug, deliverException, deliverInterrupt, deliverNmi } from './system/interrupt';
 
 /** The instruction of the last I/O exit comes first, before any event. */
@@ -64,11 +65,12 @@ function decodeBlock(rip: u64, most: u32): usize {
     start += fetchLength;
     count++;
     op += OP_BYTES;
-    if (fetchCrossed || ends || count == most || pageLeft() == 0) break;
+    if (fetchCrossed || ends || count == most || pageLeft() == 0 || beginsAtSeek(physical + start)) break;
   }
   if (fetchCrossed || most == 1) return finishLoose(block, start);
   writeEnd(op, start);
   keepBlock(block, physical, currentCodeSize, count, start);
+  if (beginsAtSeek(physical)) gate(block);
   return block;
 }
 
@@ -82,6 +84,7 @@ function blockAt(rip: u64): usize {
   } else {
     if (rip >= codeEnd) raiseGP(0);
     locate(linear);
+    if (seeking) prepareSeek(linear, fetchPhysical);
     block = findPhysical(fetchPhysical, currentCodeSize);
     if (block == 0) block = decodeBlock(rip, BLOCK_MAX);
     if (block == LOOSE_BLOCK) return block;
@@ -248,6 +251,15 @@ function takeDebugTrap(): void {
   deliverDebug(bits, takeUnfinished());
 }
 
+/**
+ * The landmark is reached: an interrupt that is delivered here pushes RF as the processor of the recording did, which between two
+ * iterations of a REP instruction is its own matter.
+ */
+export function settleLandmark(resumeFlag: bool): void {
+  unfinished = false;
+  changeControlFlags(FLAG_RF, resumeFlag ? FLAG_RF : 0);
+}
+
 /** The host begins a run. */
 export function run(): u32 {
   setStatus(load<u64>(CPU_RFLAGS));
@@ -270,6 +282,7 @@ function leaveWith(reason: u32): u32 {
 
 function loop(): u32 {
   if (finishing) {
+    skipGate();
     do {
       executeOne();
     } while (unfinished && !leaving);
@@ -298,6 +311,7 @@ function loop(): u32 {
     const retired = load<u64>(RUN_RETIRED);
     const limit = load<u64>(RUN_LIMIT);
     if (retired >= limit) return EXIT_LIMIT;
+    if (seeking && arrived()) return EXIT_ARRIVED;
     if (attention) executeOne();
     else if (armedCode != 0) executeWatched(limit - retired);
     else execute(limit - retired);

@@ -7,7 +7,8 @@
  * decoder [--count N] [--seed N] [--mode 16|32|64] [--bytes HEX]    lengths and validity against iced-x86
  * softfloat [--cases N] [--seed N] [--name FADD]              x87 and scalar SSE against the host's FPU
  * sse [--cases N] [--seed N] [--name ADDPS]                   MMX and SSE against the host's processor
- * all [--sst DIR]                                             the four with their defaults
+ * landmarks [--count N] [--seed N] [--name LOOP]              interrupts in guests without exits, KVM against the interpreter
+ * all [--sst DIR]                                             the first four with their defaults
  * ```
  *
  * With `--json` the findings are one object on standard output. Exit code 0: equal; 1 (sst) or 3: differences; 2: usage; 6: the host has not
@@ -16,6 +17,7 @@
 import { ExitCode, VmtapeError } from '../src/base/errors.js';
 import { conformAll, SUITES } from './conformance/all.js';
 import { conformDecoder } from './conformance/decoder.js';
+import { conformLandmarks } from './conformance/landmarks.js';
 import { usageError } from './conformance/report.js';
 import { conformSoftfloat } from './conformance/softfloat.js';
 import { conformSse } from './conformance/sse.js';
@@ -28,6 +30,8 @@ async function main(): Promise<ExitCode> {
       return conformAll(args);
     case 'decoder':
       return conformDecoder(args);
+    case 'landmarks':
+      return conformLandmarks(args);
     case 'softfloat':
       return conformSoftfloat(args);
     case 'sse':
@@ -37,7 +41,7 @@ async function main(): Promise<ExitCode> {
     default: {
       const hint = 'npm run conformance -- SUITE [--json] …';
       throw usageError(
-        `${suite === undefined ? 'a suite is missing' : `there is no suite ${suite}`}: ${SUITES.join(', ')}, all`,
+        `${suite === undefined ? 'a suite is missing' : `there is no suite ${suite}`}: ${SUITES.join(', ')}, landmarks, all`,
         hint,
       );
     }

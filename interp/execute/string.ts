@@ -124,7 +124,7 @@ function repeatIterations<T>(op: usize, kind: i32, size: u32, repeat: u32): void
     if (size == 4 && !isAmd) clearUpperHalves(kind);
     return;
   }
-  let budget = repeatBudget();
+  let budget = repeatBudget(size);
   while (true) {
     const done = budget > 1 ? bulk<T>(op, kind, size, budget) : 0;
     if (done != 0) {

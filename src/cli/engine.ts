@@ -77,6 +77,8 @@ export interface EngineFacts {
   readonly hiddenFeatures?: readonly string[];
   /** The interrupt window opens at the first boundary that can take an interrupt. */
   readonly windowExact: boolean;
+  /** A guest that computes can be kicked, and the pages that it writes are logged. */
+  readonly canPreempt: boolean;
   readonly ledger: Ledger;
 }
 
@@ -92,7 +94,7 @@ export async function examineEngine(
 ): Promise<EngineFacts> {
   const { Ledger } = await import('../record/ledger.js');
   const cpuid = await cpuidFor(tsc, engine, cpu);
-  if (engine === 'interp') return { cpuid, windowExact: true, ledger: new Ledger({ engine, tsc }) };
+  if (engine === 'interp') return { cpuid, windowExact: true, canPreempt: true, ledger: new Ledger({ engine, tsc }) };
   const { examineHost } = await import('../record/probes/host.js');
   const host = await examineHost({ scope: 'ledger', cpuid });
   const isHooked = guest.hooks.sites.some((site) => site.kind === HookKind.Cpuid);
@@ -103,6 +105,7 @@ export async function examineEngine(
     cpuid: table,
     hiddenFeatures: hiddenFeatures(supportedCpuid(), table),
     windowExact: host.windowIsExact,
+    canPreempt: host.dirtyLogWorks && host.kickWorks,
     ledger: new Ledger({ engine, tsc, host, isUnscanned: !guest.isScanned }),
   };
 }

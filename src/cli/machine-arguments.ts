@@ -11,6 +11,7 @@ import {
   parseCount,
   parseDump,
   parseMemory,
+  parsePatience,
   parseSeconds,
   parseWord,
   usageError,
@@ -35,6 +36,7 @@ export interface MachineFlags {
   readonly rom?: string;
   readonly serial: string;
   readonly tsc: string;
+  readonly preemptMs: string;
   readonly untilSerial?: string;
   readonly maxInstructions?: string;
   readonly maxExits?: string;
@@ -52,6 +54,8 @@ export interface MachineArguments {
   readonly source: BootSource;
   readonly serial: SerialChoice;
   readonly tsc: TscPolicy;
+  /** Guest nanoseconds; see LandingOptions.patience. */
+  readonly patience: number;
   readonly limits: MachineLimits;
   readonly strictBus: boolean;
   readonly dumpState: string | undefined;
@@ -83,6 +87,11 @@ export function addMachineOptions(command: Command): Command {
     .addOption(option('--mem <size>', 'guest memory, 1M to 3G').default('128M'))
     .addOption(option('--serial <where>', 'the serial console: stdio, none or file:PATH').default('stdio'))
     .addOption(option('--tsc <policy>', 'time-stamp reads: hook, hide or pass').default('hook'))
+    .addOption(
+      option('--preempt-ms <n>', 'how long an interrupt waits for an exit of a guest that computes, or off').default(
+        '2',
+      ),
+    )
     .addOption(option('--strict-bus', 'an access that no device claims ends the run with an error'))
     .addOption(stop('--until-serial <text>', 'when the guest has sent this text to the serial console'))
     .addOption(stop('--max-instructions <n>', 'after so many instructions (interpreter only: KVM does not count)'))
@@ -112,6 +121,7 @@ export function readMachineArguments(flags: MachineFlags): MachineArguments {
     ramSize,
     serial: parseSerial(flags.serial),
     tsc: parseWord('--tsc', flags.tsc, ['hook', 'hide', 'pass'] as const),
+    patience: parsePatience('--preempt-ms', flags.preemptMs),
     limits: readLimits(flags),
     strictBus: flags.strictBus ?? false,
     dumpState: flags.dumpState,

@@ -31,14 +31,19 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
   });
   checkDumps(args.dumpMemory, guest.memory);
   const { engine, reason } = await chooseEngine(args.engine);
-  const { cpuid, hiddenFeatures, windowExact, ledger } = await examineEngine(engine, args.tsc, guest, args.cpu);
+  const { cpuid, hiddenFeatures, windowExact, canPreempt, ledger } = await examineEngine(
+    engine,
+    args.tsc,
+    guest,
+    args.cpu,
+  );
   const console = openConsole(args.serial);
   const options = {
     engine,
     guest,
     cpuid,
     ...(hiddenFeatures !== undefined && { hiddenFeatures }),
-    landing: { windowExact },
+    landing: { windowExact, patience: canPreempt ? args.patience : Number.POSITIVE_INFINITY },
     serial: console,
     host: realHost,
     strictBus: args.strictBus,

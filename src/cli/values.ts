@@ -56,6 +56,17 @@ export function parseSeconds(option: string, text: string): number {
   return seconds;
 }
 
+/** --preempt-ms: milliseconds from 0.01 to 10000, or `off`; the result in nanoseconds, Infinity for `off`. */
+export function parsePatience(option: string, text: string): number {
+  if (text === 'off') return Number.POSITIVE_INFINITY;
+  const milliseconds = /^\d+(\.\d+)?$/.test(text.trim()) ? Number(text) : Number.NaN;
+  if (Number.isNaN(milliseconds)) throw usageError(`${option} ${text} is neither a number of milliseconds nor off`);
+  if (milliseconds < 0.01 || milliseconds > 10_000) {
+    throw usageError(`${option} ${text} is out of range: 0.01 to 10000 milliseconds, or off`);
+  }
+  return Math.round(milliseconds * 1e6);
+}
+
 /** One of a few words. */
 export function parseWord<T extends string>(option: string, text: string, words: readonly T[]): T {
   const word = words.find((one) => one === text);

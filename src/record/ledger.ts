@@ -86,7 +86,7 @@ const ALWAYS: Readonly<Partial<Record<LedgerId, Judgement>>> = {
   },
   time: { how: 'one clock, sampled at exits, logged where used', status: 'closed', evidence: 'by construction' },
   interrupts: {
-    how: 'injected by us at exits, logged with RIP and registers',
+    how: 'injected by us at exits or at landmarks, logged with RIP, registers and hashes of state',
     status: 'closed',
     evidence: 'by construction: the interrupt controllers are ours',
   },

@@ -4,6 +4,7 @@ import type { RecordFrameWriter } from '../trace/record-writer.js';
 import { TraceWriter } from '../trace/writer.js';
 import { ExitReason, type ExitRecord, REGISTERS_SIZE } from '../vmm/cpu/vcpu.js';
 import type { HookPerformer } from '../vmm/hooks/perform.js';
+import type { Landmark } from '../vmm/landmark.js';
 import { Machine } from '../vmm/machine.js';
 import type { MachineEnd } from '../vmm/machine-options.js';
 import type { Landing, MachineTaps } from '../vmm/machine-taps.js';
@@ -172,8 +173,8 @@ class RecordTaps implements MachineTaps {
     this.#written();
   }
 
-  inject(vector: number, landing: Landing, registers: Uint8Array): void {
-    this.#records.inject(this.#begin(), vector, landing, registers);
+  inject(vector: number, landing: Landing, registers: Uint8Array, landmark: Landmark | undefined): void {
+    this.#records.inject(this.#begin(), vector, landing, registers, landmark);
     this.#written();
   }
 

@@ -2,7 +2,7 @@
 import type { TraceEnd } from '../trace/header.js';
 import { REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import type { ConsoleSink } from '../vmm/machine-console.js';
-import type { LoadedGuest } from '../vmm/machine-options.js';
+import type { LoadedGuest, MachineEnd } from '../vmm/machine-options.js';
 import { isWithinString } from '../vmm/machine-walk.js';
 import { memoryDigest } from '../vmm/memory-digest.js';
 import { DivergenceFound, differingRegisters, sameRegisters } from './report.js';
@@ -57,4 +57,23 @@ function compareRegisters(vcpu: Vcpu, end: TraceEnd): void {
     differingRegisters(end.registers, registers),
     differingRegisters(registers, end.registers),
   );
+}
+
+/** The end of a recording that has none. */
+export const unknownEnd: MachineEnd = {
+  reason: 'error',
+  exitCode: 1,
+  message: 'The recording did not end.',
+  position: 'anywhere',
+};
+
+/** The end of the recording, as the machine gave it. */
+export function endOf(end: {
+  reason: string;
+  exitCode: number;
+  message: string;
+  position: MachineEnd['position'];
+}): MachineEnd {
+  const { reason, exitCode, message, position } = end;
+  return { reason: reason as MachineEnd['reason'], exitCode, message, position };
 }

@@ -1,9 +1,10 @@
 /** Bringing the vCPU to where an interrupt was landed in the recording. */
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import type { TraceRecord } from '../trace/record.js';
-import { describeRecord } from '../trace/record.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { Landing } from '../vmm/machine-taps.js';
+import type { GuestMemory } from '../vmm/memory.js';
+import { earlyExit, LandmarkWalker } from './landmark.js';
 import { DivergenceFound, sameRegisters } from './report.js';
 
 /** More single steps than this are not made for one landing. */
@@ -12,20 +13,27 @@ const STEPS_MAX = 4_000_000;
 const ADDRESSES_MAX = 0x1_0000;
 const SLICE_INSTRUCTIONS = 2_000_000;
 const STEPS_PER_SLICE = 2_000;
+const PLACES = ['an exit', 'the window', 'an instruction count', 'a landmark'];
 
 /** Walks to the place of one injection after another. */
 export class LandingWalker {
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
   readonly #kernelCode = new Set<number>();
+  /** How landmarks were found. */
+  readonly landmarks: LandmarkWalker;
   #steps = 0;
   #isUnderWay = false;
 
   constructor(
     readonly vcpu: Vcpu,
+    memory: GuestMemory,
     /** The trace has instruction counts and the engine counts too. */
     readonly counting: boolean,
-    readonly windowExact: boolean,
-  ) {}
+    /** The engine's interrupt window is exact; by default the interpreter's. */
+    readonly windowExact = vcpu.engine === 'interp',
+  ) {
+    this.landmarks = new LandmarkWalker(vcpu, memory);
+  }
 
   /**
    * Goes on towards the place of `record`, an injection, for some milliseconds at most. True: it is reached. Throws
@@ -42,6 +50,7 @@ export class LandingWalker {
   #onInterpreter(record: TraceRecord): boolean {
     const { vcpu } = this;
     const slice = vcpu.retired + SLICE_INSTRUCTIONS;
+    if (record.landing === Landing.Landmark) return this.landmarks.reach(record, slice);
     if (record.landing === Landing.Window) return this.#throughWindow(record, slice);
     if (!this.counting) throw new DivergenceFound('an injection at a count, in a trace without counts', '', '');
     if (vcpu.retired >= record.retired) return true;
@@ -74,8 +83,7 @@ export class LandingWalker {
     }
     for (let count = 0; count < STEPS_PER_SLICE; count++) {
       if (vcpu.canInject) {
-        vcpu.readRegisters(this.#registers);
-        if (record.landing === Landing.Window || sameRegisters(this.#registers, record.registers)) {
+        if (this.#isThere(record)) {
           this.#endSteps();
           return true;
         }
@@ -90,6 +98,14 @@ export class LandingWalker {
       }
     }
     return false;
+  }
+
+  #isThere(record: TraceRecord): boolean {
+    if (record.landing === Landing.Window) return true;
+    const isLandmark = record.landing === Landing.Landmark;
+    this.vcpu.readRegisters(this.#registers);
+    if (!sameRegisters(this.#registers, record.registers, isLandmark)) return false;
+    return !isLandmark || this.landmarks.isThere(record);
   }
 
   /** At CPL 0. To ask KVM is slow, so that each address is asked for once a landing. */
@@ -112,18 +128,9 @@ export class LandingWalker {
     this.#endSteps();
     return new VmtapeError(
       'VMTAPE_CANNOT_LAND',
-      `this host's KVM cannot bring the guest to record ${record.ordinal}, an interrupt ${record.landing === Landing.Window ? 'at the window' : 'at an instruction count'}: ${why}`,
+      `this host's KVM cannot bring the guest to record ${record.ordinal}, an interrupt at ${PLACES[record.landing]}: ${why}`,
       ExitCode.HostCannot,
       'replay it on the interpreter: --engine interp',
     );
   }
-}
-
-function earlyExit(record: TraceRecord, reason: ExitReason): DivergenceFound {
-  const name = Object.entries(ExitReason).find(([, value]) => value === reason)?.[0] ?? String(reason);
-  return new DivergenceFound(
-    'the guest made an exit before it came to the place of the interrupt',
-    describeRecord(record),
-    `an exit: ${name.toLowerCase()}`,
-  );
 }

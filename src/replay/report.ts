@@ -10,6 +10,9 @@ import type { GuestMemory } from '../vmm/memory.js';
 /** The registers of Vcpu.readRegisters and of an Inject record, in their order. */
 const registerNames = [...GPR_NAMES, 'rip', 'rflags'];
 
+const RF_BYTE = 17 * 8 + 2;
+const RF_BIT = 1;
+
 /** Thrown within a replay to stop it at its first difference; never leaves the session. */
 export class DivergenceFound extends Error {
   constructor(
@@ -75,10 +78,18 @@ export function differingRegisters(bytes: Uint8Array, other: Uint8Array): string
   return parts.join(', ');
 }
 
-/** Two register sets are the same. */
-export function sameRegisters(a: Uint8Array, b: Uint8Array): boolean {
-  for (let index = 0; index < REGISTERS_SIZE; index++) if (a[index] !== b[index]) return false;
+/** Two register sets are the same. `isLandmark`: but for RFLAGS.RF, which processors show between the rounds of a REP. */
+export function sameRegisters(a: Uint8Array, b: Uint8Array, isLandmark = false): boolean {
+  for (let index = 0; index < REGISTERS_SIZE; index++) {
+    const mask = isLandmark && index === RF_BYTE ? 0xff & ~RF_BIT : 0xff;
+    if (((a[index] as number) ^ (b[index] as number)) & mask) return false;
+  }
   return true;
+}
+
+/** RFLAGS.RF in a register set. */
+export function hasResumeFlag(registers: Uint8Array): boolean {
+  return ((registers[RF_BYTE] as number) & RF_BIT) !== 0;
 }
 
 /** A path as a shell takes it. */

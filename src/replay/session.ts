@@ -14,14 +14,16 @@ import { Board } from '../vmm/machine-board.js';
 import { ConsoleSink } from '../vmm/machine-console.js';
 import { engineErrorEnd } from '../vmm/machine-ends.js';
 import { openVcpu } from '../vmm/machine-engine.js';
-import type { LoadedGuest, MachineEnd } from '../vmm/machine-options.js';
+import type { LoadedGuest } from '../vmm/machine-options.js';
+import { Landing } from '../vmm/machine-taps.js';
 import { checkHook, checkPlain, compareAccess, type ExitAccess } from './compare.js';
 import type { Divergence } from './divergence.js';
-import { finalDifference } from './end.js';
+import { endOf, finalDifference, unknownEnd } from './end.js';
 import { RecordFeed } from './feed.js';
 import { enterGuest, guestOf } from './guest.js';
 import { missingFeatures } from './kvm-features.js';
 import { LandingWalker } from './landing.js';
+import type { LandmarkCounts } from './landmark.js';
 import type { ReplayOptions, ReplayResult } from './options.js';
 import { cpuPlace, DivergenceFound, differingRegisters, quoted, sameRegisters } from './report.js';
 import { unhookedNotes } from './unhooked.js';
@@ -95,7 +97,8 @@ export class ReplaySession {
     this.#feed = new RecordFeed(reader.cursor(), options.until);
     this.#compared = { exit: vcpu.exit, offset: 0, fault: false, answered: false };
     this.#comparesCounts = header.counting && vcpu.engine === 'interp';
-    this.#walker = new LandingWalker(vcpu, this.#comparesCounts, options.windowExact ?? vcpu.engine === 'interp');
+    this.#walker = new LandingWalker(vcpu, guest.memory, this.#comparesCounts, options.windowExact);
+    this.landmarks = this.#walker.landmarks;
   }
 
   /** Opens the trace and an engine with its guest. Close the session when it is done with. */
@@ -148,6 +151,9 @@ export class ReplaySession {
   stop(): void {
     this.#stopped = true;
   }
+
+  /** How landmarks were found so far. */
+  readonly landmarks: LandmarkCounts;
 
   /** Records replayed so far. */
   get records(): number {
@@ -205,6 +211,7 @@ export class ReplaySession {
       case RecordKind.Time:
         if (this.reader.header.counting) this.#skipTo(record.time - record.retired);
         this.#setTime(record.time);
+        this.#walker.landmarks.noteTime(record.time);
         break;
       case RecordKind.Input:
         if (board && !board.receive(record.bytes)) {
@@ -397,7 +404,7 @@ export class ReplaySession {
     const { vcpu, board } = this;
     const what = describeRecord(record);
     vcpu.readRegisters(this.#registers);
-    if (!sameRegisters(this.#registers, record.registers)) {
+    if (!sameRegisters(this.#registers, record.registers, record.landing === Landing.Landmark)) {
       throw new DivergenceFound(
         'the registers differ where the interrupt is delivered',
         `${what} with ${differingRegisters(record.registers, this.#registers)}`,
@@ -474,21 +481,4 @@ const noSources = {
 
 function neverAsked(): never {
   throw new AssertionError('vmtape bug: a CPU replay takes the answers of hooks from the trace');
-}
-
-const unknownEnd: MachineEnd = {
-  reason: 'error',
-  exitCode: 1,
-  message: 'The recording did not end.',
-  position: 'anywhere',
-};
-
-function endOf(end: {
-  reason: string;
-  exitCode: number;
-  message: string;
-  position: MachineEnd['position'];
-}): MachineEnd {
-  const { reason, exitCode, message, position } = end;
-  return { reason: reason as MachineEnd['reason'], exitCode, message, position };
 }

@@ -287,7 +287,7 @@ export class RecordFrameReader {
 }
 
 function readLandmark(data: ColumnReader): TraceLandmark {
-  const fpuHash = data.bytes(HASH_SIZE);
+  const cpuHash = data.bytes(HASH_SIZE);
   const count = data.varint();
   // Each page has a byte of its number and its hash.
   if (count > LANDMARK_PAGES_MAX || count > data.left / (1 + HASH_SIZE)) {
@@ -299,7 +299,7 @@ function readLandmark(data: ColumnReader): TraceLandmark {
     last = bounded(last + 1 + data.varint(), 'page number');
     pages.push(last);
   }
-  return { fpuHash, pages, hashes: data.bytes(count * HASH_SIZE) };
+  return { cpuHash, pages, hashes: data.bytes(count * HASH_SIZE) };
 }
 
 function readDigest(data: ColumnReader): Uint8Array {

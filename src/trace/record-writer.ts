@@ -177,11 +177,11 @@ export class RecordFrameWriter {
     this.#dataBytes += 3;
     if (landmark) this.#landmark(data, landmark);
   }
-  #landmark(data: ColumnWriter, { fpuHash, pages, hashes }: TraceLandmark): void {
-    assert(fpuHash.length === HASH_SIZE && hashes.length === pages.length * HASH_SIZE, 'hashes have 8 bytes');
+  #landmark(data: ColumnWriter, { cpuHash, pages, hashes }: TraceLandmark): void {
+    assert(cpuHash.length === HASH_SIZE && hashes.length === pages.length * HASH_SIZE, 'hashes have 8 bytes');
     assert(pages.length <= LANDMARK_PAGES_MAX, 'a landmark has at most 16,384 pages');
     const before = data.length;
-    data.bytes(fpuHash);
+    data.bytes(cpuHash);
     data.varint(pages.length);
     let last = -1;
     for (const page of pages) {

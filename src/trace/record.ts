@@ -75,9 +75,9 @@ export const DmaWay = { Inline: 0, Blob: 1, Zeros: 2 } as const;
 
 /** What tells the place of an injection beside its registers, where no exit is near (design, section 4). */
 export interface TraceLandmark {
-  /** The hash of the x87 and SSE state: HASH_SIZE bytes. */
-  readonly fpuHash: Uint8Array;
-  /** Guest-physical numbers of pages, ascending. */
+  /** The hash of the CPU's state besides the registers: HASH_SIZE bytes. */
+  readonly cpuHash: Uint8Array;
+  /** Twice the guest-physical numbers of pages, ascending, plus 1 for a page table, of which accessed and dirty bits are not hashed. */
   readonly pages: readonly number[];
   /** The hash of each page, one behind the other. */
   readonly hashes: Uint8Array;

@@ -4,10 +4,10 @@ import { AssistedVcpu } from './machine-assist.js';
 import type { EngineName } from './machine-options.js';
 import type { GuestMemory } from './memory.js';
 
-/** A vCPU over the guest's memory. That of KVM has the interpreter at its side. */
-export async function openVcpu(engine: EngineName, memory: GuestMemory): Promise<Vcpu> {
+/** A vCPU over the guest's memory. That of KVM has the interpreter at its side. `logDirty`: it logs writes from the start. */
+export async function openVcpu(engine: EngineName, memory: GuestMemory, logDirty = false): Promise<Vcpu> {
   const { InterpVcpu } = await import('./cpu/interp.js');
   if (engine === 'interp') return InterpVcpu.open(memory);
   const { KvmVcpu } = await import('./cpu/kvm.js');
-  return new AssistedVcpu(KvmVcpu.open(memory), () => InterpVcpu.open(memory), memory);
+  return new AssistedVcpu(KvmVcpu.open(memory, { logDirty }), () => InterpVcpu.open(memory), memory);
 }

@@ -34,8 +34,11 @@ export interface MachineLimits {
 
 /** How the machine lands interrupts (design, section 4). */
 export interface LandingOptions {
-  /** Guest nanoseconds that an interrupt waits for an exit which can take it, before other ways are used. Default 2 ms. */
-  readonly patience?: number;
+  /**
+   * Guest nanoseconds that an interrupt waits for an exit which can take it, before other ways are used. Default 2 ms;
+   * Infinity: it waits. A function is asked anew for each interrupt.
+   */
+  readonly patience?: number | (() => number);
   /** The engine's interrupt window opens at the first boundary that can take an interrupt: proven by a probe. */
   readonly windowExact?: boolean;
 }

@@ -4,6 +4,7 @@
  */
 import type { ExitRecord } from './cpu/vcpu.js';
 import type { HookPerformer } from './hooks/perform.js';
+import type { Landmark } from './landmark.js';
 
 /** Where an interrupt was landed (design, section 4). */
 export const Landing = {
@@ -13,6 +14,8 @@ export const Landing = {
   Window: 1,
   /** At an exact number of retired instructions; only an engine that counts does this. */
   Count: 2,
+  /** At a place told by the whole state: KVM, where no exit came. */
+  Landmark: 3,
 } as const;
 /** A value of {@link Landing}. */
 export type Landing = (typeof Landing)[keyof typeof Landing];
@@ -29,10 +32,16 @@ export interface MachineTaps {
   exit(exit: ExitRecord, element: number, fault: boolean): void;
   /** The instruction at site `site` was performed; its answer is in the performer. */
   hook(site: number, performer: HookPerformer): void;
-  /** The interrupt `vector` is delivered before the next instruction; `registers` as of Vcpu.readRegisters. */
-  inject(vector: number, landing: Landing, registers: Uint8Array): void;
+  /**
+   * The interrupt `vector` is delivered before the next instruction; `registers` as of Vcpu.readRegisters. `landmark` is given
+   * with Landing.Landmark.
+   */
+  inject(vector: number, landing: Landing, registers: Uint8Array, landmark: Landmark | undefined): void;
   /** The host sent a byte to the serial console. */
   input(byte: number): void;
   /** A device wrote `bytes` to guest memory at `address`. */
   dma(address: number, bytes: Uint8Array): void;
 }
+
+/** Nobody listens. */
+export const deafTaps: MachineTaps = { time() {}, exit() {}, hook() {}, inject() {}, input() {}, dma() {} };

@@ -13,6 +13,8 @@ const LA57 = 1n << 12n;
 const LMA = 1n << 10n;
 const PRESENT = 1n;
 const LARGE = 1n << 7n;
+/** The longest instruction. */
+const LENGTH_MAX = 15;
 const FRAME = 0xf_ffff_ffff_f000n;
 
 /** The guest-physical address of a linear one; undefined where no page is present. */
@@ -79,12 +81,32 @@ export function codeBits(state: CpuState): 16 | 32 | 64 {
  */
 export function isWithinString(vcpu: Vcpu, memory: GuestMemory): boolean {
   if (vcpu.engine === 'interp') return false;
-  const code = codeBytes(memory, vcpu.getState(), 4);
-  const isRepeated = code.some((byte, index) => isRepeat(byte) && code.subarray(0, index).every(isPrefix));
-  const first = code.find((byte) => !isPrefix(byte) && !isRepeat(byte)) ?? 0;
-  const isString =
-    (first >= 0x6c && first <= 0x6f) || (first >= 0xa4 && first <= 0xa7) || (first >= 0xaa && first <= 0xaf);
-  return isRepeated && isString;
+  const state = vcpu.getState();
+  return repeatedString(codeBytes(memory, state, LENGTH_MAX), state) !== undefined;
+}
+
+/** A repeated string instruction. */
+export interface RepeatedString {
+  /** INS or OUTS. */
+  readonly isIo: boolean;
+  /** The bits of RCX that count. */
+  readonly countMask: bigint;
+}
+
+/** The repeated string instruction that `code` begins with; undefined: it is none. */
+export function repeatedString(code: Uint8Array, state: CpuState): RepeatedString | undefined {
+  const end = code.findIndex((byte) => !isPrefix(byte) && !isRepeat(byte));
+  if (end < 0) return undefined;
+  const prefixes = code.subarray(0, end);
+  const opcode = code[end] as number;
+  const isIo = opcode >= 0x6c && opcode <= 0x6f;
+  const isString = isIo || (opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf);
+  if (!isString || !prefixes.some(isRepeat)) return undefined;
+  const bits = codeBits(state);
+  const isOther = prefixes.includes(0x67);
+  const isWide = bits === 64 && !isOther;
+  const isNarrow = (bits === 16) !== isOther && bits !== 64;
+  return { isIo, countMask: isWide ? 0xffff_ffff_ffff_ffffn : isNarrow ? 0xffffn : 0xffff_ffffn };
 }
 
 function isRepeat(byte: number): boolean {

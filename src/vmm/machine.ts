@@ -6,6 +6,7 @@
  * - If the guest could not for longer than the patience: at the first boundary behind an exit where it can, by the
  *   engine's interrupt window, if that is exact.
  * - On the interpreter, which counts: where no exit came for longer than the patience, at an exact number of instructions.
+ * - On KVM, where no exit came: at a landmark, a place that the whole state tells (machine-preemption.ts).
  *
  * Time is the host's on KVM, sampled at exits. On the interpreter an instruction takes a nanosecond, and an idle guest
  * skips to the next deadline.
@@ -13,12 +14,14 @@
 import { assert, unreachable } from '../base/assert.js';
 import { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
-import { ExitReason, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
+import { ExitReason, isAccess, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
 import { HOOK_PORT, HOOK_SIZE } from './hooks/table.js';
+import type { Landmark } from './landmark.js';
 import { AssistedVcpu } from './machine-assist.js';
 import { Board } from './machine-board.js';
 import { engineErrorEnd, plainEnd } from './machine-ends.js';
 import { openVcpu } from './machine-engine.js';
+import { HostInput } from './machine-input.js';
 import {
   DEFAULT_PATIENCE,
   DEFAULT_RTC_TIME,
@@ -26,19 +29,18 @@ import {
   type MachineLimits,
   type MachineOptions,
 } from './machine-options.js';
-import { Landing, type MachineTaps } from './machine-taps.js';
+import { Preemption } from './machine-preemption.js';
+import { deafTaps, Landing, type MachineTaps } from './machine-taps.js';
 import type { GuestMemory } from './memory.js';
 
 /** A slice lets the process handle signals and input in between. */
-const SLICE_MICROSECONDS = 20_000;
+const SLICE_NANOSECONDS = 20_000_000;
 const SLICE_INSTRUCTIONS = 2_000_000;
 const SLICE_TURNS = 20_000;
 /** The longest sleep of an idle machine, so that signals and input are seen. */
 const SLEEP_MILLISECONDS = 10;
 const RFLAGS_IF_BYTE = 17 * 8 + 1;
 const RFLAGS_IF = 0b10;
-
-const deaf: MachineTaps = { time() {}, exit() {}, hook() {}, inject() {}, input() {}, dma() {} };
 
 /** See the head of the file. */
 export class Machine {
@@ -57,11 +59,12 @@ export class Machine {
   readonly #limits: MachineLimits;
   readonly #counting: boolean;
   readonly #windowExact: boolean;
-  readonly #patience: number;
+  readonly #preemption: Preemption | undefined;
+  readonly #drawPatience: () => number;
+  #patience: number;
   readonly #inputOpen: boolean;
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
-  readonly #input: number[] = [];
-  readonly #inputByte = new Uint8Array(1);
+  readonly #input = new HostInput();
   readonly #started: number;
   /** Idle nanoseconds that were skipped (interpreter). */
   #skipped = 0;
@@ -83,12 +86,14 @@ export class Machine {
     const { guest } = options;
     this.memory = guest.memory;
     this.#host = options.host;
-    this.#taps = options.taps ?? deaf;
+    this.#taps = options.taps ?? deafTaps;
     this.#limits = options.limits ?? {};
     this.#inputOpen = options.inputOpen ?? false;
     this.#counting = vcpu.engine === 'interp';
     this.#windowExact = options.landing?.windowExact ?? this.#counting;
-    this.#patience = options.landing?.patience ?? DEFAULT_PATIENCE;
+    const patience = options.landing?.patience ?? DEFAULT_PATIENCE;
+    this.#drawPatience = typeof patience === 'number' ? () => patience : patience;
+    this.#patience = this.#drawPatience();
     this.board = new Board({
       memory: guest.memory,
       cpuid: options.cpuid,
@@ -104,12 +109,16 @@ export class Machine {
     if (this.#limits.untilSerial) this.board.serial.watch(this.#limits.untilSerial);
     this.retired = vcpu.retired;
     this.#started = this.#host.now();
-    if (!this.#counting) this.board.clock.sampleFrom(() => this.#logTime(this.#peek()));
+    if (this.#counting) return;
+    this.board.clock.sampleFrom(() => this.#logTime(this.#peek()));
+    const isOn = this.#patience < Number.POSITIVE_INFINITY;
+    this.#preemption = new Preemption(vcpu, this.memory, isOn, () => this.#hostTime());
   }
 
   /** Opens the engine, and gives it memory, CPUID and the guest's first state. Close the machine when it is done with. */
   static async open(options: MachineOptions): Promise<Machine> {
-    const vcpu = options.vcpu ?? (await openVcpu(options.engine, options.guest.memory));
+    const logDirty = options.landing?.patience !== Number.POSITIVE_INFINITY;
+    const vcpu = options.vcpu ?? (await openVcpu(options.engine, options.guest.memory, logDirty));
     try {
       vcpu.setCpuid(options.cpuid, options.hiddenFeatures);
       vcpu.setState(options.guest.cpu);
@@ -145,7 +154,7 @@ export class Machine {
       return this.#finish(plainEnd('timeout', this.#counting ? 'count' : 'anywhere'));
     }
     this.idleUntil = undefined;
-    this.vcpu.armTimer?.(SLICE_MICROSECONDS);
+    this.#preemption?.begin(SLICE_NANOSECONDS);
     try {
       this.#loop();
     } catch (error) {
@@ -154,14 +163,14 @@ export class Machine {
       }
       throw error;
     } finally {
-      this.vcpu.armTimer?.(0);
+      this.#preemption?.end();
     }
     return this.end;
   }
 
   /** Bytes from the host for the serial console; the guest sees them at its next exit. */
   receive(bytes: Uint8Array): void {
-    for (const byte of bytes) this.#input.push(byte);
+    this.#input.push(bytes);
   }
 
   /** Ends the run soon, with the reason `interrupted`. */
@@ -190,15 +199,20 @@ export class Machine {
     const sliceEnd = this.#counting ? vcpu.retired + SLICE_INSTRUCTIONS : Number.POSITIVE_INFINITY;
     const last = this.#limits.instructions ?? Number.POSITIVE_INFINITY;
     for (let turn = 0; turn < SLICE_TURNS && !this.end; turn++) {
-      if (this.#atExit) this.#land();
+      if (this.#atExit) {
+        this.#preemption?.atExit();
+        this.#land();
+      }
       if (this.#halted) {
         if (!this.#idle()) return;
         continue;
       }
       const limit = Math.min(sliceEnd, last, this.#counting ? this.#landingLimit() : last);
+      if (this.#preemption?.isOn) this.#preemption.kickAt(this.#kickTime());
       const reason = vcpu.run(limit);
       this.#handle(reason);
-      if (reason === ExitReason.Kicked || vcpu.retired >= sliceEnd) return;
+      if (reason === ExitReason.Kicked && (this.#preemption?.isOver ?? true)) return;
+      if (vcpu.retired >= sliceEnd) return;
     }
   }
 
@@ -226,7 +240,7 @@ export class Machine {
         this.#windowOpened();
         return;
       case ExitReason.Kicked:
-        this.#atExit = false;
+        this.#kicked();
         return;
       case ExitReason.Limit:
         this.#limitReached();
@@ -235,7 +249,8 @@ export class Machine {
         this.#finish(engineErrorEnd(this.vcpu));
         return;
       case ExitReason.Debug:
-        assert(false, 'nobody asked for single steps');
+      case ExitReason.Arrived:
+        assert(false, 'nobody asked for single steps or a landmark');
         return;
       default:
         unreachable(reason);
@@ -246,7 +261,7 @@ export class Machine {
   #begin(): void {
     this.retired = this.vcpu.retired;
     const { board } = this;
-    if (this.#input.length > 0) this.#takeInput();
+    if (!this.#input.isEmpty) this.#input.feed(board, this.#taps);
     if (this.#counting) {
       board.clock.set(this.retired + this.#skipped);
       if (board.deadline <= board.clock.last) board.advance();
@@ -257,19 +272,11 @@ export class Machine {
     }
   }
 
-  #takeInput(): void {
-    while (this.#input.length > 0) {
-      this.#inputByte[0] = this.#input[0] as number;
-      if (!this.board.receive(this.#inputByte)) return;
-      this.#input.shift();
-      this.#taps.input(this.#inputByte[0] as number);
-    }
-  }
-
   /** An I/O, MMIO or MSR exit, with all further ones of the same instruction. */
   #access(): void {
     const { vcpu, board } = this;
     const { exit } = vcpu;
+    if (exit.reason === ExitReason.Mmio) this.#preemption?.noteAccess();
     for (;;) {
       this.#begin();
       if (exit.isWrite && exit.reason === ExitReason.Io && exit.address === HOOK_PORT && this.#hook()) break;
@@ -345,19 +352,61 @@ export class Machine {
   }
 
   #windowOpened(): void {
+    this.#atExit = false;
+    this.#sample = -1;
+    this.board.clock.expire();
     this.retired = this.vcpu.retired;
-    if (this.board.intr && this.vcpu.canInject) this.#inject(this.#windowLanding);
-    else this.#window(false);
+    if (!this.board.intr || !this.vcpu.canInject) this.#window(false);
+    else if (this.#windowLanding === Landing.Landmark) this.#landAtLandmark();
+    else this.#inject(this.#windowLanding);
   }
 
-  #inject(landing: Landing): void {
+  #inject(landing: Landing, landmark?: Landmark): void {
     if (this.#windowOn) this.#window(false);
     const vector = this.board.acknowledge();
     this.vcpu.readRegisters(this.#registers);
-    this.#taps.inject(vector, landing, this.#registers);
+    this.#taps.inject(vector, landing, this.#registers, landmark);
     this.vcpu.injectInterrupt(vector);
     this.#pendingSince = -1;
     this.#halted = false;
+    this.#patience = this.#drawPatience();
+  }
+
+  /** KVM: when the guest is to be kicked, if it makes no exit until then. */
+  #kickTime(): number {
+    if (this.board.intr && this.#pendingSince < 0) this.#pendingSince = this.#hostTime();
+    return (this.#pendingSince < 0 ? this.board.deadline : this.#pendingSince) + this.#patience;
+  }
+
+  /** KVM: the guest made no exit. Input that came and an interrupt that has waited for long enough are brought to it here. */
+  #kicked(): void {
+    this.#atExit = false;
+    this.#preemption?.kicked();
+    if (!this.#preemption?.isOn || this.#stopped) return;
+    this.#sample = -1;
+    this.board.clock.expire();
+    if (this.#peek() < this.#kickTime() && this.#input.isEmpty) return;
+    this.#input.feed(this.board, this.#taps);
+    this.#advanceIfDue();
+    if (!this.board.intr) return;
+    if (this.vcpu.canInject) this.#landAtLandmark();
+    else this.#awaitWindow();
+  }
+
+  /** A time goes before it: it tells a replay how far it may be. */
+  #landAtLandmark(): void {
+    const landmark = this.#preemption?.landmark();
+    this.board.clock.now();
+    if (landmark) this.#inject(Landing.Landmark, landmark);
+    else if (this.#windowOn) this.#window(false);
+  }
+
+  /** The guest can take no interrupt where it was kicked: at the window, or at another kick. */
+  #awaitWindow(): void {
+    this.#preemption?.retry();
+    if (this.#windowOn) return;
+    this.#windowLanding = Landing.Landmark;
+    this.#window(true);
   }
 
   /** How far the interpreter runs before an interrupt is landed at a count. */
@@ -399,8 +448,8 @@ export class Machine {
       this.#finish(plainEnd('halted', 'exit'));
       return false;
     }
-    if (this.#input.length > 0) {
-      this.#takeInput();
+    if (!this.#input.isEmpty) {
+      this.#input.feed(board, this.#taps);
       if (board.intr) return true;
     }
     if (board.deadline === Number.POSITIVE_INFINITY) {
@@ -448,8 +497,4 @@ export class Machine {
   #hostTime(): number {
     return this.#host.now() - this.#started;
   }
-}
-
-function isAccess(reason: ExitReason): boolean {
-  return reason >= ExitReason.Io && reason <= ExitReason.MsrWrite;
 }

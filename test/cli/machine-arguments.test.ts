@@ -25,6 +25,7 @@ test('the defaults', () => {
     source: { kind: 'flat', loadAt: 0x7c00, mode: 'real' },
     serial: { kind: 'stdio' },
     tsc: 'hook',
+    patience: 2_000_000,
     limits: {},
     strictBus: false,
     dumpMemory: [],

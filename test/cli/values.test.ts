@@ -4,6 +4,7 @@ import {
   parseCount,
   parseDump,
   parseMemory,
+  parsePatience,
   parseRange,
   parseSeconds,
   parseSize,
@@ -35,6 +36,19 @@ test('memory is 1M to 3G in whole pages', () => {
 
 test('a number of bytes that was meant as MiB gets a hint', () => {
   expect(() => parseMemory('128')).toThrow(expect.objectContaining({ hint: 'did you mean 128M?' }));
+});
+
+test('--preempt-ms is 0.01 to 10000, or off; a mistake is one line and exit code 2', () => {
+  expect(parsePatience('--preempt-ms', '2')).toBe(2_000_000);
+  expect(parsePatience('--preempt-ms', '0.01')).toBe(10_000);
+  expect(parsePatience('--preempt-ms', '10000')).toBe(10_000_000_000);
+  expect(parsePatience('--preempt-ms', 'off')).toBe(Infinity);
+  for (const text of ['0', '0.009', '10001', '-1', '', 'on', '1e3', 'Infinity']) {
+    expect(() => parsePatience('--preempt-ms', text)).toThrow(usage);
+  }
+  expect(() => parsePatience('--preempt-ms', '0')).toThrow(
+    '--preempt-ms 0 is out of range: 0.01 to 10000 milliseconds, or off',
+  );
 });
 
 test('addresses are below 4 GiB', () => {

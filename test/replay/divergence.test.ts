@@ -87,7 +87,7 @@ describe.each(['interp', 'kvm'] as const)('a trace of %s', (engine) => {
     it.each(['machine', 'cpu'] as const)(
       'with a register of an interrupt changed diverges there, %s mode',
       async (mode) => {
-        const target = find(path, ({ kind }) => kind === RecordKind.Inject);
+        const target = find(path, ({ kind, landing }) => kind === RecordKind.Inject && landing === 0);
         const divergence = await divergenceOf(
           {
             record: (record) => {

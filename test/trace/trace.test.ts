@@ -217,7 +217,7 @@ describe('a record frame', () => {
   it('holds landmarks, assists and digests', () => {
     const writer = new RecordFrameWriter(false);
     const landmark = {
-      fpuHash: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
+      cpuHash: Uint8Array.of(1, 2, 3, 4, 5, 6, 7, 8),
       pages: [0, 5, 0xb_ffff],
       hashes: Uint8Array.from({ length: 24 }, (_, index) => 0xf0 ^ index),
     };

@@ -56,7 +56,7 @@ function make(given: typeof anyRecord extends fc.Arbitrary<infer T> ? T : never,
   made.landmark =
     given.kind === RecordKind.Inject && given.landing === 3
       ? {
-          fpuHash: given.data,
+          cpuHash: given.data,
           pages: given.pages.sort((a, b) => a - b),
           hashes: new Uint8Array(given.pages.length * 8).fill(given.small),
         }
@@ -78,7 +78,7 @@ function bytesOf(kind: RecordKind, small: number, bytes: Uint8Array): Uint8Array
 /** With what the line of a record leaves out. */
 function shownWhole(record: TraceRecord): string {
   const { landmark } = record;
-  const more = landmark && [...landmark.fpuHash, '|', ...landmark.pages, '|', ...landmark.hashes].join(' ');
+  const more = landmark && [...landmark.cpuHash, '|', ...landmark.pages, '|', ...landmark.hashes].join(' ');
   return `${formatRecord(record)} ${more ?? ''}`;
 }
 

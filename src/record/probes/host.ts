@@ -80,12 +80,12 @@ export async function examineHost(options: ExamineOptions = {}): Promise<HostRep
   if (scope === 'all') {
     for (const mode of PROBE_MODES) await add(probeSingleStep(mode));
     for (const mode of PROBE_MODES) await add(probeSyncRegs(mode));
-    for (const mode of PROBE_MODES) await add(probeDirtyLog(mode));
     await add(probeReadonly());
     await add(probeSyscall());
     await add(probeSoftwareInterrupt());
-    for (const mode of PROBE_MODES) await add(probeKick(mode, host));
   }
+  for (const mode of PROBE_MODES) await add(probeDirtyLog(mode));
+  for (const mode of PROBE_MODES) await add(probeKick(mode, host));
   const instructions = examineInstructions(probes, scope === 'all' ? undefined : LEDGER_INSTRUCTIONS);
   const all = (prefix: string) => {
     const own = probes.filter(({ id }) => id.startsWith(prefix));

@@ -18,6 +18,11 @@ export interface InterpExports {
   /** A feature, by its leaf and register (0 to 3: EAX to EDX) * 256 + bit, executes whatever CPUID shows; and none any more. */
   executeHidden(leaf: number, place: number): void;
   hideAll(): void;
+  /** See interp/seek.ts and {@link InterpSeeker}. */
+  seek(on: boolean): void;
+  pass(): void;
+  settleLandmark(resumeFlag: boolean): void;
+  hashCpu(): bigint;
 }
 
 /** See {@link ExitRecord}. An exit has one element: the interpreter leaves for each. */

@@ -11,6 +11,7 @@ import type { GuestMemory } from '../memory.js';
 import { checkState } from '../state/check.js';
 import { CPUID_FEATURES } from './cpuid-features.js';
 import { InterpExitRecord, type InterpExports } from './interp-exit.js';
+import { InterpSeeker } from './interp-seek.js';
 import { readInterpState, writeInterpState } from './interp-state.js';
 import { type CpuState, cpuStateTable, powerOnState } from './state.js';
 import { type CpuidEntry, type ExitReason, REGISTERS_SIZE, type UnhookedInstruction, type Vcpu } from './vcpu.js';
@@ -43,6 +44,7 @@ export function interpreterModule(): WebAssembly.Module {
 export class InterpVcpu implements Vcpu {
   readonly engine = 'interp';
   readonly exit: InterpExitRecord;
+  readonly seeker: InterpSeeker;
   readonly #memory: GuestMemory;
   readonly #view: DataView;
   readonly #words: Uint32Array;
@@ -63,6 +65,7 @@ export class InterpVcpu implements Vcpu {
     });
     this.#code = instance.exports as unknown as InterpExports;
     this.exit = new InterpExitRecord(this.#view);
+    this.seeker = new InterpSeeker(memory, this.#code);
     this.#code.initialize();
     this.setState(powerOnState());
   }

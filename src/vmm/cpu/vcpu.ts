@@ -18,12 +18,18 @@ export const ExitReason = {
   Kicked: layout.EXIT_KICKED,
   Limit: layout.EXIT_LIMIT,
   EngineError: layout.EXIT_ENGINE_ERROR,
+  Arrived: layout.EXIT_ARRIVED,
 } as const;
 /** A value of {@link ExitReason}. */
 export type ExitReason = (typeof ExitReason)[keyof typeof ExitReason];
 
 /** What the processor waits for an interrupt for: `address` of an exit Halt. */
 export const HaltCause = { Hlt: layout.HALT_HLT, Ferr: layout.HALT_FERR } as const;
+
+/** An exit for I/O, MMIO or an MSR: its instruction waits for the machine. */
+export function isAccess(reason: ExitReason): boolean {
+  return reason >= ExitReason.Io && reason <= ExitReason.MsrWrite;
+}
 
 /** The one exit record of a vCPU, reused for every exit: copy what must outlive the next run. */
 export interface ExitRecord {
@@ -108,6 +114,8 @@ export interface Vcpu {
   setSingleStep(on: boolean): void;
   /** Refuses the RDMSR or WRMSR of the last exit: it raises #GP(0) when it is finished. */
   failMsr(): void;
+  /** Interpreter only: looks for landmarks. */
+  readonly seeker?: Seeker;
   /** KVM only: kicks the run under way, or the next one, in `microseconds` of host time; 0 takes that back. */
   armTimer?(microseconds: number): void;
   /** Interpreter only: the guest's TSC jumps forward by `ticks` (a whole number): idle time that was skipped. */
@@ -127,6 +135,32 @@ export interface Vcpu {
   invalidateCode(address: number, length: number): void;
   /** Idempotent. */
   close(): void;
+}
+
+/**
+ * Looking for a landmark (docs/determinism.md). From {@link Seeker.begin} to {@link Seeker.end}, run() ends with ExitReason.Arrived at
+ * each boundary, the present one included, where RIP, all general registers, RFLAGS but RF and the hashed state are the wanted
+ * ones, interrupts are not held back by STI or MOV SS, and memory has the hashes given to {@link Seeker.pass}.
+ */
+export interface Seeker {
+  /** `registers` as of Vcpu.readRegisters; `cpuHash` as of MemoryHash.cpu. */
+  begin(registers: Uint8Array, cpuHash: Uint8Array): void;
+  /**
+   * The boundary arrived at is not the one: the next run goes on from it. With `page`, a number, because its hash was not `hash`
+   * (8 bytes): it is asked for beforehand from now on.
+   */
+  pass(page?: number, hash?: Uint8Array): void;
+  /** No more. With `resumeFlag`: an interrupt delivered at this boundary pushes RFLAGS with RF as it says. */
+  end(resumeFlag?: boolean): void;
+  /** Boundaries at that RIP that were not arrived at, since begin(). */
+  readonly passed: number;
+  /** Those of them at which all registers were the wanted ones. */
+  readonly ambiguous: number;
+  /** The registers at the one that was nearest to the wanted; undefined: there was none. */
+  readonly nearest: Uint8Array | undefined;
+  /** The page was read by a page walk since the last {@link Seeker.forgetWalks}. */
+  wasWalked(page: number): boolean;
+  forgetWalks(): void;
 }
 
 /** See {@link Vcpu.unhooked}. */

@@ -1,0 +1,136 @@
+/** Bringing the vCPU to a landmark: the boundary at which registers, CPU state and memory are those of the recording. */
+import { assert } from '../base/assert.js';
+import { hex } from '../base/hex.js';
+import { describeRecord, type TraceRecord } from '../trace/record.js';
+import { ExitReason, type Seeker, type Vcpu } from '../vmm/cpu/vcpu.js';
+import { LandmarkComparison } from '../vmm/landmark.js';
+import type { GuestMemory } from '../vmm/memory.js';
+import { MemoryHash } from '../vmm/memory-hash.js';
+import { DivergenceFound, differingRegisters, hasResumeFlag } from './report.js';
+
+/** Boundaries that are looked at in one slice. */
+const ARRIVALS_PER_SLICE = 5_000;
+/** No processor retires more instructions in a nanosecond; and what a landmark may be away at least, in nanoseconds. */
+const INSTRUCTIONS_PER_NANOSECOND = 24;
+const DISTANCE_MIN = 1_000_000;
+
+/** How landmarks were found. */
+export interface LandmarkCounts {
+  readonly found: number;
+  /** Those of them for which registers alone would not have done: other boundaries had the same ones before. */
+  readonly ambiguous: number;
+  /** All those other boundaries. */
+  readonly others: number;
+}
+
+/** Walks to one landmark after another, and counts. */
+export class LandmarkWalker implements LandmarkCounts {
+  found = 0;
+  ambiguous = 0;
+  others = 0;
+  readonly #vcpu: Vcpu;
+  readonly #memory: GuestMemory;
+  readonly #hash: MemoryHash;
+  /** The landmark that is walked to. */
+  #comparison: LandmarkComparison | undefined;
+  /** Boundaries whose memory was not that of the landmark. */
+  #passed = 0;
+  #lastPage = -1;
+  /** The last times of the trace, nanoseconds. */
+  #time = 0;
+  #timeBefore = 0;
+  /** Instructions retired where the landmark is to be found at the latest. */
+  #latest = 0;
+
+  constructor(vcpu: Vcpu, memory: GuestMemory) {
+    this.#vcpu = vcpu;
+    this.#memory = memory;
+    this.#hash = new MemoryHash(memory);
+  }
+
+  /** The trace has a time. There is one in front of each landmark, and the last one before that was not behind the last exit. */
+  noteTime(time: number): void {
+    this.#timeBefore = this.#time;
+    this.#time = time;
+  }
+
+  /** On the interpreter: goes on towards `record` until `limit` at most. True: it is reached. Throws {@link DivergenceFound}. */
+  reach(record: TraceRecord, limit: number): boolean {
+    const seeker = this.#vcpu.seeker as Seeker;
+    const comparison = this.#comparison ?? this.#begin(record, seeker);
+    for (let count = 0; count < ARRIVALS_PER_SLICE; count++) {
+      const reason = this.#vcpu.run(limit);
+      if (reason === ExitReason.Limit || reason === ExitReason.Kicked) {
+        if (this.#vcpu.retired > this.#latest) throw this.#notFound(record, reason, seeker);
+        return false;
+      }
+      if (reason !== ExitReason.Arrived) throw this.#notFound(record, reason, seeker);
+      const difference = comparison.difference();
+      if (difference === undefined) {
+        this.#found(record, seeker);
+        return true;
+      }
+      this.#passed++;
+      this.#lastPage = difference.page;
+      seeker.pass(difference.page, difference.hash);
+    }
+    return false;
+  }
+
+  /** On KVM, where registers are those of `record`: is this its place? */
+  isThere(record: TraceRecord): boolean {
+    const { landmark } = record;
+    assert(landmark !== undefined, 'an injection at a landmark has one');
+    const comparison = new LandmarkComparison(this.#vcpu, this.#memory, landmark, this.#hash);
+    return comparison.hasCpu() && comparison.difference() === undefined;
+  }
+
+  #begin(record: TraceRecord, seeker: Seeker): LandmarkComparison {
+    const { landmark, registers } = record;
+    assert(landmark !== undefined, 'an injection at a landmark has one');
+    this.#comparison = new LandmarkComparison(this.#vcpu, this.#memory, landmark, this.#hash);
+    this.#passed = 0;
+    this.#lastPage = -1;
+    const nanoseconds = Math.max(DISTANCE_MIN, this.#time - this.#timeBefore);
+    this.#latest = this.#vcpu.retired + nanoseconds * INSTRUCTIONS_PER_NANOSECOND;
+    seeker.begin(registers, landmark.cpuHash);
+    return this.#comparison;
+  }
+
+  #found(record: TraceRecord, seeker: Seeker): void {
+    const others = this.#passed + seeker.ambiguous;
+    this.found++;
+    if (others > 0) this.ambiguous++;
+    this.others += others;
+    seeker.end(hasResumeFlag(record.registers));
+    seeker.forgetWalks();
+    this.#comparison = undefined;
+  }
+
+  /** The guest made an exit and never was at the landmark. */
+  #notFound(record: TraceRecord, reason: ExitReason, seeker: Seeker): DivergenceFound {
+    const { nearest, passed, ambiguous } = seeker;
+    const others = this.#passed + ambiguous;
+    seeker.end();
+    this.#comparison = undefined;
+    let what = 'it never came to that RIP';
+    if (this.#lastPage >= 0) {
+      what = `it came there with these registers ${others} times, but memory differed, at last at ${hex(this.#lastPage * 0x1000)}`;
+    } else if (others > 0) {
+      what = `it came there with these registers ${others} times, but x87, SSE or control registers or segments differed`;
+    } else if (nearest) {
+      what = `it came to that RIP ${passed} times, the nearest with ${differingRegisters(nearest, record.registers)}`;
+    }
+    return earlyExit(record, reason, `; before, ${what}`);
+  }
+}
+
+/** The guest made an exit before the place of `record`. */
+export function earlyExit(record: TraceRecord, reason: ExitReason, more = ''): DivergenceFound {
+  const name = Object.entries(ExitReason).find(([, value]) => value === reason)?.[0] ?? String(reason);
+  return new DivergenceFound(
+    'the guest made an exit before it came to the place of the interrupt',
+    describeRecord(record),
+    `an exit: ${name.toLowerCase()}${more}`,
+  );
+}

@@ -1,0 +1,99 @@
+/**
+ * Preemption (design, section 4, landing 3): on KVM, a guest that computes without an exit is kicked out of it by a timer when an
+ * interrupt has waited for long enough, and the place is taken as a landmark. This file has the timer and the log of written pages;
+ * when to kick and what to deliver is the machine's.
+ */
+import type { Vcpu } from './cpu/vcpu.js';
+import { type Landmark, LandmarkTaker } from './landmark.js';
+import type { GuestMemory } from './memory.js';
+
+/** An interrupt that could not be landed at a kick is tried again after so many nanoseconds. */
+const RETRY = 200_000;
+/** So often, at an exit, the log of written pages is emptied: a landmark then has fewer of them. */
+const FORGET_SLICES = 5;
+const MICROSECOND = 1000;
+
+/** The timer of one machine on KVM. Times are nanoseconds of its guest's clock. */
+export class Preemption {
+  readonly #vcpu: Vcpu;
+  readonly #now: () => number;
+  /** Undefined: no landmarks are taken. */
+  readonly #taker: LandmarkTaker | undefined;
+  /** When the timer fires. */
+  #armed = Number.POSITIVE_INFINITY;
+  #sliceEnd = 0;
+  #slices = 0;
+  #forgets = false;
+  /** No kick before. */
+  #notBefore = 0;
+
+  constructor(vcpu: Vcpu, memory: GuestMemory, isOn: boolean, now: () => number) {
+    this.#vcpu = vcpu;
+    this.#now = now;
+    this.#taker = isOn ? new LandmarkTaker(vcpu, memory) : undefined;
+  }
+
+  get isOn(): boolean {
+    return this.#taker !== undefined;
+  }
+
+  /** A slice begins, and ends with a kick after `length` nanoseconds. */
+  begin(length: number): void {
+    const now = this.#now();
+    this.#sliceEnd = now + length;
+    this.#armed = this.#sliceEnd;
+    this.#vcpu.armTimer?.(length / MICROSECOND);
+    if (++this.#slices % FORGET_SLICES === 0) this.#forgets = true;
+  }
+
+  /** The slice ends. */
+  end(): void {
+    this.#vcpu.armTimer?.(0);
+  }
+
+  /** The slice's time is up. */
+  get isOver(): boolean {
+    return this.#now() >= this.#sliceEnd;
+  }
+
+  /** Before each entry: there is a kick at `time` at the latest. */
+  kickAt(time: number): void {
+    const at = Math.max(time, this.#notBefore);
+    if (at < this.#armed) this.#arm(at);
+  }
+
+  /** A kick came: the timer is not armed any more. */
+  kicked(): void {
+    this.#armed = Number.POSITIVE_INFINITY;
+    this.kickAt(this.#sliceEnd);
+  }
+
+  /** The vCPU stands behind an exit. */
+  atExit(): void {
+    if (!this.#forgets) return;
+    this.#forgets = false;
+    this.#taker?.forget();
+  }
+
+  /** The vCPU makes an MMIO exit. */
+  noteAccess(): void {
+    this.#taker?.noteAccess();
+  }
+
+  /** The landmark of where the vCPU stands; undefined: not here, and there will be another kick soon. */
+  landmark(): Landmark | undefined {
+    const landmark = this.#taker?.take();
+    if (landmark === undefined) this.retry();
+    return landmark;
+  }
+
+  /** The guest can take no interrupt: there will be another kick soon. */
+  retry(): void {
+    this.#notBefore = this.#now() + RETRY;
+  }
+
+  #arm(at: number): void {
+    this.#armed = at;
+    this.#vcpu.armTimer?.(Math.max(1, Math.ceil((at - this.#now()) / MICROSECOND)));
+  }
+}
