@@ -66,10 +66,14 @@ export const RunPage = {
   dirtyRegs: 296,
   /** struct kvm_regs. */
   regs: 304,
+  /** struct kvm_vcpu_events, behind kvm_regs and kvm_sregs. */
+  events: 760,
 } as const;
 
 /** KVM_SYNC_X86_REGS: the general registers are in the page. */
 export const SYNC_REGS = 1;
+/** KVM_SYNC_X86_EVENTS. */
+export const SYNC_EVENTS = 4;
 
 /** u64s of struct kvm_regs in the order of the instruction encoding: RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 … R15, RIP, RFLAGS. */
 export const KVM_REGS_ORDER = [0, 2, 3, 1, 6, 7, 4, 5, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17] as const;

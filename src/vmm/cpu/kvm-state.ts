@@ -26,6 +26,8 @@ const CONTROL = {
 } as const;
 const SREGS2_FLAGS = 280;
 const SREGS2_PDPTRS = 288;
+/** Bytes of struct kvm_vcpu_events. */
+export const EVENTS_SIZE = 64;
 const EVENTS = {
   exceptionVector: 1,
   exceptionPending: 3,
@@ -335,7 +337,7 @@ function xcrsPart(): Part {
  */
 function eventsPart(): Part {
   return new Part(
-    64,
+    EVENTS_SIZE,
     'KVM_GET_VCPU_EVENTS',
     'KVM_SET_VCPU_EVENTS',
     ['injectedInterrupt', 'interruptShadow', 'shadowHoldsTraps', 'pendingDebug', 'nmiPending', 'nmiMasked'],
@@ -358,7 +360,8 @@ function decodeEvents(state: CpuState, view: DataView): void {
   state.nmiMasked = !nmiInjected && view.getUint8(EVENTS.nmiMasked) !== 0;
 }
 
-function encodeEvents(state: CpuState, view: DataView): void {
+/** Fills a struct kvm_vcpu_events of zeros. */
+export function encodeEvents(state: CpuState, view: DataView): void {
   view.setUint8(EVENTS.interrupt, state.injectedInterrupt === 0 ? 0 : 1);
   view.setUint8(EVENTS.vector, state.injectedInterrupt & 0xff);
   // VT-x refuses a shadow of STI while IF is clear.

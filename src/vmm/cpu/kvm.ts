@@ -18,10 +18,11 @@ import {
   KVM_REGS_SIZE,
   KvmExit,
   RunPage,
+  SYNC_EVENTS,
   SYNC_REGS,
 } from './kvm-constants.js';
 import { KvmExitRecord } from './kvm-exit.js';
-import { KvmStateAccess } from './kvm-state.js';
+import { EVENTS_SIZE, encodeEvents, KvmStateAccess } from './kvm-state.js';
 import { encodeCpuid, IA32_DEBUGCTL, IA32_TSC_AUX, type KvmRegion, MachineVm } from './kvm-vm.js';
 import { type CpuState, cpuStateTable, GPR_NAMES, powerOnState } from './state.js';
 import { type CpuidEntry, ExitReason, REGISTERS_SIZE, type Vcpu } from './vcpu.js';
@@ -269,7 +270,8 @@ export class KvmVcpu implements Vcpu {
     for (const [i, name] of GPR_NAMES.entries()) this.#setRegister64(KVM_REGS_ORDER[i] as number, state[name]);
     this.#setRegister64(RIP, state.rip);
     this.#setRegister64(RFLAGS, state.rflags | 2n);
-    this.#page.setUint8(RunPage.dirtyRegs, SYNC_REGS);
+    this.#markDirty(SYNC_REGS);
+    if (state.pendingDebug !== 0) this.#syncEvents(state);
     this.#page.setBigUint64(RunPage.cr8, state.cr8, true);
     this.#page.setBigUint64(RunPage.apicBase, state.apicBase, true);
     this.#halted = state.halted;
@@ -416,7 +418,18 @@ export class KvmVcpu implements Vcpu {
     assert(this.#furtherExit === undefined, 'the instruction is finished before a register is set');
     this.#registers[register * 2] = low;
     this.#registers[register * 2 + 1] = high;
-    this.#page.setUint8(RunPage.dirtyRegs, SYNC_REGS);
+    this.#markDirty(SYNC_REGS);
+  }
+
+  #markDirty(what: number): void {
+    this.#page.setUint8(RunPage.dirtyRegs, this.#page.getUint8(RunPage.dirtyRegs) | what);
+  }
+
+  /** KVM drops a pending exception when it takes the registers from the page, and takes the events after them. */
+  #syncEvents(state: CpuState): void {
+    const events = new Uint8Array(this.#page.buffer, this.#page.byteOffset + RunPage.events, EVENTS_SIZE).fill(0);
+    encodeEvents(state, new DataView(events.buffer, events.byteOffset, EVENTS_SIZE));
+    this.#markDirty(SYNC_EVENTS);
   }
 
   #register64(register: number): bigint {
