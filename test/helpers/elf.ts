@@ -1,10 +1,19 @@
 /** Builds tiny ELF executables for tests. */
 
+/** A segment to load: readable and writable, and executable if nothing else is said. */
+export interface TestSegment {
+  readonly virtual: bigint;
+  readonly physical: bigint;
+  readonly bytes: Uint8Array;
+  readonly memorySize?: number;
+  readonly executable?: boolean;
+}
+
 /** What the file shall hold. */
 export interface TestElf {
   readonly bits: 32 | 64;
   readonly entry: bigint;
-  readonly segments: readonly { virtual: bigint; physical: bigint; bytes: Uint8Array; memorySize?: number }[];
+  readonly segments: readonly TestSegment[];
   /** Descriptor of a note of owner `Xen` with type 18. */
   readonly pvhEntry?: number;
   /** Sections by name: in which segment's bytes they lie is theirs to know; executable if the name ends in `text`. */
@@ -72,8 +81,8 @@ export function buildElf(elf: TestElf): Uint8Array {
     address(at + (wide ? 40 : 20), BigInt(memory));
     at += wide ? 56 : 32;
   };
-  for (const { virtual, physical, bytes, memorySize, offset } of placed) {
-    program(1, 7, offset, virtual, physical, bytes.length, memorySize ?? bytes.length);
+  for (const { virtual, physical, bytes, memorySize, executable, offset } of placed) {
+    program(1, executable === false ? 6 : 7, offset, virtual, physical, bytes.length, memorySize ?? bytes.length);
   }
   if (note !== undefined) program(4, 4, noteAt, 0n, 0n, note.length, note.length);
   let nameAt = 1;

@@ -11,7 +11,6 @@ export interface ElfSegment {
   /** The bytes in the file; `memorySize` may be greater (the rest is zero). */
   readonly bytes: Uint8Array;
   readonly memorySize: number;
-  readonly executable: boolean;
 }
 
 /** One section with bytes in the file. */
@@ -46,7 +45,6 @@ const ET_EXEC = 2;
 const ET_DYN = 3;
 const PT_LOAD = 1;
 const PT_NOTE = 4;
-const PF_EXECUTE = 0b001;
 const SHF_ALLOC = 0b010;
 const SHF_EXECUTE = 0b100;
 const SHT_SYMTAB = 2;
@@ -137,7 +135,6 @@ class ElfReader {
         physical: this.#address(at + (this.#wide ? 24 : 12)),
         bytes: this.file.subarray(where, where + size),
         memorySize,
-        executable: (this.#u32(at + (this.#wide ? 4 : 24)) & PF_EXECUTE) !== 0,
       });
     }
   }

@@ -48,10 +48,11 @@ export function hookElf(
   return { sites: [...sites, ...aliases], doubtful };
 }
 
+/** A section with code may lie in a segment that is not executable: a 32-bit vmlinux has .init.text in one that is read and written. */
 function physicalAddress(image: ElfImage, address: bigint): number | undefined {
   for (const segment of image.segments) {
     const offset = address - segment.virtual;
-    if (segment.executable && offset >= 0n && offset < BigInt(segment.bytes.length)) {
+    if (offset >= 0n && offset < BigInt(segment.bytes.length)) {
       return Number(segment.physical + offset);
     }
   }

@@ -96,6 +96,27 @@ test('vmlinux starts by the 64-bit boot protocol; its hooks are known at both of
   expect(await run(kernel(elf), RAM)).toMatchObject({ exitCode: 3 });
 });
 
+test('code in a segment that is not executable is hooked too: .init.text of a 32-bit vmlinux lies in one', () => {
+  const bytes = Uint8Array.of(0x0f, 0x31, 0xf4); // rdtsc; hlt
+  const init = { virtual: 0xc110_0000n, physical: 0x110_0000n, bytes };
+  const elf = buildElf({
+    bits: 32,
+    entry: 0x100_0000n,
+    segments: [
+      { virtual: 0xc100_0000n, physical: 0x100_0000n, bytes },
+      { ...init, executable: false },
+    ],
+    sections: [
+      { name: '.text', virtual: 0xc100_0000n, bytes, executable: true },
+      { name: '.init.text', virtual: 0xc110_0000n, bytes, executable: true },
+      { name: '.altinstructions', virtual: 0xc120_0000n, bytes: new Uint8Array(0) },
+    ],
+  });
+  const { memory, hooks } = load(kernel(elf), RAM);
+  expect(hooks.sites.map(({ address }) => address)).toEqual([0xc100_0000n, 0xc110_0000n, 0x100_0000n, 0x110_0000n]);
+  for (const address of [0x100_0000, 0x110_0000]) expect([...memory.bytes(address, 2)]).toEqual([0xe7, 0xe2]);
+});
+
 test('a PVH kernel starts in 32 bits with hvm_start_info', async () => {
   // cmp dword [ebx],0x336ec578; jne bad; mov al,1; out; bad: mov al,2; out
   const bytes = Uint8Array.of(0x81, 0x3b, 0x78, 0xc5, 0x6e, 0x33, 0x75, 4, 0xb0, 1, 0xe6, 0xf4, 0xb0, 2, 0xe6, 0xf4);
