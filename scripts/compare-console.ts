@@ -15,7 +15,7 @@ import { consoleLines, differences } from './compare-console/lines.js';
 /** The emulator, and the processor that is nearest to ours. */
 const GUESTS = {
   'debian-amd64': ['qemu-system-x86_64', 'qemu64'],
-  'debian-686': ['qemu-system-i386', 'qemu64,-lm,-syscall,-mce,-mca'],
+  'debian-686': ['qemu-system-i386', 'qemu64,-lm,-syscall'],
 } as const;
 type GuestName = keyof typeof GUESTS;
 const MINUTES = 60_000;

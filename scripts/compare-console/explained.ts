@@ -46,12 +46,11 @@ export const EXPLANATIONS: readonly Explanation[] = [
     lines: [/^Console: colour/, /^i8042: PNP|^serio: i8042 AUX/, /^rtc_cmos .* wake from S4/, /^ACPI: PM: \(supports/],
   },
   {
-    reason: 'The processor is another: its name, UMIP, pages of 1 GiB, no MTRRs, and what Linux says of its vendor',
+    reason: 'The processor is another: its name, UMIP, pages of 1 GiB, and what Linux says of its vendor',
     lines: [
       /^smpboot: CPU0: /,
       /User Mode Instruction Prevention/,
       /^Using GB pages|^HugeTLB: .*1\.00 GiB/,
-      /^Disabled$|^x86\/PAT: /,
       /using AMD E400 aware idle routine/,
     ],
   },

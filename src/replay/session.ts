@@ -78,9 +78,8 @@ export class ReplaySession {
     const isMachine = (options.mode ?? 'machine') === 'machine';
     if (isMachine) {
       this.board = new Board({
-        memory: guest.memory,
+        guest,
         cpuid: header.cpuid,
-        hooks: guest.hooks,
         rtcTime: header.rtcTime,
         seed: header.seed,
         strictBus: header.strictBus,

@@ -11,22 +11,20 @@ import { type CpuidEntry, ExitReason, type ExitRecord, HaltCause } from './cpu/v
 import type { ByteSink, FerrLine } from './device.js';
 import type { ApicProcessor } from './devices/lapic/lapic.js';
 import { HookPerformer } from './hooks/perform.js';
-import type { HookTable } from './hooks/table.js';
 import { ConsoleSink } from './machine-console.js';
 import { lookUpCpuid } from './machine-cpuid.js';
 import { createDevices, type MachineDevices } from './machine-devices.js';
-import { MsrStore } from './machine-msrs.js';
-import type { MachineEnd } from './machine-options.js';
-import type { GuestMemory } from './memory.js';
+import { firmwareRan, MsrStore } from './machine-msrs.js';
+import type { LoadedGuest, MachineEnd } from './machine-options.js';
 
 /** Leaf 1, EDX: the bit is 0 while IA32_APIC_BASE disables the local APIC (Intel SDM volume 3A, section 10.4.3). */
 const APIC_FEATURE = 1 << 9;
 
 /** What a board is made of. */
 export interface BoardOptions {
-  readonly memory: GuestMemory;
+  /** As it was loaded. */
+  readonly guest: LoadedGuest;
   readonly cpuid: readonly CpuidEntry[];
-  readonly hooks: HookTable;
   readonly rtcTime: number;
   readonly seed: number;
   readonly strictBus: boolean;
@@ -42,7 +40,7 @@ export interface BoardOptions {
 export class Board {
   readonly bus = new Bus();
   readonly clock = new MachineClock();
-  readonly msrs = new MsrStore(this.clock);
+  readonly msrs: MsrStore;
   readonly hooks: HookPerformer;
   readonly serial: ConsoleSink;
   readonly debugConsole: ConsoleSink;
@@ -52,11 +50,12 @@ export class Board {
   #deadline = 0;
 
   constructor(options: BoardOptions) {
+    this.msrs = new MsrStore(this.clock, { cpuid: options.cpuid, firmware: firmwareRan(options.guest.cpu) });
     this.serial = new ConsoleSink(options.serial);
     this.debugConsole = new ConsoleSink(options.debugConsole);
     this.devices = createDevices({
       clock: this.clock,
-      memorySize: options.memory.ramSize,
+      memorySize: options.guest.memory.ramSize,
       rtcTime: options.rtcTime,
       serial: this.serial,
       debugConsole: this.debugConsole,
@@ -69,7 +68,7 @@ export class Board {
     for (const device of this.devices.all) this.bus.attach(device);
     this.bus.strict = options.strictBus;
     const random = new Prng(options.seed);
-    this.hooks = new HookPerformer(options.hooks, {
+    this.hooks = new HookPerformer(options.guest.hooks, {
       timestamp: () => this.msrs.timestamp(),
       timestampAux: options.timestampAux,
       random: () => random.u32(),

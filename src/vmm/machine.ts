@@ -95,9 +95,8 @@ export class Machine {
     this.#drawPatience = typeof patience === 'number' ? () => patience : patience;
     this.#patience = this.#drawPatience();
     this.board = new Board({
-      memory: guest.memory,
+      guest,
       cpuid: options.cpuid,
-      hooks: guest.hooks,
       rtcTime: options.rtcTime ?? DEFAULT_RTC_TIME,
       seed: options.seed ?? 1,
       strictBus: options.strictBus ?? false,

@@ -48,9 +48,11 @@ describe('the CPUID table of the model', () => {
     for (const name of ['fpu', 'pae', 'pge', 'cmov', 'fxsr', 'sse', 'sse2', 'lm', 'nx', 'syscall', 'cx16', 'pdpe1gb']) {
       expect(names).toContain(name);
     }
+    // What a guest can configure, though nothing comes of it.
+    for (const name of ['mce', 'mca', 'mtrr', 'pat']) expect(names).toContain(name);
     // x86-64-v2.
     for (const name of ['mmx', 'sse3', 'ssse3', 'sse4_1', 'sse4_2', 'popcnt', 'lahf_lm']) expect(names).toContain(name);
-    for (const name of ['xsave', 'avx', 'rdrand', 'rdseed', 'x2apic', 'tsc_deadline', 'mtrr', 'rtm'])
+    for (const name of ['xsave', 'avx', 'rdrand', 'rdseed', 'x2apic', 'tsc_deadline', 'monitor', 'rtm'])
       expect(names).not.toContain(name);
   });
 

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { MachineClock } from '../../src/vmm/clock.js';
+import { vmtape64Cpuid } from '../../src/vmm/cpu/cpuid.js';
 import { powerOnState } from '../../src/vmm/cpu/state.js';
 import { ConsoleSink } from '../../src/vmm/machine-console.js';
 import { cpuModel, lookUpCpuid } from '../../src/vmm/machine-cpuid.js';
-import { MsrStore, msrState } from '../../src/vmm/machine-msrs.js';
+import { firmwareRan, MsrStore, msrState } from '../../src/vmm/machine-msrs.js';
 import { codeBits, codeBytes, translate } from '../../src/vmm/machine-walk.js';
 import { GuestMemory } from '../../src/vmm/memory.js';
 import { checkState } from '../../src/vmm/state/check.js';
@@ -38,6 +39,81 @@ describe('the MSR store', () => {
     expect(msrs.write(0x2ff, view, 0)).toBe(false);
     expect(msrs.read(0x2ff, view, 0)).toBe(true);
     expect(view.getBigUint64(0, true)).toBe(0xc06n);
+  });
+
+  const put = (msrs: MsrStore, index: number, value: bigint): boolean => {
+    view.setBigUint64(0, value, true);
+    return msrs.write(index, view, 0);
+  };
+  const get = (msrs: MsrStore, index: number): bigint | undefined =>
+    msrs.read(index, view, 0) ? view.getBigUint64(0, true) : undefined;
+
+  it('refuses memory types and bits that MTRRs have not', () => {
+    const { msrs } = store();
+    // IA32_MTRR_PHYSBASE0, PHYSMASK0, DEF_TYPE: types 0, 1, 4, 5 and 6; reserved bits; 46 bits of address.
+    for (const type of [0n, 1n, 4n, 5n, 6n]) {
+      expect(put(msrs, 0x200, 0xf000_0000n | type)).toBe(true);
+      expect(put(msrs, 0x2ff, 0xc00n | type)).toBe(true);
+      expect(put(msrs, 0x250, type << 56n)).toBe(true);
+    }
+    for (const type of [2n, 3n, 7n, 8n, 0xffn]) {
+      expect(put(msrs, 0x200, 0xf000_0000n | type)).toBe(false);
+      expect(put(msrs, 0x2ff, 0xc00n | type)).toBe(false);
+      for (let field = 0n; field < 8n; field++) expect(put(msrs, 0x26f, type << (field * 8n))).toBe(false);
+    }
+    expect(put(msrs, 0x200, 0x100n)).toBe(false);
+    expect(put(msrs, 0x200, 1n << 46n)).toBe(false);
+    expect(put(msrs, 0x20f, 0x3fff_ffff_f800n)).toBe(true);
+    expect(put(msrs, 0x20f, 0x400n)).toBe(false);
+    expect(get(msrs, 0x210)).toBeUndefined();
+    expect(get(msrs, 0x200)).toBe(0xf000_0006n);
+    expect(get(msrs, 0xfe)).toBe(0x508n);
+  });
+
+  it('has MTRRs off after power-on, and as a PC’s firmware leaves them for a guest that was loaded', () => {
+    expect(get(store().msrs, 0x2ff)).toBe(0n);
+    const msrs = new MsrStore(new MachineClock(), { firmware: true });
+    expect(get(msrs, 0x2ff)).toBe(0xc06n);
+    expect([get(msrs, 0x200), get(msrs, 0x201)]).toEqual([0xc000_0000n, 0x3fff_c000_0800n]);
+    expect([get(msrs, 0x250), get(msrs, 0x259)]).toEqual([0x0606_0606_0606_0606n, 0n]);
+    expect(firmwareRan(powerOnState())).toBe(false);
+    expect(firmwareRan({ ...powerOnState(), rip: 0x7c00n })).toBe(true);
+  });
+
+  it('has five banks for machine checks, and nothing in them', () => {
+    const { msrs } = store();
+    const ones = 0xffff_ffff_ffff_ffffn;
+    expect(get(msrs, 0x179)).toBe(0x105n);
+    expect(put(msrs, 0x179, 0x105n)).toBe(false);
+    expect([put(msrs, 0x17b, 0n), put(msrs, 0x17b, ones), put(msrs, 0x17b, 1n)]).toEqual([true, true, false]);
+    expect([put(msrs, 0x17a, 7n), put(msrs, 0x17a, 8n)]).toEqual([true, false]);
+    for (let bank = 0; bank < 5; bank++) {
+      const at = 0x400 + bank * 4;
+      expect([get(msrs, at), get(msrs, at + 1)]).toEqual([ones, 0n]);
+      expect([put(msrs, at, 0n), put(msrs, at, ones ^ 0x400n), put(msrs, at, 5n)]).toEqual([true, true, false]);
+      expect([put(msrs, at + 1, 0n), put(msrs, at + 1, 1n)]).toEqual([true, false]);
+      expect([put(msrs, at + 2, 3n), put(msrs, at + 3, 4n)]).toEqual([true, true]);
+      expect([get(msrs, at + 2), get(msrs, at + 3)]).toEqual([3n, 4n]);
+    }
+    expect(get(msrs, 0x414)).toBeUndefined();
+    expect(get(msrs, 0x280)).toBeUndefined();
+    // AMD's HWCR.McStatusWrEn.
+    expect(put(msrs, 0xc001_0015, 1n << 18n)).toBe(true);
+    expect(put(msrs, 0x401, 1n)).toBe(true);
+  });
+
+  it.each([
+    ['mtrr', [0xfe, 0x200, 0x250, 0x2ff]],
+    ['mca', [0x179, 0x17a, 0x400, 0x411]],
+  ])('has the registers of %s only where CPUID has it', (feature, indices) => {
+    const clock = new MachineClock();
+    const shown = new MsrStore(clock, { cpuid: vmtape64Cpuid() });
+    const hidden = new MsrStore(clock, { cpuid: vmtape64Cpuid([], [feature]) });
+    for (const index of indices) {
+      expect(get(shown, index)).toBeDefined();
+      expect(get(hidden, index)).toBeUndefined();
+      expect(put(hidden, index, 0n)).toBe(false);
+    }
   });
 
   it('saves and loads all that it has', () => {

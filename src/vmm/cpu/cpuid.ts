@@ -12,7 +12,8 @@ import type { CpuidEntry } from './vcpu.js';
 
 /** The features of the model, by their names in cpuid-features.ts. */
 export const MODEL_FEATURES: readonly string[] = [
-  ...['fpu', 'vme', 'de', 'pse', 'tsc', 'msr', 'pae', 'cx8', 'apic', 'sep', 'pge', 'cmov', 'pat', 'pse36', 'clflush'],
+  ...['fpu', 'vme', 'de', 'pse', 'tsc', 'msr', 'pae', 'mce', 'cx8', 'apic', 'sep', 'mtrr', 'pge', 'mca', 'cmov', 'pat'],
+  ...['pse36', 'clflush'],
   // 64-bit Linux does not start without fxsr, sse and sse2; with the rest of this line it is x86-64-v2.
   ...['mmx', 'fxsr', 'sse', 'sse2', 'sse3', 'ssse3', 'sse4_1', 'sse4_2', 'cx16', 'popcnt'],
   ...['pcid', 'movbe', 'hypervisor'],

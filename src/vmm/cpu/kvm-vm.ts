@@ -23,6 +23,8 @@ const IDENTITY_MAP_ADDRESS = 0xfeff_c000;
 const TSS_ADDRESS = 0xfeff_d000;
 /** KVM_X86_QUIRK_FIX_HYPERCALL_INSN: the kernel would rewrite VMCALL in guest memory. */
 const QUIRK_FIX_HYPERCALL = 1 << 5;
+/** KVM_X86_QUIRK_MWAIT_NEVER_UD_FAULTS: MONITOR and MWAIT would be NOPs though CPUID has them not. */
+const QUIRK_MWAIT = 1 << 6;
 /**
  * IA32_TSC_AUX is CPU state, but some kernels (kvm_pvm) raise #GP for the guest's access while they let the host set it: it is
  * filtered like a foreign MSR, and KvmVcpu answers the exit itself.
@@ -125,8 +127,8 @@ export class MachineVm {
     }
     if (has.ExceptionPayload > 0) vm.enableCapability(Capability.ExceptionPayload, 1);
     if (has.ExitOnEmulationFailure > 0) vm.enableCapability(Capability.ExitOnEmulationFailure, 1);
-    if ((has.DisableQuirks2 & QUIRK_FIX_HYPERCALL) !== 0)
-      vm.enableCapability(Capability.DisableQuirks2, QUIRK_FIX_HYPERCALL);
+    const quirks = has.DisableQuirks2 & (QUIRK_FIX_HYPERCALL | QUIRK_MWAIT);
+    if (quirks !== 0) vm.enableCapability(Capability.DisableQuirks2, quirks);
     if (filterMsrs && has.UserSpaceMsr > 0 && has.MsrFilter > 0) {
       vm.enableCapability(Capability.UserSpaceMsr, MSR_EXIT_FILTER);
       vm.setMsrFilter(MSR_FILTER_DEFAULT_DENY, msrFilterRanges());
