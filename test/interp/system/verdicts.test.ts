@@ -12,8 +12,8 @@ interface Case {
   readonly name: string;
   readonly lines: number;
   readonly onKvm: readonly RegExp[];
-  /** The last line, which must come on KVM too. */
-  readonly last: RegExp;
+  /** The last line on KVM; absent: a KVM without hardware virtualisation does not come to the end, or to the first line. */
+  readonly last?: RegExp;
 }
 
 const cases: readonly Case[] = [
@@ -29,8 +29,9 @@ const cases: readonly Case[] = [
     ],
     last: /MOV DR|INT1|HLT/,
   },
-  // This KVM (kvm_pvm) does not go into virtual-8086 mode at all.
-  { name: 'v86', lines: 62, onKvm: [], last: /^/ },
+  // kvm_pvm does not go into virtual-8086 mode, and delivers no exception to a task.
+  { name: 'v86', lines: 62, onKvm: [] },
+  { name: 'switches', lines: 31, onKvm: [] },
 ];
 
 let run: GuestRun | undefined;
@@ -51,8 +52,7 @@ describe.each(cases)('guest $name', ({ name, lines, onKvm, last }) => {
     run = await runGuest('assisted', guestImage(name), 'prot32');
     const failed = run.lines.filter((line) => !line.startsWith('ok ')).map((line) => line.replace(/^FAILED /, ''));
     expect(failed.filter((line) => !onKvm.some((known) => known.test(line)))).toEqual([]);
-    // A KVM without hardware virtualisation stops where neither it nor the interpreter can go on.
-    if (run.reason === ExitReason.EngineError) return;
+    if (last === undefined) return;
     expect(run.lines.at(-1)).toMatch(last);
     expect(run.reason).toBe(ExitReason.Halt);
   });
