@@ -130,13 +130,17 @@ test('LOCK is #UD where it is not allowed', () => {
 });
 
 test('what is not there yet stops the engine with its bytes', () => {
-  // FERR# and IRQ 13: fninit; fldcw [500h]; fld1; fldz; fdivp; fnop
-  const code = [0xdb, 0xe3, 0xd9, 0x2e, 0x00, 0x05, 0xd9, 0xe8, 0xd9, 0xee, 0xde, 0xf9, 0xd9, 0xd0, 0x90];
-  const { vcpu, memory } = realMode(code);
-  memory.writeU16(0x500, 0x37b);
+  // AVX state: mov al,7; xsetbv
+  const { vcpu } = realMode([0xb0, 0x07, 0x0f, 0x01, 0xd1, 0x90]);
+  const none = { index: 0, indexed: false, ebx: 0, edx: 0 };
+  vcpu.setCpuid([
+    { ...none, function: 1, eax: 0, ecx: 1 << 26 },
+    { ...none, function: 0xd, eax: 7, ecx: 0 },
+  ]);
+  vcpu.setState({ ...vcpu.getState(), cr4: 0x4_0000n });
   expect(vcpu.run(Infinity)).toBe(ExitReason.EngineError);
-  expect([...vcpu.exit.errorBytes.subarray(0, 3)]).toEqual([0xd9, 0xd0, 0x90]);
-  expect(vcpu.rip).toBe(BASE + 12);
+  expect([...vcpu.exit.errorBytes.subarray(0, 4)]).toEqual([0x0f, 0x01, 0xd1, 0x90]);
+  expect(vcpu.rip).toBe(BASE + 2);
 });
 
 test('pages are dirty once the guest wrote to them', () => {
