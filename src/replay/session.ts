@@ -9,7 +9,7 @@ import { TraceReader } from '../trace/reader.js';
 import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { HookPerformer } from '../vmm/hooks/perform.js';
-import { HOOK_PORT, HOOK_SIZE } from '../vmm/hooks/table.js';
+import { HOOK_PORT, isHookSize } from '../vmm/hooks/table.js';
 import { Board } from '../vmm/machine-board.js';
 import { ConsoleSink } from '../vmm/machine-console.js';
 import { engineErrorEnd } from '../vmm/machine-ends.js';
@@ -373,7 +373,7 @@ export class ReplaySession {
     const { vcpu, board } = this;
     const { exit } = vcpu;
     const hooks = this.#hooks;
-    if (exit.size !== HOOK_SIZE || exit.count !== 1 || hooks.table.sites.length === 0) return false;
+    if (!isHookSize(exit.size) || exit.count !== 1 || hooks.table.sites.length === 0) return false;
     const access = this.#begin(0);
     // The time of a hook is that of its exit, before it is finished.
     const record = this.#expected(false);

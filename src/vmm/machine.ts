@@ -15,7 +15,7 @@ import { assert, unreachable } from '../base/assert.js';
 import { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
 import { ExitReason, isAccess, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
-import { HOOK_PORT, HOOK_SIZE } from './hooks/table.js';
+import { HOOK_PORT, isHookSize } from './hooks/table.js';
 import type { Landmark } from './landmark.js';
 import { AssistedVcpu } from './machine-assist.js';
 import { Board } from './machine-board.js';
@@ -300,7 +300,7 @@ export class Machine {
   #hook(): boolean {
     const { vcpu, board } = this;
     const { exit } = vcpu;
-    if (exit.size !== HOOK_SIZE || exit.count !== 1 || board.hooks.table.sites.length === 0) return false;
+    if (!isHookSize(exit.size) || exit.count !== 1 || board.hooks.table.sites.length === 0) return false;
     const further = vcpu.complete();
     assert(further === undefined, 'an OUT has one exit');
     const site = board.hooks.find(vcpu);

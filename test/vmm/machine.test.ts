@@ -59,6 +59,18 @@ describe.each(['interp', 'kvm'] as const)('a machine on %s', (engine) => {
       expect(end).toMatchObject({ reason: 'shutdown', exitCode: 1 });
     });
 
+    it('IA32_APIC_BASE is state of the CPU: the guest disables its APIC, and CPUID says so', async () => {
+      // mov ecx,1b; rdmsr; and ah,f7; wrmsr
+      const disable = [0x66, 0xb9, 0x1b, 0, 0, 0, 0x0f, 0x32, 0x80, 0xe4, 0xf7, 0x0f, 0x30];
+      // mov eax,1; cpuid; mov al,dh; out f4,al
+      const show = [0x66, 0xb8, 1, 0, 0, 0, 0x0f, 0xa2, 0x88, 0xf0, 0xe6, 0xf4];
+      const before = await run(engine, [...show, ...forever]);
+      const after = await run(engine, [...disable, ...show, ...forever]);
+      // Bit 9 of EDX is bit 2 of the exit code, v * 2 + 1.
+      expect([before, after].map(({ end }) => (end.exitCode >> 2) & 1)).toEqual([1, 0]);
+      expect(before.end.exitCode ^ after.end.exitCode).toBe(0b100);
+    });
+
     it('ends when the text came over the serial console', async () => {
       const { end, text } = await run(engine, [...sayHi, ...sayHi, ...halt], { limits: { untilSerial: 'iH' } });
       expect(end.reason).toBe('serial-text');

@@ -25,7 +25,7 @@ export interface HookSources {
 }
 
 /**
- * Performs the originals of a {@link HookTable}. Use it for each write of HOOK_SIZE bytes to HOOK_PORT, after
+ * Performs the originals of a {@link HookTable}. Use it for each write of EAX (AX in 16-bit code) to HOOK_PORT, after
  * `vcpu.complete()`: `find`, then `answer`, then `apply`; on replay the answer may come from the trace instead.
  */
 export class HookPerformer {

@@ -13,8 +13,10 @@ import { ExitCode, VmtapeError } from '../../base/errors.js';
 
 /** The I/O port of the OUT. No device of a PC has it; the machine answers it itself. */
 export const HOOK_PORT = 0xe2;
-/** Bytes that the OUT writes (EAX): an access of any other size is not a hook. */
-export const HOOK_SIZE = 4;
+/** Whether a write of `size` bytes to the port may be a hook: the OUT of EAX, which in 16-bit code is that of AX. */
+export function isHookSize(size: number): boolean {
+  return size === 4 || size === 2;
+}
 
 /** Which instruction the machine performs at a site. */
 export const HookKind = { Rdtsc: 1, Rdtscp: 2, Rdrand: 3, Rdseed: 4, Cpuid: 5 } as const;
