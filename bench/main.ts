@@ -1,9 +1,12 @@
 /**
- * `npm run bench [-- --quick]`: how fast the interpreter is, what an exit costs, what recording it costs, and what a
- * record weighs; beside it, in the same run, the peers that are installed. What was learnt: bench/README.md.
+ * `npm run bench [-- --quick] [-- --classes] [-- --debian]`: how fast the interpreter is, what an instruction of each class and an exit cost,
+ * what recording costs, and what a record weighs; the boot of a Debian kernel; beside it, in the same run, the peers that are
+ * installed. `--classes` and `--debian` measure only that part. What was learnt: bench/README.md.
  */
 import { cpus } from 'node:os';
 import type { EngineName } from '../src/vmm/machine-options.js';
+import { benchClasses } from './classes.js';
+import { benchDebian } from './debian.js';
 import { median, printTable } from './figures.js';
 import { type Load, loads, roundsOf, type Width } from './guests.js';
 import { type ExitsRun, recordExits, runExits, runLoad } from './ours.js';
@@ -130,5 +133,10 @@ async function benchRecording(): Promise<void> {
 }
 
 console.log(`${cpus()[0]?.model.trim()}, ${cpus().length} processors, Node ${process.versions.node}`);
-await benchSpeed();
-await benchRecording();
+const only = ['--classes', '--debian'].filter((name) => process.argv.includes(name));
+if (only.length === 0) {
+  await benchSpeed();
+  await benchRecording();
+}
+if (only.length === 0 || only.includes('--classes')) await benchClasses(repeats);
+if (only.length === 0 || only.includes('--debian')) await benchDebian(quick);

@@ -86,7 +86,7 @@ export class ReplaySession {
         serial: options.serial,
         debugConsole: options.debugConsole,
         processor: vcpu,
-        timestampAux: () => Number(vcpu.getState().tscAux),
+        timestampAux: () => vcpu.timestampAux,
       });
     }
     this.serial = this.board?.serial ?? new ConsoleSink(options.serial);

@@ -23,6 +23,9 @@ const RESERVED_FLAGS = ~0x3f_7fd5;
 const CPUID_REGISTERS = ['eax', 'ebx', 'ecx', 'edx'];
 const NO_LIMIT = 0xffff_ffff_ffff_ffffn;
 
+/** Bytes of the sixteen general registers. */
+const GENERAL_SIZE = 128;
+
 /** What the import `unwind` throws: one object, made once. */
 const UNWIND = Object.freeze({ name: 'unwind' });
 
@@ -48,6 +51,9 @@ export class InterpVcpu implements Vcpu {
   readonly #memory: GuestMemory;
   readonly #view: DataView;
   readonly #words: Uint32Array;
+  /** As readRegisters gives them: sixteen, then RIP and RFLAGS, which are neighbours too. */
+  readonly #generalRegisters: Uint8Array;
+  readonly #ripAndFlags: Uint8Array;
   readonly #code: InterpExports;
   #closed = false;
 
@@ -55,6 +61,9 @@ export class InterpVcpu implements Vcpu {
     this.#memory = memory;
     this.#view = memory.view;
     this.#words = new Uint32Array(memory.memory.buffer, 0, layout.SCRATCH / 4);
+    const { buffer } = memory.memory;
+    this.#generalRegisters = new Uint8Array(buffer, layout.CPU_GPR, GENERAL_SIZE);
+    this.#ripAndFlags = new Uint8Array(buffer, layout.CPU_RIP, REGISTERS_SIZE - GENERAL_SIZE);
     const instance = new WebAssembly.Instance(interpreterModule(), {
       env: {
         memory: memory.memory,
@@ -124,10 +133,8 @@ export class InterpVcpu implements Vcpu {
 
   readRegisters(out: Uint8Array): void {
     this.#check();
-    const { whole } = this.#memory;
-    for (let i = 0; i < 128; i++) out[i] = whole[layout.CPU_GPR + i] as number;
-    for (let i = 0; i < 16; i++) out[128 + i] = whole[layout.CPU_RIP + i] as number;
-    assert(REGISTERS_SIZE === 144, 'the registers are sixteen, RIP and RFLAGS');
+    out.set(this.#generalRegisters);
+    out.set(this.#ripAndFlags, GENERAL_SIZE);
   }
 
   get rip(): number {
