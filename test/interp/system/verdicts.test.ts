@@ -14,6 +14,8 @@ interface Case {
   readonly onKvm: readonly RegExp[];
   /** The last line on KVM; absent: a KVM without hardware virtualisation does not come to the end, or to the first line. */
   readonly last?: RegExp;
+  /** No more than these lines are asked for on KVM; absent: all. */
+  readonly kvmLines?: number;
 }
 
 const cases: readonly Case[] = [
@@ -32,6 +34,14 @@ const cases: readonly Case[] = [
   // kvm_pvm does not go into virtual-8086 mode, and delivers no exception to a task.
   { name: 'v86', lines: 62, onKvm: [] },
   { name: 'switches', lines: 31, onKvm: [] },
+  // What follows is in ring 3, where kvm_pvm makes #UD of INT and looks up call gates in the tables of its host.
+  {
+    name: 'gates',
+    lines: 80,
+    onKvm: [/^#UD whose gate is not present/],
+    kvmLines: 30,
+    last: /drops what it may not have/,
+  },
 ];
 
 let run: GuestRun | undefined;
@@ -40,7 +50,7 @@ afterEach(() => {
   run = undefined;
 });
 
-describe.each(cases)('guest $name', ({ name, lines, onKvm, last }) => {
+describe.each(cases)('guest $name', ({ name, lines, onKvm, last, kvmLines }) => {
   test('on the interpreter', async () => {
     run = await runGuest('interp', guestImage(name), 'prot32');
     expect(run.lines.filter((line) => !line.startsWith('ok '))).toEqual([]);
@@ -49,11 +59,11 @@ describe.each(cases)('guest $name', ({ name, lines, onKvm, last }) => {
   });
 
   test.skipIf(kvmMissing !== undefined)(`on KVM${kvmNote}`, async () => {
-    run = await runGuest('assisted', guestImage(name), 'prot32');
-    const failed = run.lines.filter((line) => !line.startsWith('ok ')).map((line) => line.replace(/^FAILED /, ''));
+    run = await runGuest('assisted', guestImage(name), 'prot32', undefined, kvmLines);
+    const failed = run.lines.flatMap((line) => (line.startsWith('ok ') ? [] : [line.replace(/^FAILED /, '')]));
     expect(failed.filter((line) => !onKvm.some((known) => known.test(line)))).toEqual([]);
     if (last === undefined) return;
     expect(run.lines.at(-1)).toMatch(last);
-    expect(run.reason).toBe(ExitReason.Halt);
+    if (kvmLines === undefined) expect(run.reason).toBe(ExitReason.Halt);
   });
 });
