@@ -139,17 +139,21 @@ function qemuBoot(options: readonly string[]): Promise<Boot> {
     const child = spawn(
       'qemu-system-x86_64',
       [...machine, '-no-reboot', ...kernel, '-append', COMMAND_LINE, ...options],
-      { stdio: ['ignore', 'pipe', 'ignore'], timeout: QEMU_LIMIT_MILLISECONDS, killSignal: 'SIGKILL' },
+      { stdio: ['ignore', 'pipe', 'pipe'], timeout: QEMU_LIMIT_MILLISECONDS, killSignal: 'SIGKILL' },
     );
     let text = '';
+    let complaint = '';
+    child.stderr.on('data', (bytes: Buffer) => {
+      complaint += bytes.toString('latin1');
+    });
     child.stdout.on('data', (bytes: Buffer) => {
       text += bytes.toString('latin1');
     });
     child.on('error', reject);
-    child.on('close', (code) => {
+    child.on('close', (code, signal) => {
       const seconds = (performance.now() - start) / 1000;
       if (code === 0 && text.includes(DONE)) resolve({ seconds, processor: Number.NaN, detail: '' });
-      else reject(new Error(`it did not finish: ${text.slice(-100)}`));
+      else reject(new Error(`it ended with ${signal ?? code}: ${complaint.slice(-100) || text.slice(-100)}`));
     });
   });
 }

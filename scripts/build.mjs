@@ -24,7 +24,8 @@ function node(script, ...args) {
 function buildInterpreter(force) {
   const isSource = (path) => path.endsWith('.ts') || path.endsWith('.json');
   const made = at('dist/interp/vmtape.wasm');
-  if (!force && !isStale(made, [at('interp'), at('scripts/build-interp.mjs')], isSource)) return;
+  if (!force && !isStale(made, [at('interp'), at('scripts/build-interp.mjs'), at('scripts/tail-calls.mjs')], isSource))
+    return;
   say('building the interpreter');
   node('scripts/build-interp.mjs');
 }
