@@ -1,11 +1,13 @@
 /** vmtape replay: repeats a recording and compares every record. */
+import { createHash } from 'node:crypto';
 import type { Command } from 'commander';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
 import type { Divergence } from '../replay/divergence.js';
 import type { ReplayOptions, ReplayResult } from '../replay/options.js';
+import type { GuestFiles } from '../trace/memory-reader.js';
 import { type ConsoleOutput, isOnTerminal, openConsole } from './console.js';
-import { checkInput } from './files.js';
+import { checkInput, readInput } from './files.js';
 import { formatCount, Progress } from './progress.js';
 import { withSignals } from './signals.js';
 import { parseCount, parseWord, usageError } from './values.js';
@@ -30,6 +32,7 @@ interface ReplayFlags {
   readonly mode: string;
   readonly until?: string;
   readonly serial?: string;
+  readonly image: readonly string[];
   readonly json?: boolean;
 }
 
@@ -42,6 +45,7 @@ export function addReplay(program: Command, setExit: (code: number) => void): vo
     .argument('<file>', 'the trace')
     .option('--engine <engine>', 'interp or kvm', 'interp')
     .option('--mode <mode>', 'machine (with devices) or cpu (without)', 'machine')
+    .option('--image <file>', 'a file of a guest that is not in the trace; may be given several times', collect, [])
     .option('--until <n>', 'stop before the record with this ordinal')
     .option('--serial <where>', 'the serial console: stdio or none (default: stdio; with --json: none)')
     .option('--json', 'print the result as JSON')
@@ -60,9 +64,18 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
   }
   const until = flags.until === undefined ? undefined : parseCount('--until', flags.until, 0);
   checkInput('', path);
+  const files = guestFiles(flags.image);
   const console = openConsole({ kind: serial });
   try {
-    const options = { path, engine, mode, serial: console, host: realHost, ...(until !== undefined && { until }) };
+    const options = {
+      path,
+      files,
+      engine,
+      mode,
+      serial: console,
+      host: realHost,
+      ...(until !== undefined && { until }),
+    };
     const result = await runReplay(
       { ...options, windowExact: await isWindowExact(engine) },
       console,
@@ -78,6 +91,20 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
   } finally {
     console.close();
   }
+}
+
+function collect(path: string, before: readonly string[]): string[] {
+  return [...before, path];
+}
+
+/** The files of --image by their SHA-256. */
+function guestFiles(paths: readonly string[]): GuestFiles {
+  const files = new Map<string, Uint8Array>();
+  for (const path of paths) {
+    const { bytes } = readInput('--image', path);
+    files.set(createHash('sha256').update(bytes).digest('hex'), bytes);
+  }
+  return (sha256) => files.get(sha256);
 }
 
 async function runReplay(

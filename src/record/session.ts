@@ -37,7 +37,7 @@ export class RecordSession {
     };
     const machine = await Machine.open({ ...options.machine, taps, host: { now: () => host.now(), sleep } });
     try {
-      const writer = new TraceWriter(options.path, headerOf(options), imageOf(options));
+      const writer = await TraceWriter.create(options.path, headerOf(options), imageOf(options));
       taps.attach(machine, writer, new RecordPace(machine, writer, host));
       return new RecordSession(machine, writer, options);
     } catch (error) {

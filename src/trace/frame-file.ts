@@ -26,6 +26,8 @@ import { checkFrame, type Frame, type FrameHead, notItsSize, openPayload, parseH
 
 /** Heads are read in pieces of this many bytes, so that a frame of usual size comes with its head. */
 const WINDOW = 0x1_0000;
+/** Frames of fewer bytes are read at once: going to a thread and back takes longer. */
+const SMALL = 0x2000;
 
 /** See the head of the file. Nothing that the file says is believed before it is checked. */
 export class FrameFile {
@@ -85,6 +87,7 @@ export class FrameFile {
   /** The same without making anybody wait: the file is read, and the payload decompressed, by threads of Node's. */
   async readAsync(place: TracePlace): Promise<Frame> {
     const head = this.head(place);
+    if (head.stored < SMALL) return this.read(place);
     const length = FRAME_HEAD_SIZE + head.stored;
     const frame = new Uint8Array(length);
     this.#inFlight++;

@@ -103,6 +103,8 @@ class Verifier {
     } catch (error) {
       if (error instanceof ColumnError) this.#problems.push(damagedTrace(frame.place, error.message));
       else this.unreadable(error);
+      // Without the header nothing can be judged.
+      if (!this.#header) this.#isReadable = false;
     }
     const record = frame.kind === FrameKind.Checkpoint ? this.#checkpointed : 0;
     this.#index.add(frame.kind, FRAME_HEAD_SIZE + frame.stored, frame.count, record);

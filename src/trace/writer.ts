@@ -51,6 +51,19 @@ export class TraceWriter {
     }
   }
 
+  /** The same, with the memory in the file when the promise is kept. */
+  static async create(path: string, header: TraceHeader, image: TraceImage): Promise<TraceWriter> {
+    const writer = new TraceWriter(path, header, image);
+    try {
+      await writer.drained();
+      return writer;
+    } catch (error) {
+      writer.close();
+      rmSync(path, { force: true });
+      throw error;
+    }
+  }
+
   /** Bytes of the file so far. */
   get bytes(): number {
     return this.#frames.bytes;

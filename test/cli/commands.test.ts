@@ -93,6 +93,37 @@ test('limits: exits end well, time does not', async () => {
   oneLine(late.stderr);
 });
 
+test('record --no-embed leaves the image out, and replay --image gives it back', async () => {
+  const trace = at('without.vmtape');
+  await vmtape(['record', '--engine', 'interp', '--flat', hello, '--no-embed', '-o', trace]);
+  const alone = await vmtape(['replay', trace]);
+  expect(alone.code).toBe(2);
+  expect(alone.stderr).toMatch(/needs the flat "hello.bin", SHA-256 [0-9a-f]{64} \(give the file with --image FILE\)/);
+  oneLine(alone.stderr);
+  const given = await vmtape(['replay', trace, '--image', endless, '--image', hello]);
+  expect(given).toMatchObject({ code: 0, stdout: 'hi' });
+});
+
+test('verify and repair', async () => {
+  const trace = at('to-repair.vmtape');
+  await vmtape(['record', '--engine', 'interp', '--flat', hello, '-o', trace]);
+  expect(await vmtape(['verify', trace])).toMatchObject({ code: 0, stderr: '' });
+  writeFileSync(trace, readFileSync(trace).subarray(0, endOf(trace) + 30));
+  const wrong = await vmtape(['verify', trace]);
+  expect(wrong.code).toBe(5);
+  oneLine(wrong.stderr);
+  expect(JSON.parse((await vmtape(['verify', '--json', trace])).stdout)).toMatchObject({
+    problems: [{ code: 'VMTAPE_TRACE_TRUNCATED' }],
+    isWhole: false,
+  });
+  const repaired = await vmtape(['repair', trace]);
+  expect(repaired).toMatchObject({ code: 0, stderr: '' });
+  expect(repaired.stdout).toContain('3 records are whole, and the recording has an end now');
+  expect(await vmtape(['verify', trace])).toMatchObject({ code: 0 });
+  expect(await vmtape(['replay', trace])).toMatchObject({ code: 0, stdout: 'hi' });
+  expect((await vmtape(['repair', trace])).stdout).toContain('nothing is wrong');
+});
+
 test('a truncated trace is one line and exit code 5, after what can be read of it', async () => {
   const trace = at('whole.vmtape');
   await vmtape(['record', '--engine', 'interp', '--flat', endless, '--max-exits', '20000', '-o', trace]);

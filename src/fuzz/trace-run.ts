@@ -1,0 +1,92 @@
+/** The campaign of hostile traces: `npm run fuzz -- --target traces`. */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { readHostile, type TraceReading, traceReadings } from './trace-readers.js';
+import { writeSeedTraces } from './trace-seeds.js';
+import { mutateTrace } from './traces.js';
+
+/** How many cases, from which seed on: case i has the seed `seed + i`. */
+export interface TraceFuzzOptions {
+  readonly seed: number;
+  readonly runs: number;
+  /** Default: all readers. */
+  readonly readings?: Readonly<Record<string, TraceReading>>;
+  readonly onRun?: (runs: number) => void;
+}
+
+/** A case that a reader did not answer as it must. */
+export interface TraceFinding {
+  readonly seed: number;
+  readonly reader: string;
+  readonly message: string;
+  /** The trace. */
+  readonly bytes: Uint8Array;
+  /** Shows it again. */
+  readonly command: string;
+}
+
+/** What a campaign saw. */
+export interface TraceFuzzResult {
+  readonly runs: number;
+  readonly slowest: { readonly seed: number; readonly milliseconds: number };
+  /** Bytes of memory of the process, at most; sampled. */
+  readonly memory: number;
+  readonly finding?: TraceFinding;
+}
+
+/** A case that takes longer than this is a finding. */
+const MILLISECONDS_MAX = 20_000;
+/** A process that has more memory than this is one. */
+const MEMORY_MAX = 1.5e9;
+const SAMPLED = 64;
+
+/** Deterministic for a seed, but for the times. Stops at the first finding. */
+export async function fuzzTraces(options: TraceFuzzOptions): Promise<TraceFuzzResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'vmtape-fuzz-'));
+  try {
+    const corpus = writeSeedTraces(folder).map((path) => readFileSync(path));
+    return await campaign(options, corpus, join(folder, 'case'));
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+async function campaign(
+  { seed, runs, readings = traceReadings, onRun }: TraceFuzzOptions,
+  corpus: readonly Uint8Array[],
+  path: string,
+): Promise<TraceFuzzResult> {
+  let slowest = { seed, milliseconds: 0 };
+  let memory = 0;
+  for (let run = 0; run < runs; run++) {
+    const bytes = hostileTrace(corpus, seed + run);
+    writeFileSync(path, bytes);
+    for (const [name, reading] of Object.entries(readings)) {
+      const start = performance.now();
+      const error = await readHostile(reading, path);
+      const milliseconds = performance.now() - start;
+      if (milliseconds > slowest.milliseconds) slowest = { seed: seed + run, milliseconds };
+      if (run % SAMPLED === 0) memory = Math.max(memory, process.memoryUsage.rss());
+      const message = error?.message ?? tooMuch(milliseconds, memory);
+      if (message === undefined) continue;
+      const command = `npm run fuzz -- --target traces --seed ${seed + run} --runs 1`;
+      return { runs: run + 1, slowest, memory, finding: { seed: seed + run, reader: name, message, bytes, command } };
+    }
+    onRun?.(run + 1);
+  }
+  return { runs, slowest, memory };
+}
+
+function tooMuch(milliseconds: number, memory: number): string | undefined {
+  if (milliseconds > MILLISECONDS_MAX) return `it took ${Math.round(milliseconds)} ms`;
+  if (memory > MEMORY_MAX) return `the process has ${memory} bytes of memory`;
+  return undefined;
+}
+
+/** The trace of a case. Mostly of the small ones of the corpus. */
+export function hostileTrace(corpus: readonly Uint8Array[], seed: number): Uint8Array {
+  const number = Math.abs(seed);
+  const large = corpus.length - 1;
+  return mutateTrace(corpus[number % 64 === 63 ? large : number % large] as Uint8Array, seed);
+}

@@ -1,0 +1,62 @@
+/** The readers of traces against hostile ones: a bounded part of `npm run fuzz -- --target traces`. */
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { readHostile, type TraceReading, traceReadings } from '../../src/fuzz/trace-readers.js';
+import { fuzzTraces, hostileTrace } from '../../src/fuzz/trace-run.js';
+import { writeSeedTraces } from '../../src/fuzz/trace-seeds.js';
+import { TraceReader } from '../../src/trace/reader.js';
+import { verifyTrace } from '../../src/trace/verify.js';
+import { top, workFolder } from '../helpers/cli.js';
+
+const folder = workFolder();
+const regressions = join(top, 'corpora/regressions');
+
+describe('the corpus of traces', () => {
+  const paths = writeSeedTraces(folder);
+
+  it.each(paths.map((path) => [path.replace(/^.*\//, ''), path]))('%s has nothing wrong', async (name, path) => {
+    const { problems } = await verifyTrace(path);
+    expect(problems.map(({ code }) => code)).toEqual(name === 'open.vmtape' ? ['VMTAPE_TRACE_TRUNCATED'] : []);
+  });
+
+  it('gives the same case for a seed', () => {
+    const corpus = paths.map((path) => readFileSync(path));
+    const whole = corpus[0] as Buffer;
+    const cases = Array.from({ length: 200 }, (_, seed) => hostileTrace(corpus, seed));
+    for (const [seed, bytes] of cases.entries()) expect(Buffer.compare(hostileTrace(corpus, seed), bytes)).toBe(0);
+    expect(cases.filter((bytes) => Buffer.compare(bytes, whole) !== 0).length).toBeGreaterThan(190);
+  });
+});
+
+describe('hostile traces', () => {
+  it('are answered by every reader with a typed error or a result', async () => {
+    const { finding } = await fuzzTraces({ seed: 4711, runs: 150 });
+    expect(finding?.message).toBeUndefined();
+  }, 120_000);
+
+  it('find a reader that believes what a file says', async () => {
+    // The planted bug: every trace is believed to have a memory.
+    const careless: TraceReading = async (path) => {
+      const reader = new TraceReader(path);
+      try {
+        if (reader.index.root.maps.length === 0) throw new RangeError('there is no memory');
+      } finally {
+        reader.close();
+      }
+    };
+    const { finding } = await fuzzTraces({ seed: 1, runs: 1000, readings: { careless } });
+    expect(finding).toMatchObject({ reader: 'careless', message: 'there is no memory' });
+    const again = await fuzzTraces({ seed: finding?.seed ?? 0, runs: 1, readings: { careless } });
+    expect(again.finding?.message).toBe('there is no memory');
+  }, 120_000);
+});
+
+describe('findings of before', () => {
+  const files = readdirSync(regressions).filter((name) => name.endsWith('.vmtape'));
+  it.each(files)('%s', async (name) => {
+    for (const [reader, reading] of Object.entries(traceReadings)) {
+      expect(await readHostile(reading, join(regressions, name)), reader).toBeUndefined();
+    }
+  });
+});
