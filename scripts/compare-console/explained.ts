@@ -55,6 +55,14 @@ export const EXPLANATIONS: readonly Explanation[] = [
     ],
   },
   {
+    reason: "With nolapic a 32-bit kernel reads the MP table of QEMU's firmware; there is none here",
+    lines: [
+      /^Intel MultiProcessor Specification|Virtual Wire compatibility mode|^MPTABLE: |^Processor #0 |^Processors: 1$/,
+      /^IOAPIC\[0\]: apic_id 0, version 32/,
+      /^APIC: (disable apic facility|switched to apic NOOP)$|boot CPU \(#0\) not listed by the BIOS/,
+    ],
+  },
+  {
     reason: 'Signs of numbers',
     lines: [/^sched_clock: Marking stable/],
   },
