@@ -53,6 +53,7 @@ export class TraceCursor {
       if (found) {
         this.#place = found.place;
         this.count = found.first;
+        if (this.#open() && this.#frame?.skipTo(from, this.record)) this.count = from;
       }
     } catch (error) {
       this.damage = this.#damageOf(error);

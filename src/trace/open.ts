@@ -118,13 +118,10 @@ export class Trace {
     const frame = await this.#reader.readAsync(found.place);
     const records = new CheckedFrame(frame, found.first, (number) => this.#reader.blob(number));
     const record = new TraceRecord();
-    while (records.next(record)) {
-      if (record.ordinal !== ordinal) continue;
-      const copy = new TraceRecord();
-      copy.assign(record);
-      return copy;
-    }
-    return undefined;
+    if (!records.skipTo(ordinal, record) || !records.next(record)) return undefined;
+    const copy = new TraceRecord();
+    copy.assign(record);
+    return copy;
   }
 
   /** Reads the records from that of the ordinal `from` on without promises; each frame is waited for. */
@@ -176,6 +173,10 @@ class CheckedFrame implements TraceFrame {
     } catch (error) {
       throw this.#damage(error);
     }
+  }
+
+  skipTo(ordinal: number, record: TraceRecord): boolean {
+    return this.#checked(() => this.#records.skipTo(ordinal, record));
   }
 
   #checked<T>(make: () => T): T {

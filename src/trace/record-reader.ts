@@ -76,6 +76,7 @@ export class RecordFrameReader {
   #vcpu = 0;
   #runEnd: number;
   #next = 0;
+  #isSkipping = false;
 
   /** Without `blobs`, a DMA whose bytes are a blob is read without its bytes. */
   constructor(payload: Uint8Array, blobs?: BlobSource) {
@@ -141,6 +142,17 @@ export class RecordFrameReader {
   /** The time of the last record that had one, in this frame or before it. */
   get time(): number {
     return this.#lastTime;
+  }
+
+  /** Goes on to the record of this ordinal, using `record`; false: the frame does not have it. No contents are looked up. */
+  skipTo(ordinal: number, record: TraceRecord): boolean {
+    this.#isSkipping = true;
+    try {
+      while (this.first + this.#next < ordinal) if (!this.next(record)) return false;
+      return this.#next < this.count;
+    } finally {
+      this.#isSkipping = false;
+    }
   }
 
   /** Reads the next record into `record`; false: there is none, and all columns were used up. */
@@ -269,8 +281,9 @@ export class RecordFrameReader {
       record.bytes = ZEROS.subarray(0, length);
     } else {
       const number = data.varint();
-      record.bytes = this.#blobs?.(number) ?? NOTHING;
-      if (this.#blobs && record.bytes.length !== length) throw new ColumnError(`has a DMA of part of blob ${number}`);
+      const blobs = this.#isSkipping ? undefined : this.#blobs;
+      record.bytes = blobs?.(number) ?? NOTHING;
+      if (blobs && record.bytes.length !== length) throw new ColumnError(`has a DMA of part of blob ${number}`);
     }
   }
 

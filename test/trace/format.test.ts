@@ -139,6 +139,8 @@ describe('contents', () => {
       count++;
     }
     expect(count).toBe(6);
+    expect((await trace.record(1))?.bytes).toEqual(block.subarray(0x1_0000));
+    expect((await trace.record(5))?.bytes.length).toBe(3);
     expect(trace.totals.blobs).toBe(1);
     expect(ram.subarray(0x5000, 0x2_5000)).toEqual(block);
     expect(ram.subarray(0x8_0000, 0xa_0000)).toEqual(block);
