@@ -200,7 +200,8 @@ export function probeWrite(linear: u64, size: u32, user: bool): void {
 
 function probe(address: u64, size: u32, user: bool, access: u32): void {
   const linear = settle(address, size, user ? tlbContext : tlbContext & CONTEXT_WIDE);
-  const flags = user ? access | PAGE_USER : access;
+  const closed = accessOf(tlbContext) == ACCESS_CLOSED ? PAGE_CLOSED : 0;
+  const flags = access | (user ? PAGE_USER : closed);
   translate(linear, flags);
   if (<u32>0x1000 - (<u32>linear & 0xfff) < size) translate(nextPage(linear, tlbContext), flags);
 }

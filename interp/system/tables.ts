@@ -3,9 +3,9 @@ import { canonical } from '../control';
 import { VECTOR_GP, VECTOR_NP, raiseGP } from '../fault';
 import { CPU_GDTR, CPU_IDTR } from '../layout';
 import {
-  effectiveAddress, linearForRead, linearForWrite, readLinear, readOperand, writeLinear, writeOperand, writeSystem,
+  effectiveAddress, linearForRead, linearForWrite, probeWrite, readLinear, readOperand, writeLinear, writeOperand, writeSystem,
 } from '../memory';
-import { longMode, mode64 } from '../mode';
+import { cpl, longMode, mode64 } from '../mode';
 import { opOperandSize, opRm, opSegment } from '../op';
 import { ATTRIBUTE_UNUSABLE, SEG_LDTR, SEG_TR, getReg, segmentSelector, setReg, setSegment } from '../registers';
 import {
@@ -31,7 +31,10 @@ function loadTable(op: usize, register: usize): void {
 function storeTable(op: usize, register: usize): void {
   checkUmip();
   const wide = mode64();
-  const linear = linearForWrite(opSegment(op), effectiveAddress(op), wide ? 10 : 6);
+  const size: u32 = wide ? 10 : 6;
+  const linear = linearForWrite(opSegment(op), effectiveAddress(op), size);
+  // Both parts, or none.
+  if ((linear & 0xfff) > 0x1000 - <u64>size) probeWrite(linear, size, cpl() == 3);
   writeLinear<u16>(linear, <u16>load<u32>(register, 8));
   if (wide) writeLinear<u64>(linear + 2, load<u64>(register));
   else writeLinear<u32>(linear + 2, <u32>load<u64>(register));

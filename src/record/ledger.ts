@@ -201,11 +201,21 @@ function judgeCpuid(seen: EffectiveCpuid | undefined): Judgement {
   return { how, status: 'hooked', evidence: `elsewhere KVM shows another table than asked, ${where}` };
 }
 
+/** What keeps Linux from features that a host shows and the interpreter lacks (docs/booting.md says why these). */
+export function proposedCommandLine(beyond: readonly string[]): string {
+  const cleared = ['rdrand', 'rdseed', 'shstk'].filter((name) => beyond.includes(name));
+  const words = [
+    ...(beyond.includes('xsave') ? ['noxsave'] : []),
+    ...(cleared.length > 0 ? [`clearcpuid=${cleared.join(',')}`] : []),
+  ];
+  return words.length === 0 ? 'nothing special: it does not use them unasked' : words.join(' ');
+}
+
 function judgeBeyond(seen: EffectiveCpuid | undefined): Judgement {
   if (!seen) return { how: 'nothing', status: 'open', evidence: 'the probe guest did not run' };
   if (seen.beyond.length === 0) return { how: 'hidden in CPUID', status: 'closed', evidence: 'the guest sees none' };
   return {
-    how: 'CPUID does not hide them on this host: keep the guest from them (noxsave, clearcpuid=…)',
+    how: `CPUID does not hide them on this host: boot Linux with ${proposedCommandLine(seen.beyondAtCpl0)}`,
     status: 'open',
     evidence: `a kernel sees ${listOf(seen.beyondAtCpl0)}; user code sees ${listOf(seen.beyond)}`,
   };

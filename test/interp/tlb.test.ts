@@ -218,6 +218,17 @@ describe('rights that a control register takes away, without any invalidation', 
   });
 });
 
+test('SGDT that may not write its second part writes nothing: SMAP and a user page', async () => {
+  // sgdt [rsi]; the limit would fit into the first page.
+  const change = { rsi: BigInt(HIGH + 0xffd), cr4: PAE | SMAP };
+  await start([0x0f, 0x01, 0x06], BigInt(DATA) | P | W, change);
+  memory.writeU64(TABLE_2 + 8, BigInt(OTHER) | P | W | U);
+  memory.write(DATA + 0xffd, Uint8Array.from([0xaa, 0xbb, 0xcc]));
+  expect(run()).toBe('#14 3');
+  expect(vcpu.getState().cr2).toBe(BigInt(HIGH + 0x1000));
+  expect([...memory.bytes(DATA + 0xffd, 3)]).toEqual([0xaa, 0xbb, 0xcc]);
+});
+
 describe('code across pages of different rights', () => {
   const NX = 1n << 63n;
   /** mov eax,11223344h; ret: three bytes in the first page. */

@@ -1,6 +1,6 @@
 /** The probes and the ledger: their form everywhere, their substance where there is KVM. */
 import { describe, expect, test } from 'vitest';
-import { LEDGER_IDS, Ledger } from '../../src/record/ledger.js';
+import { LEDGER_IDS, Ledger, proposedCommandLine } from '../../src/record/ledger.js';
 import { readEffectiveCpuid } from '../../src/record/probes/cpuid.js';
 import { formatHostReport } from '../../src/record/probes/format.js';
 import { examineHost } from '../../src/record/probes/host.js';
@@ -40,6 +40,12 @@ describe('the ledger', () => {
     expect(ledger.openHits()).toEqual(['RDTSC, RDTSCP']);
     expect(JSON.parse(JSON.stringify(ledger))[0]).toMatchObject({ id: 'io', hits: 5 });
   });
+});
+
+test('a command line is proposed for what a host forces on a kernel', () => {
+  expect(proposedCommandLine(['xsave', 'avx', 'rdrand', 'bmi1'])).toBe('noxsave clearcpuid=rdrand');
+  expect(proposedCommandLine(['rdseed', 'rdrand'])).toBe('clearcpuid=rdrand,rdseed');
+  expect(proposedCommandLine(['bmi1', 'fsrm'])).toMatch(/^nothing special/);
 });
 
 describe('the CPUID table of the model', () => {
