@@ -10,6 +10,8 @@ import { MemoryHash } from './memory-hash.js';
 import { pageTablesOf } from './page-tables.js';
 
 const HASH_SIZE = 8;
+/** The most pages of a landmark: a guest that writes more between two exits waits for its interrupts. As in the trace format. */
+const PAGES_MAX = 0x4000;
 const TF = 1n << 8n;
 const RF = 1n << 16n;
 
@@ -31,6 +33,8 @@ export class LandmarkTaker {
   readonly #vcpu: Vcpu;
   readonly #memory: GuestMemory;
   readonly #hash: MemoryHash;
+  /** Pages of a landmark that had too many. */
+  #carried: readonly number[] = [];
   /** RIP of the last MMIO access. */
   #accessRip = -1;
 
@@ -48,14 +52,16 @@ export class LandmarkTaker {
   /** The vCPU stands at a place that every replay finds anyhow: what was written before does not tell places apart. */
   forget(): void {
     this.#vcpu.takeDirtyPages();
+    this.#carried = [];
   }
 
   /** The landmark of the boundary at which the vCPU stands; undefined: no interrupt may be landed here. */
   take(): Landmark | undefined {
     const state = this.#vcpu.getState();
     if (!this.#isPlace(state)) return undefined;
+    const dirty = this.#takeDirtyPages();
+    if (dirty === undefined) return undefined;
     const cpuHash = this.#hash.cpu(state).slice();
-    const dirty = this.#vcpu.takeDirtyPages();
     const tables = dirty.length === 0 ? undefined : pageTablesOf(this.#memory, state);
     const pages: number[] = [];
     const hashes = new Uint8Array(dirty.length * HASH_SIZE);
@@ -65,6 +71,14 @@ export class LandmarkTaker {
       hashes.set(this.#hash.page(page, isTable ? tables?.mask : undefined), index * HASH_SIZE);
     }
     return { cpuHash, pages, hashes };
+  }
+
+  /** Undefined: there are too many. They are not forgotten. */
+  #takeDirtyPages(): readonly number[] | undefined {
+    const written = this.#vcpu.takeDirtyPages();
+    const pages = this.#carried.length === 0 ? [...written] : [...new Set([...this.#carried, ...written])];
+    this.#carried = pages.length > PAGES_MAX ? pages : [];
+    return pages.length > PAGES_MAX ? undefined : pages.sort((a, b) => a - b);
   }
 
   /**

@@ -80,14 +80,15 @@ export class Preemption {
     this.#taker?.noteAccess();
   }
 
-  /** The landmark of where the vCPU stands; undefined: not here, and there will be another kick soon. */
+  /** The landmark of where the vCPU stands; undefined: not here. */
   landmark(): Landmark | undefined {
     const landmark = this.#taker?.take();
-    if (landmark === undefined) this.retry();
+    // There may have been too much to compare.
+    if (landmark === undefined) this.#forgets = true;
     return landmark;
   }
 
-  /** The guest can take no interrupt: there will be another kick soon. */
+  /** Nothing was landed: there will be another kick soon. */
   retry(): void {
     this.#notBefore = this.#now() + RETRY;
   }

@@ -352,12 +352,10 @@ export class Machine {
 
   #windowOpened(): void {
     this.#atExit = false;
-    this.#sample = -1;
-    this.board.clock.expire();
     this.retired = this.vcpu.retired;
-    if (!this.board.intr || !this.vcpu.canInject) this.#window(false);
-    else if (this.#windowLanding === Landing.Landmark) this.#landAtLandmark();
-    else this.#inject(this.#windowLanding);
+    if (this.#windowLanding === Landing.Landmark) this.#preempt();
+    else if (this.board.intr && this.vcpu.canInject) this.#inject(this.#windowLanding);
+    else this.#window(false);
   }
 
   #inject(landing: Landing, landmark?: Landmark): void {
@@ -377,35 +375,33 @@ export class Machine {
     return (this.#pendingSince < 0 ? this.board.deadline : this.#pendingSince) + this.#patience;
   }
 
-  /** KVM: the guest made no exit. Input that came and an interrupt that has waited for long enough are brought to it here. */
+  /** KVM: the guest made no exit. If input came, or an interrupt has waited for long enough, they are brought to it here. */
   #kicked(): void {
     this.#atExit = false;
     this.#preemption?.kicked();
     if (!this.#preemption?.isOn || this.#stopped) return;
+    if (this.#hostTime() >= this.#kickTime() || !this.#input.isEmpty) this.#preempt();
+  }
+
+  /** Lands an interrupt where the vCPU stands, or soon. Time goes on in any case: a replay is told how far it may be to here. */
+  #preempt(): void {
+    const { board } = this;
+    this.#input.feed(board, this.#taps);
     this.#sample = -1;
-    this.board.clock.expire();
-    if (this.#peek() < this.#kickTime() && this.#input.isEmpty) return;
-    this.#input.feed(this.board, this.#taps);
-    this.#advanceIfDue();
-    if (!this.board.intr) return;
-    if (this.vcpu.canInject) this.#landAtLandmark();
-    else this.#awaitWindow();
-  }
-
-  /** A time goes before it: it tells a replay how far it may be. */
-  #landAtLandmark(): void {
-    const landmark = this.#preemption?.landmark();
-    this.board.clock.now();
+    board.clock.expire();
+    board.clock.now();
+    if (board.deadline <= board.clock.last) board.advance();
+    const landmark = board.intr && this.vcpu.canInject ? this.#preemption?.landmark() : undefined;
     if (landmark) this.#inject(Landing.Landmark, landmark);
-    else if (this.#windowOn) this.#window(false);
+    else this.#retry(board.intr && !this.vcpu.canInject);
   }
 
-  /** The guest can take no interrupt where it was kicked: at the window, or at another kick. */
-  #awaitWindow(): void {
+  /** There will be another kick soon, or a window. */
+  #retry(wantsWindow: boolean): void {
     this.#preemption?.retry();
-    if (this.#windowOn) return;
+    if (wantsWindow === this.#windowOn) return;
     this.#windowLanding = Landing.Landmark;
-    this.#window(true);
+    this.#window(wantsWindow);
   }
 
   /** How far the interpreter runs before an interrupt is landed at a count. */

@@ -1,0 +1,30 @@
+/** The interpreter behaving as a KVM whose timer kicks it: landmarks at chosen places, on any host. */
+import { InterpVcpu } from '../../src/vmm/cpu/interp.js';
+import { ExitReason, type Vcpu } from '../../src/vmm/cpu/vcpu.js';
+import type { GuestMemory } from '../../src/vmm/memory.js';
+
+/** It does not count, and is kicked after as many instructions as `next` says. */
+export function kickedVcpu(memory: GuestMemory, next: () => number): Vcpu {
+  const interp = new InterpVcpu(memory);
+  let left = next();
+  const own: Partial<Vcpu> = {
+    engine: 'kvm',
+    retired: Number.NaN,
+    run() {
+      const start = interp.retired;
+      const reason = interp.run(start + left);
+      left -= interp.retired - start;
+      if (reason !== ExitReason.Limit) return reason;
+      left = next();
+      return ExitReason.Kicked;
+    },
+    armTimer() {},
+  };
+  return new Proxy(interp, {
+    get(target, name) {
+      if (name in own) return own[name as keyof Vcpu];
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
+  }) as unknown as Vcpu;
+}
