@@ -18,6 +18,13 @@
       "cflags_cc!": ["-std=gnu++17", "-std=gnu++20"],
       "cflags_cc": ["-std=c++17", "-O2", "-Wall", "-Wextra", "-Wno-unused-parameter", "-fvisibility=hidden"],
       "libraries": ["-lrt"]
+    },
+    # Not for /dev/kvm: the processor itself as the oracle of `vmtape compare insn --oracle process`.
+    {
+      "target_name": "vmtape_silicon",
+      "type": "executable",
+      "sources": ["native/silicon.c"],
+      "cflags": ["-O1", "-Wall", "-Wextra", "-fcf-protection=none", "-fno-stack-protector"]
     }
   ]
 }

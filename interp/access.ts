@@ -3,7 +3,7 @@ import { PAGE_DIRTY, PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE } from './layout';
 import { raiseAC, raiseGP, raiseSS } from './fault';
 import { isMode64, isProtected } from './mode';
 import {
-  accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, CONTEXT_STACK, CONTEXT_WIDE, fillTlb, TLB_READ, TLB_WRITE, tlbContext,
+  accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, CONTEXT_STACK, CONTEXT_WIDE, fillTlb, looseContext, TLB_READ, TLB_WRITE, tlbContext,
 } from './tlb';
 import { ATTRIBUTE_DB, ATTRIBUTE_P, ATTRIBUTE_S, ATTRIBUTE_UNUSABLE, SEG_SS, segmentAttributes, segmentLimit } from './registers';
 import { canonical } from './control';
@@ -196,6 +196,16 @@ export function probeRead(linear: u64, size: u32, user: bool): void {
 /** The same for a write; accessed and dirty bits are set as by the write. */
 export function probeWrite(linear: u64, size: u32, user: bool): void {
   probe(linear, size, user, PAGE_WRITE);
+}
+
+/**
+ * Raises #PF as an access of `size` bytes at `linear` with the guest's own rights would; segment, canonical and alignment checks are done. CR2
+ * of an access across pages is the first byte of the page that is missing.
+ */
+export function probeSpan(linear: u64, size: u32, write: bool): void {
+  const flags = accessFlags(looseContext(), write);
+  translate(linear, flags);
+  if (<u32>0x1000 - (<u32>linear & 0xfff) < size) translate(nextPage(linear, tlbContext), flags);
 }
 
 function probe(address: u64, size: u32, user: bool, access: u32): void {

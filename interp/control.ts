@@ -122,6 +122,14 @@ export function checkTarget(target: u64, size: i32): u64 {
   return rip;
 }
 
+/** Would {@link checkTarget} allow it? */
+// @ts-ignore: decorator
+@inline
+export function isTarget(target: u64, size: i32): bool {
+  const rip = size == 2 ? target & 0xffff : size == 4 ? target & 0xffffffff : target;
+  return isMode64 ? canonical(rip) : rip < codeEnd;
+}
+
 /** Values of CPU_INTERRUPT_SHADOW. */
 const SHADOW_STACK: u32 = 1;
 const SHADOW_STI: u32 = 2;

@@ -3,6 +3,7 @@
  * describes becomes an op that raises #UD.
  */
 import { setCurrentOp } from './control';
+import { isAmd } from './execute/vendor';
 import { raiseUD } from './fault';
 import { fetch16, fetch32, fetch64, fetchAborted, fetchByte, fetchLength } from './fetch';
 import { SHOWN } from './features';
@@ -189,7 +190,9 @@ function applyWidth(width: u32): void {
   } else if (width == WIDTH_Y) {
     if (operandSize == 2) operandSize = 4;
   } else if (isMode64) {
-    if (width == WIDTH_V64 || width == WIDTH_F64) operandSize = 8;
+    if (width == WIDTH_V64) operandSize = 8;
+    // Near branches: AMD's processors obey 66 (APM vol. 3, JMP near), Intel's do not.
+    else if (width == WIDTH_F64) operandSize = isAmd && operandSize == 2 ? 2 : 8;
     else if (width == WIDTH_D64 && operandSize == 4) operandSize = 8;
   }
 }
@@ -300,6 +303,11 @@ function readImmediate(kind: u32): u64 {
   }
 }
 
+/** VERW with a memory operand takes LOCK on AMD's processors (measured on Zen 4), and only it of what does not write. */
+function takesLock(isMemory: bool): bool {
+  return isAmd && isMemory && map == 1 && opcode == 0 && ((modrm >> 3) & 7) == 5;
+}
+
 /** Writes an op that only calls `handler`. */
 function writeBare(op: usize, start: u32, handler: u32): void {
   memory.fill(op, 0, 32);
@@ -352,7 +360,7 @@ export function decodeInstruction(op: usize, start: u32): bool {
   const sizeAt = operandSize == 2 ? 0 : operandSize == 4 ? 2 : 4;
   const number = load<u16>(row + 8 + <usize>sizeAt + (isMemory ? 6 : 0));
   const locked = (prefixes & OP_LOCK) != 0;
-  if (number == 0 || (locked && (!isMemory || (flags & ROW_LOCK) == 0))) {
+  if (number == 0 || (locked && (!isMemory || (flags & ROW_LOCK) == 0) && !takesLock(isMemory))) {
     writeBare(op, start, undefinedHandler);
     return true;
   }

@@ -9,10 +9,10 @@ import { opAddressSize, opSegment } from './op';
 import { REG_RSP, SEG_SS } from './registers';
 import { currentStackSize, flatSegments, SEGMENT_VIEWS } from './mode';
 import { CONTEXT_STACK, CONTEXT_WIDE, looseContext, systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
-import { checkSegment, readSlow, rmwBeginSlow, rmwReadSlow, rmwWriteSlow, writeSlow } from './access';
+import { checkAlignment, checkSegment, probeSpan, readSlow, rmwBeginSlow, rmwReadSlow, rmwWriteSlow, writeSlow } from './access';
 
 export { flushTlb, flushTlbPage } from './tlb';
-export { checkAlignment, probeRead, probeWrite } from './access';
+export { checkAlignment, probeRead, probeSpan, probeWrite } from './access';
 export { loadPdptes } from './paging';
 
 /** op byte 31: a 64-bit address in a segment without base: the linear address is the effective address. */
@@ -276,6 +276,13 @@ export function popPeek<T>(displacement: i32): T {
 @inline
 export function pushAt<T>(displacement: i32, value: T): void {
   writeSegment<T>(SEG_SS, cutAddress(load<u64>(CPU_GPR + REG_RSP) + <i64>displacement, currentStackSize), value);
+}
+
+/** Raises what a push of `size` bytes would raise. */
+export function probePush(size: u32): void {
+  const linear = linearForWrite(SEG_SS, cutAddress(load<u64>(CPU_GPR + REG_RSP) - size, currentStackSize), size);
+  checkAlignment(linear, size);
+  probeSpan((tlbContext & CONTEXT_WIDE) != 0 ? linear : linear & 0xffffffff, size, true);
 }
 
 /** SP += delta, with no access. */

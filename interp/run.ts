@@ -25,7 +25,7 @@ import {
   EXIT_ERROR_CODE, EXIT_ERROR_LENGTH, EXIT_HALT, EXIT_KICKED, EXIT_LIMIT, EXIT_MMIO, EXIT_REASON, EXIT_WINDOW, HALT_HLT, RUN_COMPLETE_ONLY,
   RUN_KICK, RUN_LIMIT, RUN_RETIRED, RUN_SINGLE_STEP, RUN_WINDOW_REQUEST,
 } from './layout';
-import { attention, clearAttention, codeEnd, currentCodeSize, requestAttention } from './mode';
+import { attention, clearAttention, codeEnd, currentCodeSize, isMode64, requestAttention } from './mode';
 import { OP_BYTES, opStart } from './op';
 import { arrived, beginsAtSeek, gate, prepareSeek, seeking, skipGate } from './seek';
 import { deliverDebug, deliverException, deliverInterrupt, deliverNmi } from './system/interrupt';
@@ -82,7 +82,8 @@ function blockAt(rip: u64): usize {
   if (load<u64>(entry) == linear && load<u32>(entry, 8) == jumpContext) {
     block = load<u32>(entry, 12);
   } else {
-    if (rip >= codeEnd) raiseGP(0);
+    // The last address of all has no end behind it: in 64-bit mode only paging says no.
+    if (rip >= codeEnd && !isMode64) raiseGP(0);
     locate(linear);
     if (seeking) prepareSeek(linear, fetchPhysical);
     block = findPhysical(fetchPhysical, currentCodeSize);

@@ -3,13 +3,14 @@
  * target is cut. Every row but Jcc ends its block; but for BOUND they go on to the next block themselves (`goesOn`).
  */
 import { branchTo, chain, goOn } from '../chain';
-import { checkTarget, opsBefore } from '../control';
+import { checkTarget, isTarget, opsBefore } from '../control';
 import { raiseBR } from '../fault';
 import { condition, getZF } from '../flags';
 import { CPU_RIP_BASE } from '../layout';
-import { cutAddress, effectiveAddress, moveStackPointer, popPeek, pushValue, readOperand, readSegment } from '../memory';
-import { opAddressSize, opImm, opLength, opReg, opRm, opSegment, opStart } from '../op';
+import { cutAddress, effectiveAddress, moveStackPointer, popPeek, probePush, pushValue, readOperand, readSegment } from '../memory';
+import { OP_REP, OP_REPNE, opAddressSize, opFlags, opImm, opLength, opReg, opRm, opSegment, opStart } from '../op';
 import { REG_RCX, getReg, setReg } from '../registers';
+import { isAmd } from './vendor';
 
 /** RIP of the next instruction. */
 // @ts-ignore: decorator
@@ -61,10 +62,11 @@ export function jumpMem<T>(op: usize): void {
   chainTo(op, checkTarget(<u64>readOperand<T>(op), sizeof<T>()));
 }
 
-/** The target is checked first, so that a fault finds the stack untouched. Returns it. */
+/** The target is checked first, so that a fault finds the stack untouched; AMD's processors try the stack before that. Returns it. */
 // @ts-ignore: decorator
 @inline
 function call<T>(op: usize, target: u64): u64 {
+  if (isAmd && !isTarget(target, sizeof<T>())) probePush(sizeof<T>());
   const rip = checkTarget(target, sizeof<T>());
   pushValue<T>(<T>behind(op));
   return rip;
@@ -114,13 +116,21 @@ export const LOOP_NOT_ZERO: i32 = 0;
 export const LOOP_ZERO: i32 = 1;
 export const LOOP_ALWAYS: i32 = 2;
 
+/** AMD's processors (measured on Zen 4): F2 makes LOOPE a LOOPNE, F3 makes LOOPNE a LOOPE, as for REP. */
+function repeatedSense(op: usize, kind: i32): i32 {
+  if (kind == LOOP_ALWAYS) return kind;
+  if ((opFlags(op) & OP_REPNE) != 0) return LOOP_NOT_ZERO;
+  return (opFlags(op) & OP_REP) != 0 ? LOOP_ZERO : kind;
+}
+
 /** `E0 cb` to `E2 cb`: the address size says which rCX counts. */
 export function loopRelative<T>(op: usize, kind: i32): void {
   const size = opAddressSize(op);
   const count = cutAddress(getReg<u64>(REG_RCX) - 1, size);
   let taken = count != 0;
-  if (kind == LOOP_NOT_ZERO) taken = taken && getZF() == 0;
-  if (kind == LOOP_ZERO) taken = taken && getZF() != 0;
+  const sense = isAmd ? repeatedSense(op, kind) : kind;
+  if (sense == LOOP_NOT_ZERO) taken = taken && getZF() == 0;
+  if (sense == LOOP_ZERO) taken = taken && getZF() != 0;
   const rip = taken ? checkTarget(branchTarget(op), sizeof<T>()) : behind(op);
   if (size == 2) setReg<u16>(REG_RCX, <u16>count);
   else setReg<u64>(REG_RCX, count);

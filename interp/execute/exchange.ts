@@ -4,6 +4,7 @@ import { setFlagsAdd, setFlagsSub, setZF } from '../flags';
 import {
   effectiveAddress, linearForWrite, readOperand, rmwBegin, rmwBeginLinear, rmwRead, rmwWrite, writeOperand,
 } from '../memory';
+import { SEGMENT_VIEWS } from '../mode';
 import { OP_REX_W, opFlags, opReg, opRm, opSegment } from '../op';
 import { REG_RAX, REG_RBX, REG_RCX, REG_RDX, getReg, setReg } from '../registers';
 
@@ -107,8 +108,10 @@ export function cmpxchgPairMem(op: usize): void {
 
 /** `REX.W 0F C7 /1`, memory: the operand is aligned to 16 bytes, so that it lies in one page; its halves are two accesses where it is not plain memory. */
 export function cmpxchgWideMem(op: usize): void {
-  const linear = linearForWrite(opSegment(op), effectiveAddress(op), 16);
-  if (linear & 15) raiseGP(0);
+  // #GP(0) for a misaligned address comes before #SS(0), as on AMD's processors (memory128.ts).
+  const offset = effectiveAddress(op);
+  if (((offset + load<u64>(SEGMENT_VIEWS + <usize>opSegment(op) * 32)) & 15) != 0) raiseGP(0);
+  const linear = linearForWrite(opSegment(op), offset, 16);
   const first = rmwBeginLinear<u64>(linear);
   const low = rmwRead<u64>(first);
   const second = rmwBeginLinear<u64>(linear + 8);

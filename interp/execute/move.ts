@@ -2,10 +2,12 @@
  * Moving data without changing it (SDM vol. 1, 7.3.1.1): MOV of general registers, memory and immediates, LEA, XLAT, CMOVcc, SETcc, NOP. Segment,
  * control and debug registers are in interp/system.
  */
+import { raiseUD } from '../fault';
 import { condition } from '../flags';
 import { cutAddress, effectiveAddress, readOperand, readSegment, writeOperand, writeSegment } from '../memory';
 import { opAddressSize, opImm, opReg, opRm, opSegment } from '../op';
 import { REG_RAX, REG_RBX, getReg, setReg } from '../registers';
+import { isAmd } from './vendor';
 
 /** `88 /r`, mod = 3. */
 // @ts-ignore: decorator
@@ -122,6 +124,11 @@ export function setccMem(op: usize, cc: i32): void {
 
 /** NOP, prefetches, fences, CLFLUSH: nothing that a guest of one processor without caches could see. */
 export function nop(op: usize): void {}
+
+/** `0F 0D /r`, mod = 3: a NOP of Intel's, #UD on AMD's processors (measured). */
+export function prefetchRegister(op: usize): void {
+  if (isAmd) raiseUD();
+}
 
 /** CLFLUSH, CLFLUSHOPT, CLWB: nothing but the faults of reading one byte. */
 export function touchMem(op: usize): void {

@@ -1,9 +1,10 @@
 /** SSE instructions that are neither arithmetic nor plain moves: PTEST, MASKMOVQ, MASKMOVDQU, MOVQ2DQ, MOVDQ2Q. */
 import { setStatus } from '../flags';
-import { checkAlignment, cutAddress, linearForWrite, writeLinear } from '../memory';
+import { checkAlignment, cutAddress, linearForWrite, probeSpan, writeLinear } from '../memory';
 import { rmwBeginSlow } from '../access';
 import { opAddressSize, opSegment } from '../op';
 import { REG_RDI, getReg } from '../registers';
+import { wrapLinear } from '../system/descriptor';
 import { looseContext } from '../tlb';
 import { enterMmx } from './mmx';
 import { isAmd } from './vendor';
@@ -24,7 +25,10 @@ function maskedStore(op: usize, value: v128, mask: v128, size: u32): void {
   // An empty mask may fault or not (SDM vol. 2, MASKMOVDQU): on AMD's processors it does.
   if (bits == 0 && !isAmd) return;
   const offset = cutAddress(getReg<u64>(REG_RDI), opAddressSize(op));
-  checkAlignment(linearForWrite(opSegment(op), offset, 8), 8);
+  // Two stores of eight bytes: the first is checked in full before the second's limit is looked at.
+  const first = linearForWrite(opSegment(op), offset, 8);
+  checkAlignment(first, 8);
+  probeSpan(wrapLinear(first), 8, true);
   const linear = linearForWrite(opSegment(op), offset, size);
   rmwBeginSlow(linear, size, looseContext());
   v128.store(BYTES, value);

@@ -49,8 +49,11 @@ function iterate<T>(op: usize, kind: i32, size: u32): void {
   if (kind == MOVS) {
     writeSegment<T>(SEG_ES, to, readSegment<T>(opSegment(op), from));
   } else if (kind == CMPS) {
+    // AMD's processors (measured on Zen 4) read the second operand first, but for REPE CMPSB: where both fault, it is the one that counts.
+    const second = isAmd && !(sizeof<T>() == 1 && (opFlags(op) & OP_REP) != 0);
+    const early: T = second ? readSegment<T>(SEG_ES, to) : 0;
     const a = readSegment<T>(opSegment(op), from);
-    const b = readSegment<T>(SEG_ES, to);
+    const b = second ? early : readSegment<T>(SEG_ES, to);
     setFlagsSub<T>(a, b, 0, <T>(a - b));
   } else if (kind == STOS) {
     writeSegment<T>(SEG_ES, to, getReg<T>(REG_RAX));

@@ -4,9 +4,9 @@
  */
 import { raiseNM } from '../fault';
 import {
-  checkAlignment, effectiveAddress, linearForRead, linearForWrite, probeRead, probeWrite, readOperand, readPart, writeOperand, writePart,
+  checkAlignment, effectiveAddress, linearForRead, linearForWrite, probeSpan, readOperand, readPart, writeOperand, writePart,
 } from '../memory';
-import { cpl, protectedMode } from '../mode';
+import { protectedMode } from '../mode';
 import { opOperandSize, opSegment } from '../op';
 import { CR0_MP, CR0_TS, REG_RAX, cr0, setReg } from '../registers';
 import { wrapLinear } from '../system/descriptor';
@@ -102,22 +102,19 @@ function fullTags(): u32 {
   return tags;
 }
 
-/** Linear address of `size` bytes of the operand, all of which can be accessed; its alignment is that of the first word or dword. */
+/**
+ * Linear address of `size` bytes of the operand, all of which can be accessed. As on AMD's processors: the first word or dword is checked as
+ * an access of its own (its alignment is that of the whole), then limit and canonical form of the whole, then its last byte.
+ */
 function wholeOperand(op: usize, size: u32, write: bool): u64 {
   const offset = effectiveAddress(op);
   const segment = opSegment(op);
   const unit: u32 = opOperandSize(op) == 2 ? 2 : 4;
-  checkAlignment(write ? linearForWrite(segment, offset, unit) : linearForRead(segment, offset, unit), unit);
+  const first = wrapLinear(write ? linearForWrite(segment, offset, unit) : linearForRead(segment, offset, unit));
+  checkAlignment(first, unit);
+  probeSpan(first, unit, write);
   const linear = wrapLinear(write ? linearForWrite(segment, offset, size) : linearForRead(segment, offset, size));
-  const last = wrapLinear(linear + size - 1);
-  const user = cpl() == 3;
-  if (write) {
-    probeWrite(linear, 1, user);
-    probeWrite(last, 1, user);
-  } else {
-    probeRead(linear, 1, user);
-    probeRead(last, 1, user);
-  }
+  probeSpan(wrapLinear(linear + size - 1), 1, write);
   return linear;
 }
 

@@ -1,8 +1,9 @@
 /** Loads, stores, constants, exchanges and conditional moves of the x87 (SDM vol. 1, 8.3.3 and 8.3.4). */
 import { isAmd } from './vendor';
 import { condition } from '../flags';
-import { effectiveAddress, linearForWrite, probeWrite, readOperand, readSegment, writeLinear, writeOperand, cutAddress } from '../memory';
-import { cpl } from '../mode';
+import {
+  checkAlignment, cutAddress, effectiveAddress, linearForWrite, probeSpan, readOperand, readSegment, writeOperand, writePart,
+} from '../memory';
 import { opAddressSize, opModrm, opSegment } from '../op';
 import { FLAG_DENORMAL, FLAG_INVALID, exceptionFlags, ROUND_DOWN, ROUND_NEAREST, ROUND_UP, ROUND_ZERO, raiseFlags, roundingMode, setRoundingMode } from '../softfloat/common';
 import { extHigh, extSig, extSignalling, setExt, setIndefinite } from '../softfloat/extended';
@@ -172,7 +173,7 @@ export function x87StoreF32(op: usize, pop: u32): void {
   const empty = stackEmpty(0);
   const value = empty ? 0xffc00000 : extToFloat<u32>(stackHigh(0), stackSig(0));
   const stored = empty ? emptyStores() : settleFlags(true);
-  if (stored) writeOperand<u32>(op, value);
+  storeOrProbe<u32>(op, value, stored);
   finishStore(op, 1, empty, stored, pop);
 }
 
@@ -182,19 +183,40 @@ export function x87StoreF64(op: usize, pop: u32): void {
   const empty = stackEmpty(0);
   const value = empty ? 0xfff8000000000000 : extToFloat<u64>(stackHigh(0), stackSig(0));
   const stored = empty ? emptyStores() : settleFlags(true);
-  if (stored) writeOperand<u64>(op, value);
+  storeOrProbe<u64>(op, value, stored);
   finishStore(op, 5, empty, stored, pop);
 }
 
-/** Writes ten bytes, of which none is written if one cannot be. */
-function writeTen(op: usize, high: u32, low: u64): void {
-  const linear = wrapLinear(linearForWrite(opSegment(op), effectiveAddress(op), 10));
-  if ((linear & 0xfff) > 0xff6) {
-    probeWrite(linear, 1, cpl() == 3);
-    probeWrite(linear + 9, 1, cpl() == 3);
-  }
-  writeLinear<u64>(linear, low);
-  writeLinear<u16>(wrapLinear(linear + 8), <u16>high);
+/**
+ * Writes ten bytes, of which none is written if one cannot be: checked as eight bytes and two. `stored` false: an unmasked exception keeps them from
+ * being written, and still the memory must be such that they could be.
+ */
+function writeTen(op: usize, high: u32, low: u64, stored: bool): void {
+  const segment = opSegment(op);
+  const offset = effectiveAddress(op);
+  const linear = wrapLinear(linearForWrite(segment, offset, 8));
+  checkAlignment(linear, 8);
+  probeSpan(linear, 8, true);
+  const upper = wrapLinear(linearForWrite(segment, cutAddress(offset + 8, opAddressSize(op)), 2));
+  probeSpan(upper, 2, true);
+  if (!stored) return;
+  writePart<u64>(linear, low);
+  writePart<u16>(upper, <u16>high);
+}
+
+/** A store of T, or with `stored` false what it would have raised: memory is checked before the exception is noted (as on AMD's processors). */
+// @ts-ignore: decorator
+@inline
+function storeOrProbe<T>(op: usize, value: T, stored: bool): void {
+  if (stored) writeOperand<T>(op, value);
+  else probeOperandWrite<T>(op);
+}
+
+/** The faults of writing the operand. */
+function probeOperandWrite<T>(op: usize): void {
+  const linear = wrapLinear(linearForWrite(opSegment(op), effectiveAddress(op), sizeof<T>()));
+  checkAlignment(linear, sizeof<T>());
+  probeSpan(linear, sizeof<T>(), true);
 }
 
 /** `DB /7` */
@@ -204,7 +226,7 @@ export function x87StoreF80(op: usize): void {
   setExt(stackHigh(0), stackSig(0));
   if (empty) setIndefinite();
   const stored = empty ? emptyStores() : settleFlags(true);
-  if (stored) writeTen(op, extHigh, extSig);
+  writeTen(op, extHigh, extSig, stored);
   finishStore(op, 3, empty, stored, 1);
 }
 
@@ -215,7 +237,7 @@ export function x87StoreDecimal(op: usize): void {
   // The indefinite decimal is what an unsupported number gives.
   const high = empty ? extToDecimal(0x7fff, 0) : extToDecimal(stackHigh(0), stackSig(0));
   const stored = empty ? emptyStores() : settleFlags(true);
-  if (stored) writeTen(op, high, decimalLow);
+  writeTen(op, high, decimalLow, stored);
   finishStore(op, 7, empty, stored, 1);
 }
 
@@ -227,7 +249,7 @@ export function x87StoreInteger<T>(op: usize, escape: u32, pop: u32, truncate: u
   const bits: u32 = sizeof<T>() * 8;
   const value = empty ? <i64>1 << (bits - 1) : extToInteger(stackHigh(0), stackSig(0), bits);
   const stored = empty ? emptyStores() : settleFlags(true);
-  if (stored) writeOperand<T>(op, <T>value);
+  storeOrProbe<T>(op, <T>value, stored);
   finishStore(op, escape, empty, stored, pop);
 }
 

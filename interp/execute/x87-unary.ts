@@ -79,11 +79,16 @@ export function x87Remainder(op: usize, nearest: u32): void {
     if (stackFault(false)) setStackIndefinite(0);
     return;
   }
+  const special = extSpecial(stackHigh(0), stackSig(0)) || extSpecial(stackHigh(1), stackSig(1));
   extRemainder(stackHigh(0), stackSig(0), stackHigh(1), stackSig(1), nearest != 0);
-  const invalid = (exceptionFlags & FLAG_INVALID) != 0;
-  if (!finishFlags()) return;
+  const without = special || (exceptionFlags & FLAG_INVALID) != 0;
+  if (!finishFlags()) {
+    // AMD clears C2 also where an unmasked exception keeps the result away.
+    if (isAmd) invalidRemainder();
+    return;
+  }
   setStackResult(0);
-  if (invalid) {
+  if (without) {
     invalidRemainder();
     return;
   }

@@ -121,7 +121,7 @@ export const rows: OpcodeRow[] = [
   // With a memory operand no MMX register takes part, and the x87 is left alone (Intel's manual says so of CVTPI2PD only; AMD's
   // processors do it in both).
   {
-    ...both('0F 2A /r', 'CVTPI2PS Vps,Qpi', 'setLow<u64>(op, twoToSingles(rmMm(op))); enterMmx()', undefined),
+    ...both('0F 2A /r', 'CVTPI2PS Vps,Qpi', 'setLow<u64>(op, twoToSingles(enteringMmxWide(rmMm(op))))', undefined),
     mem: 'checkSse(); setLow<u64>(op, twoToSingles(memMm(op)))',
   },
   {

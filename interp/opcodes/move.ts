@@ -40,7 +40,7 @@ export const rows: OpcodeRow[] = [
       },
     ];
   }),
-  { encoding: '0F 0D /r', name: 'PREFETCHW M', size: 'none', ...nopRow },
+  { encoding: '0F 0D /r', name: 'PREFETCHW M', size: 'none', reg: 'prefetchRegister(op)', mem: 'nop(op)' },
   ...[0x18, 0x19, 0x1a, 0x1b, 0x1c, 0x1d, 0x1e, 0x1f].map(
     (second): OpcodeRow => ({
       encoding: `0F ${second.toString(16).toUpperCase()} /r`,

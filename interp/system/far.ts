@@ -3,8 +3,9 @@ import { CPU_GPR } from '../layout';
 import { VECTOR_GP, VECTOR_NP, raiseGP } from '../fault';
 import { nextRip } from '../control';
 import { materializeFlags } from '../flags';
+import { isAmd } from '../execute/vendor';
 import { cutAddress, effectiveAddress, readSegment, setStackPointer } from '../memory';
-import { cpl, longMode, protectedMode, stackSize } from '../mode';
+import { cpl, longMode, mode64, protectedMode, stackSize } from '../mode';
 import { opAddressSize, opImm, opImm2, opOperandSize, opSegment } from '../op';
 import { REG_RSP, SEG_CS, SEG_SS, segmentLimit, segmentSelector } from '../registers';
 import {
@@ -18,7 +19,7 @@ import {
 import { beginFrame, beginFrame64, beginInnerFrame, commitFrame, pushFrame, setStackPointerSized } from './frame';
 import { checkStackSegment, setFromDescriptor, setNullStack } from './load';
 import { dropUnreachableSegments } from './outer';
-import { peekStack } from './stack-values';
+import { peekLast, peekStack } from './stack-values';
 import { checkInnerStack, innerPointer, innerSelector, readInnerStack, readPrivilegeStack64 } from './stacks';
 import { SWITCH_CALL, SWITCH_JUMP, readGateTask, switchTask } from './task-switch';
 
@@ -117,11 +118,14 @@ function farCall(selector: u32, offset: u64, size: u32): void {
   }
   if (!isCode(attributes)) raiseSelector(VECTOR_GP, selector, 0);
   checkDirectCode(selector, attributes, cpl());
-  checkCodeOffset(descriptor, offset, 0);
+  // AMD's processors have pushed when they look at the offset.
+  if (!isAmd) checkCodeOffset(descriptor, offset, 0);
   const code = accessedCode(selector, descriptor);
-  beginFrame(0);
+  // And they push as the mode does that the new CS makes.
+  beginFrame(0, mode64() && (!isAmd || isCode64(attributes)));
   pushFrame(size, segmentSelector(SEG_CS));
   pushFrame(size, back);
+  if (isAmd) checkCodeOffset(descriptor, offset, 0);
   commitFrame();
   setCode(selector, code, cpl(), offset);
 }
@@ -188,6 +192,7 @@ function callInner(
 }
 
 function farReturn(size: u32, release: u32): void {
+  peekLast(1, size);
   const rip = peekStack(0, size);
   const selector = <u32>peekStack(<i32>size, size) & 0xffff;
   if (!protectedMode()) {
@@ -195,9 +200,14 @@ function farReturn(size: u32, release: u32): void {
     setStackPointer(load<u64>(CPU_GPR + REG_RSP) + size * 2 + release);
     return;
   }
+  const privilege = selector & 3;
+  // Another privilege: AMD's processors pop SS:RSP before they look at the descriptor (APM vol. 3, RET far).
+  if (isAmd && privilege != cpl()) {
+    peekStack(<i32>(size * 3 + release), size);
+    peekStack(<i32>(size * 2 + release), size);
+  }
   if (isNullSelector(selector)) raiseGP(0);
   const descriptor = readDescriptor(selector, VECTOR_GP, 0);
-  const privilege = selector & 3;
   if (privilege < cpl()) raiseSelector(VECTOR_GP, selector, 0);
   checkReturnCode(selector, descriptorAttributes(descriptor));
   if (privilege == cpl()) {
@@ -210,6 +220,8 @@ function farReturn(size: u32, release: u32): void {
   const pointer = peekStack(<i32>(size * 2 + release), size);
   const stackSelector = <u32>peekStack(<i32>(size * 3 + release), size) & 0xffff;
   const to64 = isCode64(descriptorAttributes(descriptor));
+  // AMD's processors look at RIP before SS (APM vol. 3, RET far).
+  if (isAmd) checkCodeOffset(descriptor, rip, 0);
   let stack: u64 = 0;
   if (!isNullSelector(stackSelector)) stack = checkStackSegment(stackSelector, privilege);
   else if (!to64 || privilege == 3 || (stackSelector & 3) != privilege) raiseGP(0);
@@ -236,15 +248,23 @@ function farOffset(offset: u64, size: u32): u64 {
   return cutAddress(offset, size);
 }
 
+/** Bytes of the offset: AMD's processors have no 16:64 pointers, REX.W is 16:32 (APM vol. 3, LFS). */
+// @ts-ignore: decorator
+@inline
+function farPointerSize(op: usize): u32 {
+  const size = opOperandSize(op);
+  return isAmd && size == 8 ? 4 : size;
+}
+
 /** The selector that follows the offset in a far pointer in memory; its address wraps at the address size. */
 export function farPointerSelector(op: usize): u32 {
-  return readSegment<u16>(opSegment(op), cutAddress(effectiveAddress(op) + opOperandSize(op), opAddressSize(op)));
+  return readSegment<u16>(opSegment(op), cutAddress(effectiveAddress(op) + farPointerSize(op), opAddressSize(op)));
 }
 
 /** The offset of a far pointer in memory. */
 export function farPointerOffset(op: usize): u64 {
   const at = effectiveAddress(op);
-  const size = opOperandSize(op);
+  const size = farPointerSize(op);
   if (size == 8) return readSegment<u64>(opSegment(op), at);
   return size == 4 ? <u64>readSegment<u32>(opSegment(op), at) : <u64>readSegment<u16>(opSegment(op), at);
 }

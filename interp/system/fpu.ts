@@ -8,11 +8,11 @@ import { isAmd } from '../execute/vendor';
 import { raiseGP, raiseNM, raiseUD } from '../fault';
 import { CPU_FXSAVE } from '../layout';
 import {
-  checkAlignment, effectiveAddress, linearForRead, linearForWrite, probeRead, probeWrite, readLinear, readOperand, writeLinear,
+  checkAlignment, cutAddress, effectiveAddress, linearForRead, linearForWrite, probeSpan, readLinear, readOperand, writeLinear,
   writeOperand,
 } from '../memory';
-import { cpl, mode64 } from '../mode';
-import { opOperandSize, opSegment } from '../op';
+import { mode64 } from '../mode';
+import { opAddressSize, opOperandSize, opSegment } from '../op';
 import { CR0_EM, CR0_TS, CR4_OSFXSR, cr0, cr4 } from '../registers';
 import { wrapLinear } from './descriptor';
 
@@ -69,18 +69,15 @@ function imageAddress(op: usize, write: bool): u64 {
   const offset = effectiveAddress(op);
   const segment = opSegment(op);
   checkAlignment(write ? linearForWrite(segment, offset, 4) : linearForRead(segment, offset, 4), 4);
+  const start = wrapLinear(write ? linearForWrite(segment, offset, 4) : linearForRead(segment, offset, 4));
+  if ((start & 15) != 0) raiseGP(0);
+  // The last byte is tried first, as on AMD's processors: CR2 says so, and its offset wraps.
+  const end = cutAddress(offset + IMAGE_BYTES - 1, opAddressSize(op));
+  probeSpan(wrapLinear(write ? linearForWrite(segment, end, 1) : linearForRead(segment, end, 1)), 1, write);
   const linear = wrapLinear(
     write ? linearForWrite(segment, offset, IMAGE_BYTES) : linearForRead(segment, offset, IMAGE_BYTES),
   );
-  if ((linear & 15) != 0) raiseGP(0);
-  const last = linear + IMAGE_BYTES - 1;
-  if (write) {
-    probeWrite(linear, 1, cpl() == 3);
-    probeWrite(last, 1, cpl() == 3);
-  } else {
-    probeRead(linear, 1, cpl() == 3);
-    probeRead(last, 1, cpl() == 3);
-  }
+  probeSpan(linear, 1, write);
   return linear;
 }
 
@@ -108,16 +105,21 @@ export function saveFx(op: usize): void {
   for (let i: u32 = 32; i < end; i += 8) writeLinear<u64>(linear + i, load<u64>(CPU_FXSAVE + <usize>i));
 }
 
+/** FIP and FDP have 57 bits, sign-extended, on Zen 4 (measured); other AMD processors and Intel's are taken to keep all 64. */
+function pointerOf(value: u64): u64 {
+  return isAmd ? <u64>(<i64>(value << 7) >> 7) : value;
+}
+
 /** `0F AE /1` */
 export function restoreFx(op: usize): void {
   const linear = imageAddress(op, false);
   const mxcsr = readLinear<u32>(linear + 24);
   if ((mxcsr & ~MXCSR_MASK) != 0) raiseGP(0);
-  // Of the control word, bit 6 is always set and the reserved ones are clear.
-  store<u64>(CPU_FXSAVE, (readLinear<u64>(linear) & 0xffff00ffffff1f3f) | 0x40);
+  // Of the control word, bit 6 is always set and the reserved ones are clear; FOP has eleven bits.
+  store<u64>(CPU_FXSAVE, (readLinear<u64>(linear) & 0x07ff00ffffff1f3f) | 0x40);
   if (opOperandSize(op) == 8) {
-    store<u64>(INSTRUCTION, readLinear<u64>(linear + 8));
-    store<u64>(DATA, readLinear<u64>(linear + 16));
+    store<u64>(INSTRUCTION, pointerOf(readLinear<u64>(linear + 8)));
+    store<u64>(DATA, pointerOf(readLinear<u64>(linear + 16)));
   } else {
     store<u64>(INSTRUCTION, readLinear<u32>(linear + 8));
     store<u64>(DATA, readLinear<u32>(linear + 16));

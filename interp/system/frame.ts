@@ -7,7 +7,7 @@ import { canonical } from '../control';
 import { VECTOR_SS, raiseVector } from '../fault';
 import { CPU_GPR } from '../layout';
 import { writeLinear, writeSystem } from '../memory';
-import { mode64, protectedMode, stackSize } from '../mode';
+import { mode64, protectedMode } from '../mode';
 import {
   ATTRIBUTE_DB, REG_RSP, SEG_SS, getReg, segmentAttributes, segmentBase, segmentLimit, setReg,
 } from '../registers';
@@ -22,12 +22,12 @@ let pointer: u64 = 0;
 let own: bool = false;
 let faultCode: u32 = 0;
 
-/** Pushes at the current SS:RSP with the current privilege. */
-export function beginFrame(code: u32): void {
-  base = mode64() ? 0 : segmentBase(SEG_SS);
+/** Pushes at the current SS:RSP with the current privilege; `wide`: as 64-bit mode does. */
+export function beginFrame(code: u32, wide: bool = mode64()): void {
+  base = wide ? 0 : segmentBase(SEG_SS);
   limit = segmentLimit(SEG_SS);
   attributes = segmentAttributes(SEG_SS);
-  pointerSize = stackSize();
+  pointerSize = wide ? 8 : (attributes & ATTRIBUTE_DB) != 0 ? 4 : 2;
   pointer = maskPointer(getReg<u64>(REG_RSP));
   own = true;
   faultCode = code;

@@ -1,6 +1,7 @@
 /** IRET, IRETD, IRETQ (SDM vol. 2; vol. 3A, 6.12.1 and 6.14.3). */
 import { VECTOR_GP, raiseGP } from '../fault';
 import { checkTarget, nextRip } from '../control';
+import { isAmd } from '../execute/vendor';
 import {
   FLAGS_STATUS, FLAG_AC, FLAG_DF, FLAG_ID, FLAG_IF, FLAG_IOPL, FLAG_NT, FLAG_RF, FLAG_TF, FLAG_VIF, FLAG_VIP, FLAG_VM,
   materializeFlags, setFlagsWhole,
@@ -15,7 +16,7 @@ import { descriptorAttributes, isNullSelector, raiseSelector, readDescriptor } f
 import { setStackPointerSized } from './frame';
 import { checkStackSegment, setFromDescriptor, setNullStack } from './load';
 import { dropUnreachableSegments } from './outer';
-import { peekStack } from './stack-values';
+import { peekLast, peekStack } from './stack-values';
 import { returnToTask } from './task-switch';
 import { returnToVirtual, returnVirtual } from './virtual';
 
@@ -60,10 +61,17 @@ function returnProtected(size: u32): void {
     returnToTask(nextRip(), materializeFlags());
     return;
   }
-  const rip = peekStack(0, size);
-  const selector = <u32>peekStack(<i32>size, size) & 0xffff;
-  const flags = peekStack(<i32>(size * 2), size);
   const from = cpl();
+  peekLast(2, size);
+  peekLast(1, size);
+  const selector = <u32>peekStack(<i32>size, size) & 0xffff;
+  // AMD's processors pop SS:RSP before they look at the descriptor (APM vol. 3, IRET).
+  if (mode64() || (selector & 3) != from) {
+    peekLast(4, size);
+    peekLast(3, size);
+  }
+  const rip = peekStack(0, size);
+  const flags = peekStack(<i32>(size * 2), size);
   if (!longMode() && size == 4 && (flags & FLAG_VM) != 0 && from == 0) {
     returnToVirtual();
     return;
@@ -92,6 +100,7 @@ function returnWithStack(size: u32, selector: u32, descriptor: u64, rip: u64): v
   const pointer = peekStack(<i32>(size * 3), size);
   const stackSelector = <u32>peekStack(<i32>(size * 4), size) & 0xffff;
   const empty = isNullSelector(stackSelector);
+  if (isAmd) checkCodeOffset(descriptor, rip, 0);
   let stack: u64 = 0;
   if (!empty) stack = checkStackSegment(stackSelector, privilege);
   else if (!isCode64(descriptorAttributes(descriptor)) || privilege == 3) raiseGP(0);

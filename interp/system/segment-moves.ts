@@ -2,6 +2,7 @@
 import { raiseUD } from '../fault';
 import { setStackShadow } from '../control';
 import { CPU_GPR } from '../layout';
+import { isAmd } from '../execute/vendor';
 import { popPeek, readOperand, writeOperand } from '../memory';
 import { stackSize } from '../mode';
 import { opReg, opRegIndex, opRm } from '../op';
@@ -51,7 +52,8 @@ export function moveToSegmentMem(op: usize): void {
 
 /** `07`, `17`, `1F`, `0F A1`, `0F A9`: the selector is the low word of what is popped; the old SS gives the width of SP. */
 export function popSegment<T>(op: usize, segment: u32): void {
-  const selector = <u32>popPeek<u16>(0);
+  // AMD's processors read as much as they pop, which shows where it is misaligned or crosses a page.
+  const selector = isAmd ? <u32>popPeek<T>(0) & 0xffff : <u32>popPeek<u16>(0);
   const size = stackSize();
   const pointer = load<u64>(CPU_GPR + REG_RSP) + sizeof<T>();
   moveToSegment(segment, selector);

@@ -1,6 +1,6 @@
 /** LAR, LSL, VERR, VERW, ARPL: looking at selectors without loading them (SDM vol. 2; vol. 3A, 5.10). */
 import { setZF } from '../flags';
-import { readOperand, readSystem, rmwBegin, rmwRead, rmwWrite } from '../memory';
+import { readOperand, readSystem, writeOperand } from '../memory';
 import { cpl, longMode } from '../mode';
 import { opReg, opRm } from '../op';
 import { getReg, setReg } from '../registers';
@@ -121,10 +121,10 @@ export function adjustRplReg(op: usize): void {
 /** `63 /r` */
 export function adjustRplMem(op: usize): void {
   requireProtected();
-  const at = rmwBegin<u16>(op);
-  const selector = rmwRead<u16>(at);
+  // Read first, and written only if it changes (as on AMD's processors): a read-only selector that fits is no fault.
+  const selector = readOperand<u16>(op);
   const rpl = getReg<u16>(opReg(op)) & 3;
   const adjust = (selector & 3) < rpl;
-  rmwWrite<u16>(at, adjust ? (selector & ~3) | rpl : selector);
+  if (adjust) writeOperand<u16>(op, (selector & ~3) | rpl);
   setZF(<u32>adjust);
 }

@@ -1,14 +1,16 @@
 /** vmtape compare: one engine against the other. */
-import { existsSync, mkdirSync, readFileSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { ExitCode } from '../base/errors.js';
 import { realHost } from '../base/host.js';
+import type { Oracle } from '../compare/insn/comparison.js';
 import type { Generator } from '../compare/insn/generate.js';
 import { writeResult } from './dump.js';
 import { parseCount, parseWord, usageError } from './values.js';
 
-const LEVELS = ['user', 'user32', 'kernel'] as const;
+const LEVELS = ['user', 'user32', 'user16', 'kernel'] as const;
+const ORACLES = ['kvm', 'process'] as const;
 const REGRESSIONS = 'corpora/regressions/insn';
 
 const INSN_HELP = `
@@ -31,6 +33,7 @@ interface InsnFlags {
   readonly cases: string;
   readonly case?: string;
   readonly level: string;
+  readonly oracle: string;
   readonly only?: string;
   readonly json?: boolean;
 }
@@ -49,6 +52,7 @@ export function addCompare(program: Command, setExit: (code: number) => void): v
     .option('--cases <number>', 'how many', '100000')
     .option('--case <number>', 'only this one, in full')
     .option('--level <level>', LEVELS.join(', '), 'user')
+    .option('--oracle <what>', 'kvm, or process: the processor without KVM', 'kvm')
     .option('--only <opcode>', 'only rows with this mnemonic or encoding: SHLD, "0F AE /7"')
     .option('--json', 'print the findings as JSON')
     .addHelpText('after', INSN_HELP)
@@ -61,26 +65,28 @@ async function compareInsn(flags: InsnFlags): Promise<number> {
   const level = parseWord('--level', flags.level, LEVELS);
   const { loadRows } = await import('../compare/insn/rows.js');
   const { Generator } = await import('../compare/insn/generate.js');
-  const generator = new Generator(await loadRows(), level, seed, flags.only);
+  const oracle = parseWord('--oracle', flags.oracle, ORACLES);
+  const generator = new Generator(await loadRows(), level, seed, flags.only, oracle);
   if (generator.rows.length === 0) {
     throw usageError(`--only ${flags.only} names no row of the opcode table that can be compared here`);
   }
-  if (flags.case !== undefined) return compareOne(generator, parseCount('--case', flags.case, 0), flags);
-  return compareMany(generator, cases, flags);
+  if (flags.case !== undefined) return compareOne(generator, oracle, parseCount('--case', flags.case, 0), flags);
+  return compareMany(generator, oracle, cases, flags);
 }
 
 /** The command that makes these cases; `rest` says which. */
-function commandOf({ seed, level }: Generator, { only }: InsnFlags, rest: string): string {
+function commandOf({ seed, level }: Generator, { only, oracle }: InsnFlags, rest: string): string {
   const options = [`--seed ${seed}`];
+  if (oracle !== 'kvm') options.push(`--oracle ${oracle}`);
   if (level !== 'user') options.push(`--level ${level}`);
   if (only !== undefined) options.push(`--only ${JSON.stringify(only)}`);
   return `vmtape compare insn ${options.join(' ')} ${rest}`;
 }
 
-async function compareOne(generator: Generator, number: number, flags: InsnFlags): Promise<number> {
+async function compareOne(generator: Generator, oracle: Oracle, number: number, flags: InsnFlags): Promise<number> {
   const { Comparison } = await import('../compare/insn/comparison.js');
   const { formatCase, formatDifferences } = await import('../compare/insn/report.js');
-  const comparison = new Comparison(generator.level);
+  const comparison = new Comparison(generator.level, oracle);
   try {
     const one = generator.make(number);
     const { differences, unexplained } = comparison.runOne(one);
@@ -105,15 +111,17 @@ async function compareOne(generator: Generator, number: number, flags: InsnFlags
   }
 }
 
-async function compareMany(generator: Generator, cases: number, flags: InsnFlags): Promise<number> {
+async function compareMany(generator: Generator, oracle: Oracle, cases: number, flags: InsnFlags): Promise<number> {
   const { runCampaign } = await import('../compare/insn/campaign.js');
-  const { formatCampaign } = await import('../compare/insn/report.js');
+  const { coverageOf, formatCampaign } = await import('../compare/insn/report.js');
+  const { loadRows } = await import('../compare/insn/rows.js');
   const progress = process.stderr.isTTY
     ? (done: number) => process.stderr.write(`\r${done} of ${cases} cases`)
     : undefined;
-  const report = runCampaign(generator, cases, realHost, progress);
+  const report = runCampaign(generator, cases, realHost, oracle, progress);
   if (progress) process.stderr.write('\r\x1b[K');
   const [first] = report.findings;
+  const coverage = coverageOf(report, generator, await loadRows());
   if (existsSync(REGRESSIONS)) await writeRegressions(generator, report.findings, flags);
   if (flags.json) {
     const findings = report.findings.map(({ key, count, number, differences }) => ({
@@ -123,10 +131,12 @@ async function compareMany(generator: Generator, cases: number, flags: InsnFlags
       differences,
     }));
     const explained = [...report.explained].map(([{ title, source }, count]) => ({ title, source, count }));
-    const { seconds, followed } = report;
-    process.stdout.write(`${JSON.stringify({ cases, seconds, findings, explained, followed }, null, 2)}\n`);
+    const { seconds, followed, confirmed } = report;
+    process.stdout.write(
+      `${JSON.stringify({ cases, seconds, findings, explained, confirmed, followed, coverage }, null, 2)}\n`,
+    );
   } else {
-    process.stdout.write(formatCampaign(report));
+    process.stdout.write(formatCampaign(report, coverage));
     if (first) process.stdout.write(`${commandOf(generator, flags, `--case ${first.number}`)}\n`);
   }
   return first ? ExitCode.Divergence : ExitCode.Ok;
@@ -137,7 +147,7 @@ async function writeRegressions(
   findings: readonly import('../compare/insn/campaign.js').Finding[],
   flags: InsnFlags,
 ): Promise<void> {
-  const { encodeRegression, regressionName } = await import('../compare/insn/regression.js');
+  const { encodeRegression, processorName, regressionName } = await import('../compare/insn/regression.js');
   const processor = processorName();
   mkdirSync(REGRESSIONS, { recursive: true });
   for (const { shrunk, differences, expected, number } of findings) {
@@ -146,10 +156,4 @@ async function writeRegressions(
     const path = join(REGRESSIONS, regressionName(file));
     if (!existsSync(path)) writeResult('--regressions', path, `${JSON.stringify(file, null, 2)}\n`);
   }
-}
-
-function processorName(): string {
-  const text = readFileSync('/proc/cpuinfo', 'utf8');
-  const value = (name: string) => new RegExp(`^${name}\\s*: (.*)$`, 'm').exec(text)?.[1] ?? 'unknown';
-  return `${value('vendor_id')} ${value('model name')} family ${value('cpu family')} model ${value('model')}`;
 }

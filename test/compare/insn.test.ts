@@ -3,13 +3,15 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { realHost } from '../../src/base/host.js';
 import { runCampaign } from '../../src/compare/insn/campaign.js';
-import { differencesOf } from '../../src/compare/insn/difference.js';
-import { InsnEngine } from '../../src/compare/insn/engine.js';
+import { differencesOf, type FieldDifference } from '../../src/compare/insn/difference.js';
+import { type CaseRunner, InsnEngine } from '../../src/compare/insn/engine.js';
 import { EXPLAINED, explanationOf } from '../../src/compare/insn/explained.js';
 import { Generator } from '../../src/compare/insn/generate.js';
 import { Case, NO_VECTOR, Result } from '../../src/compare/insn/layout.js';
-import { decodeRegression, type Regression } from '../../src/compare/insn/regression.js';
+import { USER_LEVELS } from '../../src/compare/insn/levels.js';
+import { decodeRegression, processorName, type Regression } from '../../src/compare/insn/regression.js';
 import { loadRows } from '../../src/compare/insn/rows.js';
+import { SiliconProcess, siliconMissing } from '../../src/compare/insn/silicon.js';
 import { kvmMissing, kvmNote } from '../native/kvm-host.js';
 
 const folder = 'corpora/regressions/insn';
@@ -63,32 +65,79 @@ describe('explanations', () => {
   });
 });
 
-describe.skipIf(files.length === 0)(folder, () => {
-  it.each(files)('%s', (name) => {
-    const file = JSON.parse(readFileSync(`${folder}/${name}`, 'utf8')) as Regression;
-    const { one, expected } = decodeRegression(file);
-    const engine = new InsnEngine('interp', file.level);
-    const differences = differencesOf(expected, engine.run([one]));
-    engine.close();
-    expect(differences.filter((it) => !explanationOf(one, file.level, it))).toEqual([]);
+const vendor = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+const isAmd = /AuthenticAMD/.test(vendor);
+
+describe(folder, () => {
+  it('has cases that differed once', () => expect(files.length).toBeGreaterThan(40));
+
+  const regressions = files.map((name) => [name, readJson(name)] as const);
+
+  it.each(regressions)('%s: the interpreter does what the processor did', (_, file) => {
+    expect(replay(file, new InsnEngine('interp', file.level))).toEqual([]);
   });
+
+  const missing = siliconMissing();
+  const here = regressions.filter(([, { processor }]) => processor === processorName());
+  const whyNot = missing ?? (here.length === 0 ? 'this is another processor' : undefined);
+  describe.skipIf(whyNot !== undefined)(
+    `on the processor${whyNot === undefined ? '' : ` [skipped: ${whyNot}]`}`,
+    () => {
+      it.each(here)('%s', (_, file) => expect(replay(file, new SiliconProcess(file.level))).toEqual([]));
+    },
+  );
 });
 
-const vendor = existsSync('/proc/cpuinfo') ? readFileSync('/proc/cpuinfo', 'utf8') : '';
+function readJson(name: string): Regression {
+  return JSON.parse(readFileSync(`${folder}/${name}`, 'utf8')) as Regression;
+}
+
+/** In what a runner differs from the stored result, but for what is explained. */
+function replay(file: Regression, runner: CaseRunner): readonly FieldDifference[] {
+  const { one, expected } = decodeRegression(file);
+  try {
+    const differences = differencesOf(expected, runner.run([one]));
+    return differences.filter((it) => !explanationOf(one, file.level, 'process', it));
+  } finally {
+    runner.close();
+  }
+}
+
 /** The interpreter's undefined flags are AMD's under the CPUID table of the comparison. */
-const why =
-  kvmMissing ?? (/AuthenticAMD/.test(vendor) ? undefined : 'this processor is not of the vendor that is modelled');
+const why = kvmMissing ?? (isAmd ? undefined : 'this processor is not of the vendor that is modelled');
+
+const SEED = 1;
 
 describe.skipIf(why !== undefined)(
-  `KVM and the interpreter${why === undefined ? kvmNote : ` [skipped: ${why}]`}`,
+  `KVM and the interpreter, seed ${SEED}${why === undefined ? kvmNote : ` [skipped: ${why}]`}`,
   () => {
-    // Families without open differences; `vmtape compare insn` runs all of them.
-    it.each(['ADD', 'SBB', 'SHLD', 'RCL', 'IMUL', 'DIV', 'CMPXCHG', 'BTS', 'MOVS', 'PADDW', 'ADDPS', 'PSHUFB'])(
-      '%s',
-      async (only) => {
-        const report = runCampaign(new Generator(await loadRows(), 'user', 1, only), 1024, realHost);
-        expect(report.findings.map(({ key, number }) => `${key} (case ${number})`)).toEqual([]);
-      },
-    );
+    it('differ in nothing that is not explained, over 4096 cases', async () => {
+      const report = runCampaign(new Generator(await loadRows(), 'user', SEED), 4096, realHost);
+      expect(report.findings.map(({ key, number }) => `${key} (case ${number})`)).toEqual([]);
+    });
+  },
+);
+
+const noProcess = siliconMissing() ?? (isAmd ? undefined : 'this processor is not of the vendor that is modelled');
+
+describe.skipIf(noProcess !== undefined)(
+  `the processor in a process and the interpreter, seed ${SEED}${noProcess === undefined ? '' : ` [skipped: ${noProcess}]`}`,
+  () => {
+    it.each(USER_LEVELS)('%s: differ in nothing that is not explained, over 2048 cases', async (level) => {
+      const generator = new Generator(await loadRows(), level, SEED, undefined, 'process');
+      const report = runCampaign(generator, 2048, realHost, 'process');
+      expect(report.findings.map(({ key, number }) => `${key} (case ${number})`)).toEqual([]);
+    });
+
+    it('finds a planted difference: a case that is not the one that the other engine runs', async () => {
+      const one = new Generator(await loadRows(), 'user', SEED, 'UD2', 'process').make(0);
+      const silicon = new SiliconProcess('user');
+      const engine = new InsnEngine('interp', 'user');
+      // inc eax; dec eax
+      const left = silicon.run([{ ...one, code: Uint8Array.of(0xff, 0xc0) }]).slice();
+      const right = engine.run([{ ...one, code: Uint8Array.of(0xff, 0xc8) }]);
+      engine.close();
+      expect(differencesOf(left, right).map(({ field }) => field)).toContain('RAX');
+    });
   },
 );

@@ -20,4 +20,28 @@ export interface ExplainedDifference {
 }
 
 /** See the file's head. */
-export const EXPLAINED: readonly ExplainedDifference[] = [];
+export const EXPLAINED: readonly ExplainedDifference[] = [
+  {
+    opcode: /^(66 |F0 |F2 |F3 |REX.W )*0F FF /,
+    kind: 'length',
+    reason:
+      "UD0 has a ModRM byte on Intel's processors (SDM vol. 2, UD) and none on AMD's, as iced then says; it is #UD with both",
+  },
+  {
+    opcode: /^(66 |F0 |F2 |F3 |REX.W )*0F FF /,
+    kind: 'only iced',
+    reason: 'as above: with its ModRM byte and displacement, UD0 behind many prefixes is longer than 15 bytes',
+  },
+  {
+    opcode: /^F0 .*0F 2[02] |^.*F0 0F 2[02] /,
+    kind: 'only iced',
+    reason:
+      'LOCK MOV CR0 is MOV CR8 where CPUID Fn8000_0001_ECX bit 4 (AltMovCr8) is set (AMD APM vol. 3); the model clears it',
+  },
+  {
+    opcode: /F0 0F 00 \/5 mem$/,
+    kind: 'only ours',
+    reason:
+      'VERW with a memory operand takes LOCK on Zen 4, found by vmtape compare insn --oracle process; no manual says so',
+  },
+];

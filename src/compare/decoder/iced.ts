@@ -8,9 +8,10 @@ import type { Bitness } from './engine.js';
 /**
  * - ForceReservedNop: 0F 0D and 0F 18 to 0F 1F are NOPs with ModRM in a processor without PREFETCHW, MPX, CET and the like (SDM vol. 2,
  *   appendix A, table A-3: "reserved-NOP").
+ * - AMD: near branches obey 66 in 64-bit mode (AMD APM vol. 3, JMP near), as the vendor of the model has it.
  * - NoWbnoinvd: WBNOINVD is WBINVD in a processor that lacks it.
  */
-const OPTIONS = DecoderOptions.ForceReservedNop | DecoderOptions.NoWbnoinvd;
+const OPTIONS = DecoderOptions.ForceReservedNop | DecoderOptions.NoWbnoinvd | DecoderOptions.AMD;
 
 const F = CpuidFeature;
 /** What iced calls the features of the model vmtape64 (src/vmm/cpu/cpuid.ts) with its options. */

@@ -1,8 +1,8 @@
 /** One case: an instruction and the state before it. */
 import type { OpcodeRow } from '../../../interp/opcodes/row.js';
 
-/** 64-bit code, or 32-bit code in compatibility mode. */
-export type CaseBits = 32 | 64;
+/** 64-bit code, or 32- and 16-bit code in compatibility mode. */
+export type CaseBits = 16 | 32 | 64;
 
 /** See the file's head. */
 export interface InsnCase {

@@ -8,7 +8,8 @@ import type { CaseRandom } from './random.js';
 
 const parsed = new Map<OpcodeRow, RowEncoding>();
 
-function parse(row: OpcodeRow): RowEncoding {
+/** Takes a row's encoding apart. */
+export function parse(row: OpcodeRow): RowEncoding {
   const known = parsed.get(row) ?? parseEncoding(row.encoding);
   parsed.set(row, known);
   return known;
@@ -28,7 +29,7 @@ class Encoding {
 
 /**
  * Makes an instruction and sets what its memory operand needs in `registers`. `place` gets the instruction's length and returns
- * its address.
+ * its address. `avoided` are vectors that INT n does not have.
  */
 export function encodeCase(
   row: OpcodeRow,
@@ -36,7 +37,8 @@ export function encodeCase(
   bits: CaseBits,
   registers: Registers,
   place: (length: number) => number,
-): { code: Uint8Array; address: number } {
+  avoided: ReadonlySet<number>,
+): Encoded {
   const parts = parse(row);
   const e = new Encoding();
   const word = pickWidth(row, parts, random, bits, e);
@@ -55,6 +57,7 @@ export function encodeCase(
   const immediates = parts.immediates.flatMap((kind) =>
     pickImmediate(kind, random, bits, word, (e.rex & 8) !== 0, addressSize),
   );
+  if (row.name === 'INT Ib' && avoided.has(immediates[0] as number)) immediates[0] = 0x81;
   const vex = parts.vex ? pickVex(parts, random, bits, e) : undefined;
   if (!vex && parts.mandatory !== undefined) e.prefixes.splice(random.below(e.prefixes.length + 1), 0, parts.mandatory);
   const rex = !vex && bits === 64 && (e.rex !== 0 || e.hasRex) ? [0x40 | e.rex] : [];
@@ -65,7 +68,19 @@ export function encodeCase(
     const displacement = e.form.relative.target - (address + code.length);
     code.set(little(BigInt(Math.trunc(displacement)), 4), head.length + e.form.relative.at);
   }
-  return { code, address };
+  return { code, address, prefixes: e.prefixes, rex: e.rex, vex: parts.vex, opcode, modrm: e.modrm[0] };
+}
+
+/** An instruction, and what tells which row it is of. */
+export interface Encoded {
+  readonly code: Uint8Array;
+  readonly address: number;
+  readonly prefixes: readonly number[];
+  /** W, R, X, B. */
+  readonly rex: number;
+  readonly vex: boolean;
+  readonly opcode: readonly number[];
+  readonly modrm: number | undefined;
 }
 
 /** The VEX prefix and the opcode; now and then a bit of it is wrong. */
@@ -82,8 +97,8 @@ function pickWidth(row: OpcodeRow, parts: RowEncoding, random: CaseRandom, bits:
   const { size } = row;
   const sized = size === 'v' || size === 'd64' || size === 'z' || size === 'v64' || size === 'f64';
   const is66 = parts.mandatory === 0x66;
-  const word = !is66 && (sized ? random.chance(30) : parts.mandatory === undefined && size === 'b' && random.chance(4));
-  if (word) e.prefixes.push(0x66);
+  const other = !is66 && random.chance(sized ? 30 : parts.mandatory === undefined ? 4 : 2);
+  if (other) e.prefixes.push(0x66);
   if (bits === 64) {
     if (random.chance(size === 'v' || size === 'y' ? 35 : 10)) e.rex |= 8;
     e.hasRex = random.chance(15);
@@ -91,15 +106,27 @@ function pickWidth(row: OpcodeRow, parts: RowEncoding, random: CaseRandom, bits:
   // REP and REPNE: on strings they mean something, elsewhere they are mostly ignored.
   const isString = /^(MOVS|CMPS|STOS|LODS|SCAS|INS|OUTS) [XYAD]/.test(row.name) || /^(LODS|OUTS)/.test(row.name);
   if (parts.mandatory === undefined && random.chance(isString ? 60 : 1)) e.prefixes.push(0xf2 + random.below(2));
-  return word || is66;
+  return (other || is66) !== (bits === 16);
 }
 
 function pickAddressSize(random: CaseRandom, bits: CaseBits, e: Encoding): 16 | 32 | 64 {
   const other = random.chance(10);
   if (other) e.prefixes.push(0x67);
   if (bits === 64) return other ? 32 : 64;
-  return other ? 16 : 32;
+  return other === (bits === 16) ? 32 : 16;
 }
+
+/**
+ * ModRM bytes behind 0F 01 that are instructions of their own: rows of the table (MONITOR, MWAIT, CLAC, STAC, XGETBV, XSETBV, SWAPGS, RDTSCP), and what
+ * leads to the hypervisor, waits or reads the host: VMCALL, MONITORX, MWAITX, CLZERO, RDPRU. All of 0F 01 /3 is SVM's.
+ */
+const TAKEN = new Set([0xc8, 0xc9, 0xca, 0xcb, 0xd0, 0xd1, 0xf8, 0xf9, 0xc1, 0xfa, 0xfb, 0xfc, 0xfd]);
+
+/** With ModRM.mod = 3 these begin a VEX or EVEX prefix outside 64-bit mode, and the processor has AVX where the model has none. */
+const REGISTER_TAKEN = new Set(['C4 /r', 'C5 /r', '62 /r']);
+
+/** With a memory operand these are XRSTOR and XSAVEOPT, which the processor has and the model has not. */
+const MEMORY_TAKEN = new Set(['0F AE /5', '0F AE /6']);
 
 function pickModrm(
   row: OpcodeRow,
@@ -114,9 +141,14 @@ function pickModrm(
   e.rex |= (reg >> 3) << 2;
   // A form that the row does not have is #UD: now and then.
   const isMemory =
-    row.mem === undefined ? random.chance(5) : row.reg === undefined ? random.chance(95) : random.chance(50);
+    row.mem === undefined
+      ? random.chance(5) && !MEMORY_TAKEN.has(row.encoding)
+      : row.reg === undefined
+        ? random.chance(95) || row.encoding === '0F 01 /3' || (bits !== 64 && REGISTER_TAKEN.has(row.encoding))
+        : random.chance(50);
   if (!isMemory) {
-    const rm = random.below(bits === 64 ? 16 : 8);
+    let rm = random.below(bits === 64 ? 16 : 8);
+    if (row.encoding.startsWith('0F 01 /')) while (TAKEN.has(0xc0 | (digit << 3) | (rm & 7))) rm = (rm + 1) & 7;
     e.rex |= rm >> 3;
     e.modrm = [0xc0 | ((reg & 7) << 3) | (rm & 7)];
     return;

@@ -1,4 +1,5 @@
 /** Runs batches of cases on one engine. */
+import { ExitCode, VmtapeError } from '../../base/errors.js';
 import { hexBytes } from '../../base/hex.js';
 import { InterpVcpu } from '../../vmm/cpu/interp.js';
 import { KvmVcpu } from '../../vmm/cpu/kvm.js';
@@ -7,9 +8,11 @@ import { ExitReason, type Vcpu } from '../../vmm/cpu/vcpu.js';
 import { GuestMemory } from '../../vmm/memory.js';
 import type { InsnCase } from './case.js';
 import { comparisonCpuid } from './cpuid.js';
-import { buildImage, type LongLevel, selectorsOf } from './image.js';
+import { buildImage } from './image.js';
 import * as at from './layout.js';
-import { Case, Result } from './layout.js';
+import { Result } from './layout.js';
+import type { LongLevel } from './levels.js';
+import { placeCases } from './place.js';
 
 /** Microseconds of host time after which a batch is kicked, and instructions after which the interpreter's ends. */
 const KICK_AFTER = 1_000_000;
@@ -22,8 +25,19 @@ const NOTES = new Map<ExitReason, number>([
   [ExitReason.Limit, at.HUNG],
 ]);
 
+/** What executes batches of cases. */
+export interface CaseRunner {
+  /** Runs at most SLOTS cases; their result records, valid until the next run. */
+  run(cases: readonly InsnCase[]): Uint8Array;
+  /** The window's pages outside the window, and the pages behind them: what a case wrote past it. */
+  readonly outside: Uint8Array;
+  /** The next run begins from the state of the image, whatever earlier cases left in the engine. */
+  reset(): void;
+  close(): void;
+}
+
 /** One engine with the comparing guest in it. */
-export class InsnEngine {
+export class InsnEngine implements CaseRunner {
   readonly #memory = new GuestMemory({ ramSize: at.RAM_SIZE });
   readonly #ram: Uint8Array;
   readonly #view: DataView;
@@ -45,7 +59,6 @@ export class InsnEngine {
     this.#vcpu.setCpuid(comparisonCpuid());
   }
 
-  /** Runs at most SLOTS cases; their result records, valid until the next run. */
   run(cases: readonly InsnCase[]): Uint8Array {
     this.#place(cases);
     if (!this.#isReady) this.#vcpu.setState(this.#begin);
@@ -65,9 +78,12 @@ export class InsnEngine {
     return this.#ram.subarray(at.RESULTS, at.RESULTS + cases.length * Result.size);
   }
 
-  /** The window's pages outside the window, and the pages behind them: what a case wrote past it. */
   get outside(): Uint8Array {
     return this.#ram.subarray(at.WINDOW_PAGES, at.WINDOW_PAGES + 0x5000);
+  }
+
+  reset(): void {
+    this.#isReady = false;
   }
 
   close(): void {
@@ -96,40 +112,19 @@ export class InsnEngine {
     this.#view.setUint32(at.OUTPUT + Result.vector, note, true);
   }
 
-  #stuck(one: InsnCase | undefined, reason: ExitReason): Error {
+  #stuck(one: InsnCase | undefined, reason: ExitReason): VmtapeError {
     const { exit } = this.#vcpu;
     const where = `exit ${reason} at ${this.#vcpu.rip.toString(16)}, bytes ${hexBytes(exit.errorBytes)}`;
-    return new Error(`${this.#vcpu.engine}: case ${one?.number} (${one?.row.name}): ${where}`);
+    return new VmtapeError(
+      'VMTAPE_INSN_STUCK',
+      `${this.#vcpu.engine} left the comparing guest at case ${one?.number ?? 'none'} (${one?.row.name ?? 'the harness'}): ${where}`,
+      ExitCode.HostCannot,
+    );
   }
 
   #place(cases: readonly InsnCase[]): void {
-    const ram = this.#ram;
-    ram.fill(at.FILLER, at.CODE, at.CODE + at.SLOTS * at.SLOT_BYTES + 64);
-    ram.fill(0x5a, at.WINDOW_PAGES, at.WINDOW_PAGES + 0x5000);
-    for (const [i, one] of cases.entries()) {
-      ram.set(one.code, one.address);
-      this.#placeExit(one);
-      ram.set(one.record, at.CASES + i * Case.size);
-    }
-    ram.fill(0, at.RESULTS, at.RESULTS + cases.length * Result.size);
-    this.#memory.noteWrite(at.CODE, at.SLOTS * at.SLOT_BYTES + 64);
-    this.#vcpu.invalidateCode(at.CODE, at.SLOTS * at.SLOT_BYTES + 64);
-    this.#view.setUint32(at.NEXT_CASE, at.CASES, true);
-    this.#view.setUint32(at.NEXT_RESULT, at.RESULTS, true);
-    this.#view.setUint32(at.CASES_LEFT, cases.length, true);
-  }
-
-  /** Behind the instruction: back to the harness. */
-  #placeExit({ address, code, bits }: InsnCase): void {
-    const end = address + code.length;
-    const back = this.#back;
-    if (bits === 64) {
-      this.#ram[end] = 0xe9;
-      this.#view.setInt32(end + 1, back - (end + 5), true);
-    } else {
-      this.#ram[end] = 0xea;
-      this.#view.setUint32(end + 1, back, true);
-      this.#view.setUint16(end + 5, selectorsOf(this.#level).code, true);
-    }
+    placeCases(this.#ram, cases, this.#back, this.#level);
+    this.#memory.noteWrite(at.CODE, at.CODE_BYTES);
+    this.#vcpu.invalidateCode(at.CODE, at.CODE_BYTES);
   }
 }

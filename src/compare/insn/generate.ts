@@ -1,13 +1,16 @@
 /** A case from the seed and its number: always the same, alone or in a batch. */
 import type { OpcodeRow } from '../../../interp/opcodes/row.js';
 import type { CaseBits, InsnCase } from './case.js';
+import type { Oracle } from './comparison.js';
 import { encodeCase } from './encode.js';
-import { type LongLevel, selectorsOf } from './image.js';
+import { selectorsOf } from './image.js';
 import * as at from './layout.js';
 import { Case, Selector } from './layout.js';
-import { leftOut } from './left-out.js';
+import { HOST_VECTORS, leftOut } from './left-out.js';
+import type { LongLevel } from './levels.js';
 import { pickTarget } from './operand.js';
 import { CaseRandom } from './random.js';
+import { indexRows, type RowIndex, rowOf } from './row-of.js';
 
 const RAX = 0;
 const RCX = 1;
@@ -25,6 +28,9 @@ const AC = 0x4_0000;
 /** Makes the cases of one seed. */
 export class Generator {
   readonly rows: readonly OpcodeRow[];
+  readonly #index: RowIndex;
+  /** In capitals. */
+  readonly #only: string | undefined;
   readonly #defined: readonly OpcodeRow[];
   readonly #undefined: readonly OpcodeRow[];
 
@@ -34,12 +40,15 @@ export class Generator {
     readonly level: LongLevel,
     readonly seed: number,
     only?: string,
+    readonly oracle: Oracle = 'kvm',
   ) {
+    this.#index = indexRows(table);
     const wanted = only?.toUpperCase();
-    const modes = level === 'user32' ? 'only64' : 'no64';
+    this.#only = wanted;
+    const modes = level === 'user' ? 'no64' : 'only64';
     this.rows = table.filter(
       (row) =>
-        leftOut(row, level) === undefined &&
+        leftOut(row, level, oracle) === undefined &&
         (wanted === undefined || matches(row, wanted)) &&
         (level === 'kernel' || row.modes !== modes),
     );
@@ -47,6 +56,14 @@ export class Generator {
     this.#undefined = this.rows.filter(({ name }) => name === 'undefined');
     this.#defined =
       this.#undefined.length === this.rows.length ? this.rows : this.rows.filter(({ name }) => name !== 'undefined');
+  }
+
+  /** Rows of the table that it makes no case of, with the reason. */
+  notMade(table: readonly OpcodeRow[]): { readonly row: OpcodeRow; readonly reason: string }[] {
+    const made = new Set(this.rows);
+    return table
+      .filter((row) => !made.has(row) && (this.#only === undefined || matches(row, this.#only)))
+      .map((row) => ({ row, reason: leftOut(row, this.level, this.oracle)?.reason ?? 'does not exist in this mode' }));
   }
 
   make(number: number): InsnCase {
@@ -58,20 +75,30 @@ export class Generator {
     fillVectors(view, random);
     const registers = new BigUint64Array(record.buffer, Case.registers, 16);
     const slot = at.CODE + (number % at.SLOTS) * at.SLOT_BYTES;
-    fillRegisters(registers, random, slot);
+    // Where a jump may land, as an offset of CS.
+    const land = slot + 96 - (bits === 16 ? at.CODE : 0);
+    fillRegisters(registers, random, land);
     // At the end of a page, an instruction may go on in the next.
     const crosses = number % 32 === 31 && random.chance(50);
     const place = (length: number) => slot + (crosses ? at.SLOT_BYTES - random.below(length) : at.SLOT_START);
-    const { code, address } = encodeCase(row, random, bits, registers, place);
+    const encoded = encodeCase(row, random, bits, registers, place, HOST_VECTORS[this.oracle]);
+    const { code, address } = encoded;
     setImplied(row, registers, random);
-    if (bits === 32) for (let i = 0; i < 16; i++) registers[i] = i < 8 ? (registers[i] as bigint) & 0xffff_ffffn : 0n;
+    if (bits !== 64) for (let i = 0; i < 16; i++) registers[i] = i < 8 ? (registers[i] as bigint) & 0xffff_ffffn : 0n;
     view.setUint32(Case.flags, pickFlags(random), true);
-    view.setUint32(Case.entry, address, true);
-    const { code: code64, code32 } = selectorsOf(this.level);
-    view.setUint16(Case.entry + 4, bits === 64 ? code64 : code32, true);
+    view.setUint32(Case.entry, bits === 16 ? address - at.CODE : address, true);
+    const { code: code64, code32, code16 } = selectorsOf(this.level);
+    view.setUint16(Case.entry + 4, bits === 64 ? code64 : bits === 32 ? code32 : code16, true);
     fillWindow(record, view, random);
-    setMemory(row, view, random, slot);
-    return { number, row, bits, code, address, record };
+    setMemory(row, view, random, land, bits);
+    return {
+      number,
+      row: (encoded.vex ? undefined : rowOf(this.#index, encoded, bits)) ?? row,
+      bits,
+      code,
+      address,
+      record,
+    };
   }
 }
 
@@ -82,16 +109,16 @@ function matches({ encoding, name }: OpcodeRow, only: string): boolean {
 }
 
 function pickBits(row: OpcodeRow, random: CaseRandom, level: LongLevel): CaseBits {
-  if (level !== 'kernel') return level === 'user' ? 64 : 32;
+  if (level !== 'kernel') return level === 'user' ? 64 : level === 'user32' ? 32 : 16;
   if (row.modes === 'no64') return random.chance(95) ? 32 : 64;
   if (row.modes === 'only64') return random.chance(95) ? 64 : 32;
   return random.chance(70) ? 64 : 32;
 }
 
-function fillRegisters(registers: BigUint64Array, random: CaseRandom, slot: number): void {
+function fillRegisters(registers: BigUint64Array, random: CaseRandom, land: number): void {
   for (let i = 0; i < 16; i++) registers[i] = random.integer();
-  // A place in the slot where a jump may land, and pointers.
-  if (random.chance(30)) registers[random.below(16)] = BigInt(slot + 96 + random.below(16));
+  // A place where a jump may land, and pointers.
+  if (random.chance(30)) registers[random.below(16)] = BigInt(land + random.below(16));
   for (let i = 0; i < 2; i++) if (random.chance(30)) registers[random.below(16)] = pickTarget(random);
   registers[RSP] = random.chance(90) ? BigInt(at.WINDOW + 0x80 + 8 * random.below(40)) : pickTarget(random);
 }
@@ -140,19 +167,16 @@ function fillWindow(record: Uint8Array, view: DataView, random: CaseRandom): voi
 }
 
 /** What instructions find in memory: return addresses, far pointers, pairs that compare equal. */
-function setMemory(row: OpcodeRow, view: DataView, random: CaseRandom, slot: number): void {
+function setMemory(row: OpcodeRow, view: DataView, random: CaseRandom, land: number, bits: CaseBits): void {
   const { name } = row;
-  if (/^(RET|CALL|JMP)/.test(name)) {
-    for (let i = 0; i < at.WINDOW_BYTES; i += 8) {
-      if (random.chance(70)) view.setBigUint64(Case.memory + i, BigInt(slot + 96 + random.below(16)), true);
-    }
-  }
+  if (/^(RET|CALL|JMP|IRET)/.test(name))
+    setReturns(view, random, land, bits, /^(RETF|IRET|(CALL|JMP) [AM]p)/.test(name));
   if (name.startsWith('CMPXCHG') && random.chance(40)) {
     for (let i = 0; i < at.WINDOW_BYTES; i += 8)
       view.setBigUint64(Case.memory + i, view.getBigUint64(Case.registers, true), true);
     view.setBigUint64(Case.registers + RDX * 8, view.getBigUint64(Case.registers, true), true);
   }
-  if (/^L[DE FGS]S |^(CALL|JMP) Mp/.test(name) && random.chance(50)) {
+  if (/^L[DE FGS]S /.test(name) && random.chance(50)) {
     const selectors = [0, 3, Selector.userData, Selector.userCode, Selector.userCode32];
     for (let i = 0; i < at.WINDOW_BYTES; i += 2) {
       if (random.chance(50)) view.setUint16(Case.memory + i, random.pick(selectors), true);
@@ -166,6 +190,20 @@ function setMemory(row: OpcodeRow, view: DataView, random: CaseRandom, slot: num
       view.setUint8(Case.memory + i, view.getUint8(Case.fxsave + ((i + 8) % 512)));
     view.setUint32(Case.memory + 24, random.u32() & 0xffff, true);
     if (random.chance(30)) view.setUint16(Case.memory, random.u32() & 0xffff, true);
+  }
+}
+
+/** Offsets of the code's own width; for far transfers selectors among them. */
+function setReturns(view: DataView, random: CaseRandom, land: number, bits: CaseBits, far: boolean): void {
+  const width = random.chance(80) ? bits / 8 : random.pick([2, 4, 8]);
+  const selectors = [Selector.userCode, Selector.userCode32, Selector.userData, 3, 0];
+  for (let i = 0; i < at.WINDOW_BYTES; i += width) {
+    if (!random.chance(70)) continue;
+    const value = BigInt(far && random.chance(50) ? random.pick(selectors) : land + random.below(16));
+    const offset = Case.memory + i;
+    if (width === 8) view.setBigUint64(offset, value, true);
+    else if (width === 4) view.setUint32(offset, Number(value), true);
+    else view.setUint16(offset, Number(value), true);
   }
 }
 

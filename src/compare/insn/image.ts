@@ -3,22 +3,21 @@ import { type CpuState, powerOnState } from '../../vmm/cpu/state.js';
 import { Assembler } from './assembler.js';
 import * as at from './layout.js';
 import { Case, Result, Selector } from './layout.js';
-
-/** Where instructions are executed: `user` 64-bit code at CPL 3, `user32` 32-bit code there, `kernel` both at CPL 0. */
-export type LongLevel = 'user' | 'user32' | 'kernel';
+import type { LongLevel } from './levels.js';
 
 /** Selectors of a level. */
 export interface LevelSelectors {
   readonly code: number;
   readonly code32: number;
+  readonly code16: number;
   readonly stack: number;
 }
 
 /** The selectors that the instructions of a level run with. */
 export function selectorsOf(level: LongLevel): LevelSelectors {
   return level !== 'kernel'
-    ? { code: Selector.userCode, code32: Selector.userCode32, stack: Selector.userData }
-    : { code: Selector.kernelCode, code32: Selector.kernelCode32, stack: Selector.kernelData };
+    ? { code: Selector.userCode, code32: Selector.userCode32, code16: Selector.userCode16, stack: Selector.userData }
+    : { code: Selector.kernelCode, code32: Selector.kernelCode32, code16: 0, stack: Selector.kernelData };
 }
 
 /** Vectors that push an error code: #DF, #TS, #NP, #SS, #GP, #PF, #AC, #CP, #VC, #SX. */
@@ -34,8 +33,10 @@ const NO_EXECUTE = 1n << 63n;
 export interface GuestImage {
   /** The state that begins a batch. */
   readonly begin: CpuState;
-  /** Where the instructions come back to. */
+  /** Where a case begins, where the instructions come back to, and UD2 at the end of a batch. */
+  readonly loop: number;
   readonly back: number;
+  readonly end: number;
 }
 
 /** Writes the image to guest-physical address 0 of `ram`. */
@@ -46,7 +47,8 @@ export function buildImage(ram: Uint8Array, level: LongLevel): GuestImage {
   const harness = assembleHarness(level);
   ram.set(harness.code, at.HARNESS);
   ram.set(assembleHandlers(view, harness, selectorsOf(level)), at.HANDLERS);
-  return { begin: beginState(level), back: harness.back };
+  const { loop, back, end } = harness;
+  return { begin: beginState(level), loop, back, end };
 }
 
 function writePageTables(view: DataView): void {
@@ -83,9 +85,20 @@ function writeDescriptors(view: DataView): void {
   descriptor(Selector.userData, 0x00cf_f300_0000_ffffn);
   descriptor(Selector.userCode, 0x00af_fb00_0000_ffffn);
   descriptor(Selector.task, 0x0000_8b00_0000_0067n | (BigInt(at.TSS & 0xff_ffff) << 16n));
+  // The upper half of the LDT's descriptor is zero, as its address is below 4 GiB.
+  descriptor(Selector.ldt, 0x0000_8200_0000_0007n | (BigInt(at.LDT & 0xff_ffff) << 16n));
+  descriptor(Selector.processor, 0x0040_f500_0000_0000n);
+  view.setBigUint64(at.LDT, code16Descriptor(), true);
   view.setBigUint64(at.TSS + 4, BigInt(at.HANDLER_STACK), true);
   view.setBigUint64(at.TSS + 36, BigInt(at.HANDLER_STACK), true);
   view.setUint16(at.TSS + 102, 0x68, true);
+}
+
+/** 16-bit code over the slots. */
+function code16Descriptor(): bigint {
+  const base = BigInt(at.CODE);
+  const limit = BigInt(at.SLOTS * at.SLOT_BYTES - 1);
+  return 0x0000_fb00_0000_0000n | limit | ((base & 0xff_ffffn) << 16n) | ((base >> 24n) << 56n);
 }
 
 /** The harness, and its labels that the handlers need. */
@@ -165,8 +178,8 @@ function assembleHandlers(view: DataView, harness: Harness, selectors: LevelSele
     loadFrame(offset).store(at.OUTPUT + Result[name as keyof typeof FRAME], RAX);
   asm.raw(0x0f, 0x20, 0xd0).store(at.OUTPUT + Result.cr2, RAX);
   storeFrame(FRAME.rip, harness.back);
-  // and qword [rsp + 40], ~100h: a trap of TF is not repeated
-  asm.raw(0x48, 0x81, 0x64, 0x24, FRAME.frameFlags).u32(~0x100 >>> 0);
+  // and qword [rsp + 40], ~4100h: a trap of TF is not repeated; KVM's emulator loses NT in IRET, and the frame has shown it
+  asm.raw(0x48, 0x81, 0x64, 0x24, FRAME.frameFlags).u32(~0x4100 >>> 0);
   asm.label('leave');
   storeFrame(FRAME.cs, selectors.code);
   storeFrame(FRAME.ss, selectors.stack);
@@ -196,8 +209,8 @@ function beginState(level: LongLevel): CpuState {
   state.ss = { ...data, selector: selectors.stack, attributes: user ? 0xc0f3 : 0xc093 };
   state.cs = { selector: selectors.code, base: 0n, limit: 0xffff_ffff, attributes: user ? 0xa0fb : 0xa09b };
   state.tr = { selector: Selector.task, base: BigInt(at.TSS), limit: 0x67, attributes: 0x8b };
-  state.ldtr = { selector: 0, base: 0n, limit: 0, attributes: 1 << 16 };
-  state.gdtr = { base: BigInt(at.GDT), limit: 0x4f };
+  state.ldtr = { selector: Selector.ldt, base: BigInt(at.LDT), limit: 7, attributes: 0x82 };
+  state.gdtr = { base: BigInt(at.GDT), limit: 0x7f };
   state.idtr = { base: BigInt(at.IDT), limit: 0xfff };
   // As Linux sets them: PE, MP, ET, NE, WP, AM, PG; PAE, OSFXSR, OSXMMEXCPT, FSGSBASE; SCE, LME, LMA, NXE.
   state.cr0 = 0x8005_0033n;

@@ -21,6 +21,8 @@ export const SECOND_TABLE = 0x10_4000;
 export const GDT = 0x10_5000;
 export const IDT = 0x10_6000;
 export const TSS = 0x10_7000;
+/** One descriptor: {@link Selector.userCode16}. */
+export const LDT = 0x10_7800;
 /** The handlers' stack begins here and grows down (IST 1). */
 export const HANDLER_STACK = 0x10_9000;
 export const HANDLERS = 0x10_a000;
@@ -48,12 +50,16 @@ export const ALIAS_OFFSET = WINDOW_PAGES - ALIAS_PAGES;
 export const ABSENT_PAGE = WINDOW_PAGES + 0x2000;
 export const READONLY_PAGE = WINDOW_PAGES + 0x3000;
 export const SUPERVISOR_PAGE = WINDOW_PAGES + 0x4000;
+/** The window's pages and those behind them. */
+export const OUTSIDE_BYTES = 0x5000;
 
 /** Code slots; between the instructions lie INT3. */
 export const CODE = 0x40_0000;
 export const SLOT_BYTES = 128;
 /** Where in its slot an instruction begins that does not cross a page. */
 export const SLOT_START = 48;
+/** All slots, and what an instruction in the last may reach behind it. */
+export const CODE_BYTES = SLOTS * SLOT_BYTES + 64;
 /** What fills the slots. */
 export const FILLER = 0xcc;
 
@@ -112,4 +118,9 @@ export const Selector = {
   userData: 0x2b,
   userCode: 0x33,
   task: 0x40,
+  ldt: 0x50,
+  /** Where Linux keeps the number of the processor: read-only data that expands down. */
+  processor: 0x7b,
+  /** Of the LDT, as Linux lets a process have one; its base is {@link CODE}, its limit the slots. */
+  userCode16: 0x07,
 } as const;

@@ -1,10 +1,11 @@
 /** Cases that differed once, as JSON: corpora/regressions/insn. A test runs each on the interpreter against what KVM made of it. */
+import { existsSync, readFileSync } from 'node:fs';
 import type { OpcodeRow } from '../../../interp/opcodes/row.js';
 import { hexBytes } from '../../base/hex.js';
 import type { CaseBits, InsnCase } from './case.js';
 import type { FieldDifference } from './difference.js';
-import type { LongLevel } from './image.js';
 import { Case, Result } from './layout.js';
+import type { LongLevel } from './levels.js';
 
 /** A file's contents. Records are given by their non-zero runs of 8 bytes: offset → bytes, both hexadecimal. */
 export interface Regression {
@@ -76,4 +77,12 @@ export function regressionName(file: Regression): string {
     .replace(/[^A-Za-z0-9]+/g, '-')
     .replace(/-+$/, '')
     .toLowerCase()}.json`;
+}
+
+/** The processor of this host, as a file names it. */
+export function processorName(): string {
+  if (!existsSync('/proc/cpuinfo')) return 'unknown';
+  const text = readFileSync('/proc/cpuinfo', 'utf8');
+  const value = (name: string) => new RegExp(`^${name}\\s*: (.*)$`, 'm').exec(text)?.[1] ?? 'unknown';
+  return `${value('vendor_id')} ${value('model name')} family ${value('cpu family')} model ${value('model')}`;
 }

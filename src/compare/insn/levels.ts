@@ -1,0 +1,10 @@
+/** Where instructions are executed: `user` 64-bit code at CPL 3, `user32` and `user16` 32- and 16-bit code there, `kernel` CPL 0. */
+export type LongLevel = 'user' | 'user32' | 'user16' | 'kernel';
+
+/** Those at CPL 3. */
+export const USER_LEVELS: readonly LongLevel[] = ['user', 'user32', 'user16'];
+
+/** Is it one of those? */
+export function isUserLevel(level: LongLevel): boolean {
+  return USER_LEVELS.includes(level);
+}
