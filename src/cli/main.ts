@@ -4,6 +4,8 @@ import { packageVersion } from '../base/version.js';
 import { addCompare } from './compare.js';
 import { addDoctor } from './doctor.js';
 import { reportError } from './errors.js';
+import { addExport } from './export.js';
+import { describeFileError } from './files.js';
 import { addInspect } from './inspect.js';
 import { addRecord } from './record.js';
 import { addRepair } from './repair.js';
@@ -37,6 +39,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addRecord(program, setExit);
   addReplay(program, setExit);
   addInspect(program, setExit);
+  addExport(program, setExit);
   addVerify(program, setExit);
   addRepair(program, setExit);
   addDoctor(program, setExit);
@@ -70,8 +73,18 @@ async function main(argv: readonly string[]): Promise<number> {
 
 /** Who reads our output may stop reading, as `head` does: then there is nothing more to do. */
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  process.exit(error.code === 'EPIPE' ? 0 : 1);
+  if (error.code === 'EPIPE') process.exit(0);
+  process.stderr.write(`vmtape: standard output ${describeFileError(error)}\n`);
+  process.exit(1);
 });
 process.stderr.on('error', () => {});
 
-process.exit(await main(process.argv));
+/** A pipe takes bytes when its reader does; what it has not taken when the process exits is lost. */
+function flushed(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => stream.write('', () => resolve()));
+}
+
+const exitCode = await main(process.argv);
+await flushed(process.stdout);
+await flushed(process.stderr);
+process.exit(exitCode);

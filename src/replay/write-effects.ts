@@ -2,6 +2,7 @@
  * What a guest's writes do in a CPU replay, which has no devices: bytes for the consoles, the task priority, and IGNNE#. TPR of the local APIC
  * and CR8 are one register (Intel SDM volume 3A, section 10.8.6.1): a write to the one is seen in the other.
  */
+import { SerialDecoder } from '../trace/serial-decoder.js';
 import { hasApic } from '../vmm/cpu/cpuid-features.js';
 import { type CpuidEntry, ExitReason, type ExitRecord } from '../vmm/cpu/vcpu.js';
 import type { FerrLine } from '../vmm/device.js';
@@ -9,7 +10,6 @@ import { assertsIgnne } from '../vmm/devices/fpu-error/fpu-error.js';
 import type { ApicProcessor } from '../vmm/devices/lapic/lapic.js';
 import { APIC_SIZE, BASE_ENABLE, TASK_PRIORITY } from '../vmm/devices/lapic/registers.js';
 import type { ConsoleSink } from '../vmm/machine-console.js';
-import { SerialDecoder } from './serial-decoder.js';
 
 /** See the head of the file. */
 export class WriteEffects {

@@ -54,7 +54,8 @@ export const recordNames: readonly string[] = [
 /** The numbers of RIP and RFLAGS among the registers of an Inject record. */
 export const REGISTER_RIP = 16;
 export const REGISTER_COUNT = 18;
-const landingNames = ['exit', 'window', 'count', 'landmark'];
+/** The name of each landing of an Inject, by its number. */
+export const landingNames: readonly string[] = ['exit', 'window', 'count', 'landmark'];
 /** The landing whose record has a {@link TraceLandmark}; Landing.Landmark of the machine. */
 export const LANDING_LANDMARK = 3;
 /** Bytes of a hash in a landmark. */
@@ -64,6 +65,8 @@ export const INSTRUCTION_MAX = 15;
 /** The most bytes of each digest of a Digest. */
 export const DIGEST_MAX = 64;
 
+/** The name of each HookKind, by its number. */
+export const hookNames: readonly string[] = ['', 'RDTSC', 'RDTSCP', 'RDRAND', 'RDSEED', 'CPUID'];
 /** Which of low, high, aux, ebx an answer has, by HookKind: RDTSC, RDTSCP, RDRAND, RDSEED, CPUID. */
 export const HOOK_WORDS: readonly number[] = [0, 2, 3, 2, 2, 4];
 /** Whether the HookKind answers a time stamp. */
@@ -182,7 +185,7 @@ export function describeRecord(record: TraceRecord): string {
     case RecordKind.Shutdown:
       return name;
     case RecordKind.Hook: {
-      const kind = ['', 'RDTSC', 'RDTSCP', 'RDRAND', 'RDSEED', 'CPUID'][record.hookKind] ?? '?';
+      const kind = hookNames[record.hookKind] ?? '?';
       const more = record.hookKind === 5 ? ` ecx ${hex(record.aux)} ebx ${hex(record.ebx)}` : '';
       return `${name} ${kind} at site ${record.address} = ${hex(record.high)}:${hex(record.low, 8)}${more}`;
     }

@@ -72,6 +72,17 @@ export class Bus {
     return this.devices.find((device) => device.name === name);
   }
 
+  /** The device that answers at `port`, or its first byte where several do; undefined: nobody. */
+  portDevice(port: number, size: number): Device | undefined {
+    const owner = this.#portOwner(port, size);
+    return this.devices[(owner < 0 ? (this.#byteOwners[port] as number) : owner) - 1];
+  }
+
+  /** The device that answers at the guest-physical `address`, or its first byte where several do; undefined: nobody. */
+  mmioDevice(address: number, size: number): Device | undefined {
+    return this.#mmioDevice(address, size) ?? this.#mmioDevice(address, 1);
+  }
+
   /** The answer to IN: `size` is 1, 2 or 4; the result is a u32 whose low `size` bytes count. */
   readPort(port: number, size: number): number {
     const owner = this.#portOwner(port, size);

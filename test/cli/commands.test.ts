@@ -140,7 +140,7 @@ test('a truncated trace is one line and exit code 5, after what can be read of i
   oneLine(replayed.stderr);
 });
 
-test.each(['run', 'record', 'replay', 'inspect', 'doctor'])(
+test.each(['run', 'record', 'replay', 'inspect', 'export', 'doctor'])(
   '%s --help has examples and exit codes',
   async (command) => {
     const result = await vmtape([command, '--help']);

@@ -1,8 +1,12 @@
 /**
- * The console bytes of a CPU replay, which has no devices: taken from the guest's writes to the serial port at 3F8h (data
- * sheet of the PC16550D: LCR bit 7 turns the data register into a divisor, MCR bit 4 loops it back) and to port E9h.
+ * The console bytes where no devices run, in a CPU replay and in exports: taken from the guest's writes to the serial port at
+ * 3F8h (data sheet of the PC16550D: LCR bit 7 turns the data register into a divisor, MCR bit 4 loops it back) and to port E9h.
  */
-import type { ConsoleSink } from '../vmm/machine-console.js';
+
+/** Takes the bytes of a console. */
+export interface ByteTarget {
+  write(byte: number): void;
+}
 
 const DATA = 0x3f8;
 const LINE_CONTROL = 0x3fb;
@@ -17,16 +21,17 @@ export class SerialDecoder {
   #modemControl = 0;
 
   constructor(
-    readonly serial: ConsoleSink,
-    readonly debugConsole: ConsoleSink,
+    readonly serial: ByteTarget,
+    readonly debugConsole: ByteTarget,
   ) {}
 
   /** The guest wrote `size` bytes at `offset` of `view` to `port`; a wide write is split into bytes. */
   write(port: number, size: number, view: DataView, offset: number): void {
-    for (let index = 0; index < size; index++) this.#byte(port + index, view.getUint8(offset + index));
+    for (let index = 0; index < size; index++) this.writeByte(port + index, view.getUint8(offset + index));
   }
 
-  #byte(port: number, value: number): void {
+  /** The guest wrote a byte to `port`. */
+  writeByte(port: number, value: number): void {
     if (port === DEBUG_CONSOLE) this.debugConsole.write(value);
     else if (port === LINE_CONTROL) this.#lineControl = value;
     else if (port === MODEM_CONTROL) this.#modemControl = value;

@@ -1,0 +1,67 @@
+/** A file of results that is there whole, or not at all: written beside its place, and then renamed. */
+import { closeSync, lstatSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { checkOutput, describeFileError } from './files.js';
+import { usageError } from './values.js';
+
+/** See the head of the file. */
+export class ResultFile {
+  readonly #option: string;
+  readonly #path: string;
+  readonly #temporary: string;
+  #descriptor: number | undefined;
+
+  /** Begins the file. `option` is what named it. */
+  constructor(option: string, path: string) {
+    checkOutput(option, path);
+    this.#option = option;
+    // Behind a link lies the file that is meant.
+    this.#path = isThere(path) ? realpathSync(path) : path;
+    if (isThere(path) && !statSync(path).isFile()) {
+      throw usageError(`${option}: ${path} is no regular file`, `leave ${option} out and redirect standard output`);
+    }
+    this.#temporary = `${this.#path}.${process.pid}.part`;
+    this.#descriptor = this.#do(() => openSync(this.#temporary, 'wx'));
+  }
+
+  write(bytes: Uint8Array): void {
+    const descriptor = this.#descriptor as number;
+    this.#do(() => {
+      for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
+    });
+  }
+
+  /** Puts the file in its place. */
+  finish(): void {
+    this.#close();
+    this.#do(() => renameSync(this.#temporary, this.#path));
+  }
+
+  /** Leaves nothing behind, unless it was finished. Idempotent. */
+  discard(): void {
+    this.#close();
+    rmSync(this.#temporary, { force: true });
+  }
+
+  #close(): void {
+    const descriptor = this.#descriptor;
+    this.#descriptor = undefined;
+    if (descriptor !== undefined) this.#do(() => closeSync(descriptor));
+  }
+
+  #do<T>(work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw usageError(`${this.#option}: ${this.#path} ${describeFileError(error)}`);
+    }
+  }
+}
+
+/** A link to nothing is not there: it would be replaced. */
+function isThere(path: string): boolean {
+  try {
+    return lstatSync(path).isSymbolicLink() ? statSync(path) !== undefined : true;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,168 @@
+/**
+ * A timeline that ui.perfetto.dev and chrome://tracing open: JSON of the Trace Event Format (Google, "Trace Event Format",
+ * JSON Object Format; phases M metadata, i instant, X complete). Tracks are its threads: exits, interrupts, host, the lines of the
+ * consoles, and one for each device that the guest accessed.
+ *
+ * `ts` is guest time, in microseconds with three decimals. On an engine that counts, an instruction takes a nanosecond, and a time
+ * record says what idling skipped (docs/determinism.md, Time); else the time is that of the last time record.
+ */
+import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../record.js';
+import { SerialDecoder } from '../serial-decoder.js';
+import type { Exporter } from './exporter.js';
+
+/** Who answers an access: the name of a device, or undefined for nobody. */
+export interface DeviceNames {
+  ofPort(port: number, size: number): string | undefined;
+  ofAddress(address: number, size: number): string | undefined;
+}
+
+const PROCESS = 1;
+/** The numbers of the tracks; those of devices come behind them. */
+const Track = { Exits: 1, Interrupts: 2, Host: 3, Serial: 4, DebugConsole: 5 } as const;
+const trackNames = ['', 'exits', 'interrupts', 'host', 'serial console', 'debug console'];
+/** A console line is cut there: a guest need not end its lines. */
+const LINE_MAX = 1024;
+const LINE_FEED = 0x0a;
+
+interface Line {
+  readonly bytes: number[];
+  /** When its first byte came, and the ordinal of that record. */
+  readonly start: number;
+  readonly ordinal: number;
+}
+
+/** See the head of the file. */
+export class PerfettoExporter implements Exporter {
+  readonly encoding = 'utf8';
+  readonly #devices: DeviceNames;
+  readonly #title: string;
+  /** Track by name of the device. */
+  readonly #tracks = new Map<string, number>();
+  readonly #lines = new Map<number, Line>();
+  readonly #decoder: SerialDecoder;
+  /** Nanoseconds of guest time. */
+  #now = 0;
+  /** Guest time minus instructions: what idling has skipped. */
+  #skipped = 0;
+  #ordinal = 0;
+  #text = '';
+
+  /** `title` names the whole. */
+  constructor(devices: DeviceNames, title: string) {
+    this.#devices = devices;
+    this.#title = title;
+    this.#decoder = new SerialDecoder(
+      { write: (byte) => this.#consoleByte(Track.Serial, byte) },
+      { write: (byte) => this.#consoleByte(Track.DebugConsole, byte) },
+    );
+  }
+
+  begin(): string {
+    const name = { ph: 'M', pid: PROCESS, name: 'process_name', args: { name: this.#title } };
+    this.#text = `{"displayTimeUnit":"ns","traceEvents":[\n${JSON.stringify(name)}`;
+    for (let track = 1; track < trackNames.length; track++) this.#nameTrack(track, trackNames[track] as string);
+    return this.#taken();
+  }
+
+  record(record: TraceRecord): string {
+    this.#ordinal = record.ordinal;
+    this.#setTime(record);
+    switch (record.kind) {
+      case RecordKind.Inject:
+        this.#instant(Track.Interrupts, `vector 0x${record.vector.toString(16).padStart(2, '0')}`, record);
+        break;
+      case RecordKind.Input:
+      case RecordKind.Dma:
+        this.#instant(Track.Host, recordNames[record.kind] as string, record);
+        break;
+      case RecordKind.Time:
+      case RecordKind.Digest:
+        break;
+      default:
+        this.#instant(Track.Exits, recordNames[record.kind] as string, record);
+        this.#access(record);
+    }
+    return this.#taken();
+  }
+
+  finish(): string {
+    for (const track of this.#lines.keys()) this.#endLine(track);
+    return `${this.#taken()}\n]}\n`;
+  }
+
+  #setTime({ kind, retired, time }: TraceRecord): void {
+    if (kind === RecordKind.Time) {
+      this.#now = time;
+      if (!Number.isNaN(retired)) this.#skipped = time - retired;
+    } else if (!Number.isNaN(retired)) this.#now = Math.max(this.#now, retired + this.#skipped);
+  }
+
+  /** An access, on the track of its device; what is written to a console, there too. */
+  #access(record: TraceRecord): void {
+    const { kind, address, size } = record;
+    const isPort = kind === RecordKind.IoRead || kind === RecordKind.IoWrite;
+    if (!isPort && kind !== RecordKind.MmioRead && kind !== RecordKind.MmioWrite) return;
+    const owner = isPort ? this.#devices.ofPort(address, size) : this.#devices.ofAddress(address, size);
+    const way = kind === RecordKind.IoRead || kind === RecordKind.MmioRead ? 'read' : 'write';
+    this.#instant(this.#deviceTrack(owner ?? 'unclaimed'), `${way} 0x${address.toString(16)}`, record);
+    if (kind !== RecordKind.IoWrite) return;
+    for (let index = 0; index < size; index++) this.#decoder.writeByte(address + index, record.data[index] as number);
+  }
+
+  #deviceTrack(name: string): number {
+    const known = this.#tracks.get(name);
+    if (known !== undefined) return known;
+    const track = trackNames.length + this.#tracks.size;
+    this.#tracks.set(name, track);
+    this.#nameTrack(track, name);
+    return track;
+  }
+
+  #consoleByte(track: number, byte: number): void {
+    let line = this.#lines.get(track);
+    if (!line) {
+      line = { bytes: [], start: this.#now, ordinal: this.#ordinal };
+      this.#lines.set(track, line);
+    }
+    if (byte !== LINE_FEED) line.bytes.push(byte);
+    if (byte === LINE_FEED || line.bytes.length === LINE_MAX) this.#endLine(track);
+  }
+
+  #endLine(track: number): void {
+    const line = this.#lines.get(track);
+    this.#lines.delete(track);
+    if (!line) return;
+    const text = Buffer.from(line.bytes).toString('utf8').trimEnd();
+    const times = { ts: line.start / 1000, dur: (this.#now - line.start) / 1000 };
+    this.#event({
+      ph: 'X',
+      pid: PROCESS,
+      tid: track,
+      ...times,
+      name: text || '(empty line)',
+      args: { record: line.ordinal },
+    });
+  }
+
+  #instant(track: number, name: string, record: TraceRecord): void {
+    const { ordinal, vcpu } = record;
+    const args = { record: ordinal, what: describeRecord(record), ...(vcpu !== 0 && { vcpu }) };
+    this.#event({ ph: 'i', s: 't', pid: PROCESS, tid: track, ts: this.#now / 1000, name, args });
+  }
+
+  /** The name of a track, and its place among them. */
+  #nameTrack(track: number, name: string): void {
+    this.#event({ ph: 'M', pid: PROCESS, tid: track, name: 'thread_name', args: { name } });
+    this.#event({ ph: 'M', pid: PROCESS, tid: track, name: 'thread_sort_index', args: { sort_index: track } });
+  }
+
+  #event(event: object): void {
+    this.#text += `,\n${JSON.stringify(event)}`;
+  }
+
+  #taken(): string {
+    const text = this.#text;
+    this.#text = '';
+    return text;
+  }
+}

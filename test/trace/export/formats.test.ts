@@ -1,0 +1,90 @@
+import { expect, test } from 'vitest';
+import { JsonlExporter } from '../../../src/trace/export/jsonl.js';
+import { PerfettoExporter } from '../../../src/trace/export/perfetto.js';
+import { TraceRecord } from '../../../src/trace/record.js';
+
+const recordOf = (fields: Partial<TraceRecord>, data: readonly number[] = []) => {
+  const record = Object.assign(new TraceRecord(), fields);
+  record.data.set(data);
+  return record;
+};
+const json = (record: TraceRecord) => JSON.parse(new JsonlExporter().record(record)) as unknown;
+
+test('jsonl: an access is as wide as it was, and what was not counted is null', () => {
+  const record = recordOf({ kind: 4, address: 0xfee0_00b0, size: 4, vcpu: 1 }, [1, 2, 3, 4]);
+  expect(json(record)).toEqual({
+    ...{ ordinal: 0, kind: 'mmio-write', retired: null, vcpu: 1 },
+    ...{ address: '0xfee000b0', size: 4, data: '0x04030201' },
+  });
+});
+
+test('jsonl: an MSR has a value or was refused', () => {
+  expect(json(recordOf({ kind: 5, address: 0x10, size: 8 }, [7]))).toMatchObject({ data: '0x0000000000000007' });
+  const refused = json(recordOf({ kind: 6, address: 0x10, size: 8, fault: true }));
+  expect(refused).toMatchObject({ msr: '0x10', fault: true });
+  expect(refused).not.toHaveProperty('data');
+});
+
+test('jsonl: a hook has the words that its instruction answers', () => {
+  const answer = { kind: 9, address: 3, low: 0x10, high: 0x20, aux: 0x30, ebx: 0x40 } as const;
+  expect(json(recordOf({ ...answer, hookKind: 1 }))).not.toHaveProperty('ecx');
+  expect(json(recordOf({ ...answer, hookKind: 5 }))).toMatchObject({
+    ...{ hook: 'CPUID', site: 3, low: '0x10', high: '0x20', ecx: '0x30', ebx: '0x40' },
+  });
+});
+
+test('jsonl: a landmark tells its pages from its page tables', () => {
+  const landmark = {
+    cpuHash: Uint8Array.of(1, 0, 0, 0, 0, 0, 0, 2),
+    pages: [10, 13],
+    hashes: new Uint8Array(16).fill(5),
+  };
+  expect(json(recordOf({ kind: 11, vector: 32, landing: 3, landmark }))).toMatchObject({
+    landing: 'landmark',
+    landmark: {
+      cpu: '0100000000000002',
+      pages: [
+        { page: 5, table: false, hash: '0505050505050505' },
+        { page: 6, table: true, hash: '0505050505050505' },
+      ],
+    },
+  });
+});
+
+test('jsonl: bytes and digests are hexadecimal', () => {
+  const bytes = Uint8Array.of(0x0f, 0xa2);
+  expect(json(recordOf({ kind: 14, bytes }))).toMatchObject({ kind: 'assist', bytes: '0fa2' });
+  expect(json(recordOf({ kind: 13, address: 0x1000, bytes }))).toMatchObject({ address: '0x1000', bytes: '0fa2' });
+  expect(json(recordOf({ kind: 15, bytes, stateDigest: bytes }))).toMatchObject({ run: '0fa2', state: '0fa2' });
+});
+
+const times = (records: readonly TraceRecord[]) => {
+  const nobody = { ofPort: () => undefined, ofAddress: () => undefined };
+  const exporter = new PerfettoExporter(nobody, 'test');
+  const text = [exporter.begin(), ...records.map((record) => exporter.record(record)), exporter.finish()].join('');
+  const { traceEvents } = JSON.parse(text) as { traceEvents: { ph: string; name: string; ts: number; dur: number }[] };
+  return traceEvents.filter(({ ph }) => ph !== 'M').map(({ name, ts, dur }) => [name, ts, dur]);
+};
+
+test('perfetto: without instruction counts, the time is that of the last time record', () => {
+  const halt = recordOf({ kind: 7 });
+  expect(times([halt, recordOf({ kind: 10, time: 5000 }), halt, halt])).toEqual([
+    ['halt', 0, undefined],
+    ['halt', 5, undefined],
+    ['halt', 5, undefined],
+  ]);
+});
+
+test('perfetto: with instruction counts, a time record says what idling skipped', () => {
+  const halt = (retired: number) => recordOf({ kind: 7, retired });
+  expect(times([halt(1000), recordOf({ kind: 10, time: 9000, retired: 1000 }), halt(1500)])).toEqual([
+    ['halt', 1, undefined],
+    ['halt', 9.5, undefined],
+  ]);
+});
+
+test('perfetto: a console line that never ends is cut into pieces of 1024 bytes', () => {
+  const letter = recordOf({ kind: 2, address: 0xe9, size: 1 }, [0x61]);
+  const lines = times(Array.from({ length: 1500 }, () => letter)).filter(([, , dur]) => dur !== undefined);
+  expect(lines.map(([name]) => String(name).length)).toEqual([1024, 476]);
+});
