@@ -2,11 +2,11 @@
  * `npm run conformance -- softfloat`: x87 and scalar SSE arithmetic against the host's own FPU, results, flags, tags and memory. Of the
  * transcendental functions the last bit is the processor's own: results may be one unit apart.
  */
-import { parseArgs } from 'node:util';
 import type { ExitCode } from '../../src/base/errors.js';
 import { compareSoftfloat } from '../../src/compare/softfloat/conformance.js';
 import type { X87Difference } from '../../src/compare/softfloat/suite.js';
-import { noOracle, Report, usageError, wholeNumber } from './report.js';
+import { caseOptions } from './case-options.js';
+import { noOracle, usageError } from './report.js';
 
 /** Operands of each operation, rounding mode and precision. */
 const OPERANDS = 50_000;
@@ -14,21 +14,10 @@ const USAGE = 'npm run conformance -- softfloat [--cases N] [--seed N] [--name F
 
 /** Runs the suite. */
 export function conformSoftfloat(args: string[]): ExitCode {
-  const { values } = parseArgs({
-    args,
-    options: {
-      cases: { type: 'string' },
-      seed: { type: 'string' },
-      name: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  const report = new Report(values.json);
-  const operands = wholeNumber(values.cases, OPERANDS, '--cases', USAGE);
-  const seed = wholeNumber(values.seed, 1, '--seed', USAGE);
+  const { report, cases: operands, seed, name } = caseOptions(args, OPERANDS, USAGE);
   const differences: X87Difference[] = [];
   const totals = compareSoftfloat(
-    { operands, seed, stack: true, ...(values.name === undefined ? {} : { operation: values.name }) },
+    { operands, seed, stack: true, ...(name === undefined ? {} : { operation: name }) },
     (difference) => {
       differences.push(difference);
       const { operation, operands: numbers, control, what } = difference;
@@ -37,7 +26,7 @@ export function conformSoftfloat(args: string[]): ExitCode {
     (operation, done, all) => report.progress(() => `softfloat: ${operation}, ${done} of ${all}`),
   );
   if ('missing' in totals) throw noOracle(totals.missing);
-  if (totals.operations === 0) throw usageError(`there is no operation ${values.name}`, USAGE);
+  if (totals.operations === 0) throw usageError(`there is no operation ${name}`, USAGE);
   const { cases, different, operations } = totals;
   const { seconds } = report;
   return report.finish(

@@ -1,10 +1,10 @@
 /** `npm run conformance -- sse`: each MMX and SSE instruction on the interpreter and on the host's processor, from the same state. */
-import { parseArgs } from 'node:util';
 import type { ExitCode } from '../../src/base/errors.js';
 import { SseGuest } from '../../src/compare/sse/guest.js';
 import { buildSseOracle } from '../../src/compare/sse/oracle.js';
 import { runSseRows, SSE_FAMILIES } from '../../src/compare/sse/suite.js';
-import { noOracle, Report, usageError, wholeNumber } from './report.js';
+import { caseOptions } from './case-options.js';
+import { noOracle, usageError } from './report.js';
 
 /** Cases of each instruction. */
 const CASES = 3000;
@@ -14,18 +14,7 @@ const USAGE = 'npm run conformance -- sse [--cases N] [--seed N] [--name ADDPS] 
 
 /** Runs the suite. */
 export function conformSse(args: string[]): ExitCode {
-  const { values } = parseArgs({
-    args,
-    options: {
-      cases: { type: 'string' },
-      seed: { type: 'string' },
-      name: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  const report = new Report(values.json);
-  const perRow = wholeNumber(values.cases, CASES, '--cases', USAGE);
-  const seed = wholeNumber(values.seed, 1, '--seed', USAGE);
+  const { report, cases: perRow, seed, name } = caseOptions(args, CASES, USAGE);
   const oracle = buildSseOracle();
   if ('missing' in oracle) throw noOracle(oracle.missing);
   const guest = new SseGuest();
@@ -35,7 +24,7 @@ export function conformSse(args: string[]): ExitCode {
   let different = 0;
   let rows = 0;
   for (const [index, { family, row }] of all.entries()) {
-    if (values.name !== undefined && row.name.split(' ')[0] !== values.name) continue;
+    if (name !== undefined && row.name.split(' ')[0] !== name) continue;
     report.progress(() => `sse: ${row.name}, ${index} of ${all.length} rows`);
     const result = runSseRows([row], perRow, seed + index + 1, oracle, guest);
     rows++;
@@ -47,7 +36,7 @@ export function conformSse(args: string[]): ExitCode {
     }
   }
   oracle.close();
-  if (rows === 0) throw usageError(`there is no instruction ${values.name}`, USAGE);
+  if (rows === 0) throw usageError(`there is no instruction ${name}`, USAGE);
   const { seconds } = report;
   return report.finish(
     { suite: 'sse', seed, cases, different, seconds, rows, differences },
