@@ -183,6 +183,11 @@ class RecordTaps implements MachineTaps {
     this.#written();
   }
 
+  assist(instruction: Uint8Array, bits: 16 | 32 | 64): void {
+    this.#records.assist(this.#begin(), instruction, bits);
+    this.#written();
+  }
+
   dma(address: number, bytes: Uint8Array): void {
     this.#writer.dma(this.#begin(), address, bytes);
     this.#written();

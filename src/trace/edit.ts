@@ -98,7 +98,7 @@ export function append(records: RecordFrameWriter, record: TraceRecord): void {
       records.dma(retired, address, record.bytes);
       return;
     case RecordKind.Assist:
-      records.assist(retired, record.bytes);
+      records.assist(retired, record.bytes, record.address);
       return;
     case RecordKind.Digest:
       records.digest(retired, record.bytes, record.stateDigest);

@@ -220,10 +220,10 @@ export class RecordFrameWriter {
     this.#dataBytes += 16;
     return data;
   }
-  /** `instruction`: its bytes, 15 at most. */
-  assist(retired: number, instruction: Uint8Array): void {
+  /** `instruction`: its bytes, 15 at most. `bits` of the code that it stands in: 16, 32, 64, or 0: not known. */
+  assist(retired: number, instruction: Uint8Array, bits = 0): void {
     assert(instruction.length <= INSTRUCTION_MAX, 'an instruction has at most 15 bytes');
-    this.#begin(RecordKind.Assist, instruction.length, 0, retired).bytes(instruction);
+    this.#begin(RecordKind.Assist, instruction.length, bits, retired).bytes(instruction);
     this.#dataBytes += instruction.length;
   }
   /** `run`: the rolling digest of the architectural records; `state`: the digest of CPU and RAM. */

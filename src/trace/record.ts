@@ -95,7 +95,7 @@ export class TraceRecord {
   kind: RecordKind = RecordKind.Halt;
   /** Instructions retired when it was made; NaN where the engine did not count. */
   retired = Number.NaN;
-  /** Port, guest-physical address, MSR index or number of the hook site. */
+  /** Port, guest-physical address, MSR index or number of the hook site. Assist: the bits of its code; 0: not known. */
   address = 0;
   /** Bytes of an access or a DMA. */
   size = 0;
@@ -201,7 +201,7 @@ export function describeRecord(record: TraceRecord): string {
     case RecordKind.Dma:
       return `${name} address ${hex(record.address)} length ${record.bytes.length}`;
     case RecordKind.Assist:
-      return `${name} ${hexBytes(record.bytes, ' ')}`;
+      return `${name} ${hexBytes(record.bytes, ' ')}${record.address === 0 ? '' : ` in ${record.address}-bit code`}`;
     case RecordKind.Digest:
       return `${name} run ${hexBytes(record.bytes)} state ${hexBytes(record.stateDigest)}`;
   }

@@ -3,20 +3,25 @@
  * interpreter executes that one instruction on the same memory, and KVM goes on. Handing over is copying the CPU state.
  */
 import { ENGINE_ERROR_EMULATION } from '../../interp/layout.js';
+import { hexBytes } from '../base/hex.js';
+import { decodeOne } from '../base/mnemonic.js';
 import type { CpuState } from './cpu/state.js';
-import { type CpuidEntry, ExitReason, type ExitRecord, type Vcpu } from './cpu/vcpu.js';
-import { translate } from './machine-walk.js';
+import { type AssistListener, type CpuidEntry, ExitReason, type ExitRecord, type Vcpu } from './cpu/vcpu.js';
+import { codeBits, codeBytes, translate } from './machine-walk.js';
 import type { GuestMemory } from './memory.js';
 
 const PAGE = 0x1000;
 /** The longest instruction. */
 const LENGTH_MAX = 15;
+/** Instructions whose lengths are remembered. */
+const LENGTHS_MAX = 0x1000;
 
 /** A vCPU of KVM with the interpreter at its side. */
 export class AssistedVcpu implements Vcpu {
   readonly engine: 'kvm' | 'interp';
   /** Instructions that the interpreter executed. */
   assists = 0;
+  onAssist: AssistListener | undefined;
   readonly #kvm: Vcpu;
   readonly #openInterpreter: () => Vcpu;
   readonly #memory: GuestMemory;
@@ -28,6 +33,8 @@ export class AssistedVcpu implements Vcpu {
   /** The interpreter is within an instruction: it waits for an answer. */
   #isWithin = false;
   #isStepping = false;
+  /** The lengths of instructions seen, by bits and bytes. */
+  readonly #lengths = new Map<string, number>();
 
   constructor(kvm: Vcpu, openInterpreter: () => Vcpu, memory: GuestMemory) {
     this.engine = kvm.engine;
@@ -70,11 +77,14 @@ export class AssistedVcpu implements Vcpu {
     this.#interpreter ??= this.#open();
     const interpreter = this.#interpreter;
     this.#forgetCode(interpreter, state);
+    const bits = codeBits(state);
+    const code = this.#instructionAt(state, bits);
     interpreter.setState(state);
     interpreter.setSingleStep(true);
     const reason = interpreter.run(Number.POSITIVE_INFINITY);
     if (reason === ExitReason.EngineError) return reason;
     this.assists++;
+    this.onAssist?.(code, bits);
     if (reason >= ExitReason.Io && reason <= ExitReason.MsrWrite) {
       this.#isWithin = true;
     } else {
@@ -83,6 +93,19 @@ export class AssistedVcpu implements Vcpu {
     }
     this.#exiting = interpreter;
     return reason;
+  }
+
+  /** The bytes of the instruction at RIP: read before it is executed, as it may write to itself. */
+  #instructionAt(state: CpuState, bits: 16 | 32 | 64): Uint8Array {
+    const code = codeBytes(this.#memory, state, LENGTH_MAX);
+    const key = `${bits} ${hexBytes(code)}`;
+    let length = this.#lengths.get(key);
+    if (length === undefined) {
+      if (this.#lengths.size >= LENGTHS_MAX) this.#lengths.clear();
+      length = decodeOne(code, bits).length;
+      this.#lengths.set(key, length);
+    }
+    return code.subarray(0, length);
   }
 
   #open(): Vcpu {

@@ -39,9 +39,19 @@ export interface MachineTaps {
   inject(vector: number, landing: Landing, registers: Uint8Array, landmark: Landmark | undefined): void;
   /** The host sent a byte to the serial console. */
   input(byte: number): void;
+  /** The interpreter executes `instruction` for KVM, in code of `bits` bits; its exits come next. */
+  assist(instruction: Uint8Array, bits: 16 | 32 | 64): void;
   /** A device wrote `bytes` to guest memory at `address`. */
   dma(address: number, bytes: Uint8Array): void;
 }
 
 /** Nobody listens. */
-export const deafTaps: MachineTaps = { time() {}, exit() {}, hook() {}, inject() {}, input() {}, dma() {} };
+export const deafTaps: MachineTaps = {
+  time() {},
+  exit() {},
+  hook() {},
+  inject() {},
+  input() {},
+  assist() {},
+  dma() {},
+};

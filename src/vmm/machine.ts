@@ -17,7 +17,6 @@ import type { HostPort } from '../base/host.js';
 import { ExitReason, isAccess, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
 import { HOOK_PORT, isHookSize } from './hooks/table.js';
 import type { Landmark } from './landmark.js';
-import { AssistedVcpu } from './machine-assist.js';
 import { Board } from './machine-board.js';
 import { engineErrorEnd, plainEnd } from './machine-ends.js';
 import { openVcpu } from './machine-engine.js';
@@ -109,6 +108,7 @@ export class Machine {
     this.retired = vcpu.retired;
     this.#started = this.#host.now();
     if (this.#counting) return;
+    vcpu.onAssist = (instruction, bits) => this.#taps.assist(instruction, bits);
     this.board.clock.sampleFrom(() => this.#logTime(this.#peek()));
     const isOn = this.#patience < Number.POSITIVE_INFINITY;
     this.#preemption = new Preemption(vcpu, this.memory, isOn, () => this.#hostTime());
@@ -131,7 +131,7 @@ export class Machine {
 
   /** Instructions that the interpreter executed for KVM, which could not. */
   get assists(): number {
-    return this.vcpu instanceof AssistedVcpu ? this.vcpu.assists : 0;
+    return this.vcpu.assists ?? 0;
   }
 
   /** Runs to the end, letting the process do other work now and then. `onSlice` is called in between. */

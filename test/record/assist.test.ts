@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { machineOf, noKvm, record, replay, Text } from '../helpers/tape.js';
+import { linesOf } from '../helpers/trace.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'vmtape-assist-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -28,13 +29,25 @@ const code = Buffer.from(
 describe.each(['interp', 'kvm'] as const)('what KVM may not know, recorded on %s', (recorder) => {
   describe.skipIf(recorder === 'kvm' && noKvm !== undefined)(`(${noKvm ?? 'KVM is there'})`, () => {
     const path = join(directory, recorder);
+    let count = 0;
 
     it('is executed', async () => {
       const debugConsole = new Text();
       const summary = await record(machineOf(recorder, code, 'long64', 0x10_0000, { debugConsole }), path);
       expect(debugConsole.text).toBe('AB@!');
       expect(summary.end.reason).toBe('halted');
-      if (recorder === 'interp') expect(summary.assists).toBe(0);
+      const assists = linesOf(path).filter((line) => / assist /.test(line));
+      expect(assists.length).toBe(summary.assists);
+      count = summary.assists;
+      if (recorder === 'interp') expect(assists).toEqual([]);
+    });
+
+    it('has each in the trace, in front of its exits', ({ skip }) => {
+      if (count === 0) skip('this engine needs no assist');
+      const lines = linesOf(path).map((line) => line.replace(/^#\d+ /, ''));
+      const at = lines.indexOf('assist f3 48 0f b8 07 in 64-bit code');
+      expect(lines.slice(0, at)).toContain('assist 48 0f c7 0c 24 in 64-bit code');
+      expect(lines[at + 1]).toBe('mmio-read address 0xd0000000 size 8 = 0xffffffffffffffff');
     });
 
     for (const engine of ['interp', 'kvm'] as const) {

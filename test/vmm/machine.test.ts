@@ -103,6 +103,7 @@ describe.each(['interp', 'kvm'] as const)('a machine on %s', (engine) => {
         hook() {},
         inject() {},
         input() {},
+        assist() {},
         dma() {},
         exit(exit: ExitRecord, element: number, fault: boolean) {
           const value = exit.bytes.getUint8(exit.dataOffset + element * exit.size);

@@ -125,6 +125,10 @@ export interface Vcpu {
    * KVM never says; there it matters to instructions that the interpreter executes for it.
    */
   ignoreFerr(): void;
+  /** KVM only: instructions that the interpreter executed for it (machine-assist.ts). */
+  readonly assists?: number;
+  /** KVM only: is told each of them, with its bytes and the bits of its code, before the exits that it makes. */
+  onAssist?: AssistListener | undefined;
   /** Interpreter only: what it executed although another processor would answer differently and no hook was there. */
   unhooked?(): readonly UnhookedInstruction[];
   /** Ends the run under way (from a signal handler, a timer or an I/O callback), or the next one, with Kicked. */
@@ -162,6 +166,9 @@ export interface Seeker {
   wasWalked(page: number): boolean;
   forgetWalks(): void;
 }
+
+/** See {@link Vcpu.onAssist}. `instruction` must be copied to be kept. */
+export type AssistListener = (instruction: Uint8Array, bits: 16 | 32 | 64) => void;
 
 /** See {@link Vcpu.unhooked}. */
 export interface UnhookedInstruction {
