@@ -137,7 +137,7 @@ test('perfetto counts guest time: instructions, and what idling skipped', async 
   expect(Math.max(...all.map(({ ts }) => ts ?? 0))).toBeGreaterThanOrEqual(last);
 });
 
-test.each(['jsonl', 'perfetto', 'console'])(
+test.each(['jsonl', 'perfetto', 'qtest', 'qtest-answers', 'console'])(
   'a truncated trace gives whole %s of what can be read, one line of error, and exit code 5',
   async (format) => {
     const cut = cutOff(ticks, `cut-${format}.vmtape`);
@@ -190,5 +190,5 @@ test('a format is needed, and a known one', async () => {
   expect(await vmtape(['export', trace])).toMatchObject({ code: 2, stdout: '' });
   const unknown = await vmtape(['export', trace, '--format', 'xml']);
   expect(unknown).toMatchObject({ code: 2, stdout: '' });
-  expect(unknown.stderr).toContain('it is one of: jsonl, perfetto, console');
+  expect(unknown.stderr).toContain('it is one of: jsonl, perfetto, qtest, qtest-answers, console');
 });

@@ -12,6 +12,8 @@ export interface Exporter {
   record(record: TraceRecord): string;
   /** Behind the last record that could be read, of a truncated trace too: the output is whole then. */
   finish(): string;
+  /** What else is to be told of the output, as JSON: when it is finished. */
+  readonly summary?: object;
 }
 
 /** Text is given on in pieces of at least this length, but for the last. */

@@ -3,12 +3,12 @@
  * JSON Object Format; phases M metadata, i instant, X complete). Tracks are its threads: exits, interrupts, host, the lines of the
  * consoles, and one for each device that the guest accessed.
  *
- * `ts` is guest time, in microseconds with three decimals. On an engine that counts, an instruction takes a nanosecond, and a time
- * record says what idling skipped (docs/determinism.md, Time); else the time is that of the last time record.
+ * `ts` is guest time, in microseconds with three decimals.
  */
 import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../record.js';
 import { SerialDecoder } from '../serial-decoder.js';
 import type { Exporter } from './exporter.js';
+import { GuestTime } from './guest-time.js';
 
 /** Who answers an access: the name of a device, or undefined for nobody. */
 export interface DeviceNames {
@@ -40,10 +40,7 @@ export class PerfettoExporter implements Exporter {
   readonly #tracks = new Map<string, number>();
   readonly #lines = new Map<number, Line>();
   readonly #decoder: SerialDecoder;
-  /** Nanoseconds of guest time. */
-  #now = 0;
-  /** Guest time minus instructions: what idling has skipped. */
-  #skipped = 0;
+  readonly #time = new GuestTime();
   #ordinal = 0;
   #text = '';
 
@@ -66,7 +63,7 @@ export class PerfettoExporter implements Exporter {
 
   record(record: TraceRecord): string {
     this.#ordinal = record.ordinal;
-    this.#setTime(record);
+    this.#time.see(record);
     switch (record.kind) {
       case RecordKind.Inject:
         this.#instant(Track.Interrupts, `vector 0x${record.vector.toString(16).padStart(2, '0')}`, record);
@@ -88,13 +85,6 @@ export class PerfettoExporter implements Exporter {
   finish(): string {
     for (const track of this.#lines.keys()) this.#endLine(track);
     return `${this.#taken()}\n]}\n`;
-  }
-
-  #setTime({ kind, retired, time }: TraceRecord): void {
-    if (kind === RecordKind.Time) {
-      this.#now = time;
-      if (!Number.isNaN(retired)) this.#skipped = time - retired;
-    } else if (!Number.isNaN(retired)) this.#now = Math.max(this.#now, retired + this.#skipped);
   }
 
   /** An access, on the track of its device; what is written to a console, there too. */
@@ -121,7 +111,7 @@ export class PerfettoExporter implements Exporter {
   #consoleByte(track: number, byte: number): void {
     let line = this.#lines.get(track);
     if (!line) {
-      line = { bytes: [], start: this.#now, ordinal: this.#ordinal };
+      line = { bytes: [], start: this.#time.now, ordinal: this.#ordinal };
       this.#lines.set(track, line);
     }
     if (byte !== LINE_FEED) line.bytes.push(byte);
@@ -133,7 +123,7 @@ export class PerfettoExporter implements Exporter {
     this.#lines.delete(track);
     if (!line) return;
     const text = Buffer.from(line.bytes).toString('utf8').trimEnd();
-    const times = { ts: line.start / 1000, dur: (this.#now - line.start) / 1000 };
+    const times = { ts: line.start / 1000, dur: (this.#time.now - line.start) / 1000 };
     this.#event({
       ph: 'X',
       pid: PROCESS,
@@ -147,7 +137,7 @@ export class PerfettoExporter implements Exporter {
   #instant(track: number, name: string, record: TraceRecord): void {
     const { ordinal, vcpu } = record;
     const args = { record: ordinal, what: describeRecord(record), ...(vcpu !== 0 && { vcpu }) };
-    this.#event({ ph: 'i', s: 't', pid: PROCESS, tid: track, ts: this.#now / 1000, name, args });
+    this.#event({ ph: 'i', s: 't', pid: PROCESS, tid: track, ts: this.#time.now / 1000, name, args });
   }
 
   /** The name of a track, and its place among them. */
