@@ -20,13 +20,28 @@ function isFeature(number: u32, leaf: u32, place: u32): bool {
 /** Takes back all of {@link executeHidden}. */
 export function hideAll(): void {
   memory.fill(HIDDEN, 0, 256);
+  misalignedHidden = false;
 }
+
+/** MisAlignSse has no instruction of its own, so no row of the opcode table names it: leaf 80000001H, ECX bit 7. */
+const MISALIGNED_LEAF: u32 = 0x80000001;
+const MISALIGNED_WORD: u32 = 2;
+const MISALIGNED_BIT: u32 = 7;
+let misalignedHidden: bool = false;
+
+/** Of all SSE2 processors with denormals-are-zero (SDM vol. 1, 11.6.6), and MM (AMD APM vol. 2, 11.3.6). */
+const MXCSR_COMMON: u32 = 0xffff;
+/** MXCSR.MM: memory operands of 16 bytes need not be aligned, but where alignment is checked. */
+export const MXCSR_MM: u32 = 0x2_0000;
+/** The bits of MXCSR that exist. */
+export let mxcsrMask: u32 = MXCSR_COMMON;
 
 /** The feature at a leaf and a place (register * 256 + bit) executes whatever CPUID shows: until hideAll(). */
 export function executeHidden(leaf: u32, place: u32): void {
   for (let number: u32 = 1; number <= FEATURE_COUNT; number++) {
     if (isFeature(number, leaf, place)) store<u8>(HIDDEN + number, 1);
   }
+  if (leaf == MISALIGNED_LEAF && place == MISALIGNED_WORD * 256 + MISALIGNED_BIT) misalignedHidden = true;
 }
 
 /** Reads the CPUID table; without any (a bare engine, not a machine) there is everything. True: something changed. */
@@ -41,5 +56,7 @@ export function refreshFeatures(): bool {
     if (load<u8>(SHOWN + number) != shown) changed = true;
     store<u8>(SHOWN + number, shown);
   }
+  const misaligned = misalignedHidden || cpuidBit(MISALIGNED_LEAF, MISALIGNED_WORD, MISALIGNED_BIT);
+  mxcsrMask = misaligned ? MXCSR_COMMON | MXCSR_MM : MXCSR_COMMON;
   return changed;
 }

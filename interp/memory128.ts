@@ -4,11 +4,14 @@
  */
 import { checkAlignment, readSlow, rmwBeginSlow, writeSlow } from './access';
 import { raiseGP } from './fault';
-import { effectiveAddress, linearForRead, linearForWrite } from './memory';
+import { MXCSR_MM } from './features';
+import { CPU_FXSAVE } from './layout';
+import { effectiveAddress, linearForRead, linearForWrite, readPart } from './memory';
 import { SEGMENT_VIEWS } from './mode';
 import { opSegment } from './op';
 import { TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
 
+const MXCSR: usize = CPU_FXSAVE + 24;
 const PIECES: usize = memory.data(16, 16);
 
 /** Bytes of the next piece at `linear` when `left` remain. */
@@ -74,7 +77,35 @@ function requireAligned(segment: u32, offset: u64): void {
   if (((offset + load<u64>(SEGMENT_VIEWS + <usize>segment * 32)) & 15) != 0) raiseGP(0);
 }
 
-/** The same, #GP(0) unless the linear address is a multiple of 16 (SDM vol. 1, 10.4.1.1). */
+/** As requireAligned, unless MXCSR.MM says that it need not be (AMD APM vol. 2, 11.3.6): then only #AC(0) is left, where alignment is checked. */
+// @ts-ignore: decorator
+@inline
+function requireMasked(segment: u32, offset: u64): void {
+  if (((offset + load<u64>(SEGMENT_VIEWS + <usize>segment * 32)) & 15) != 0 && (load<u32>(MXCSR) & MXCSR_MM) == 0) raiseGP(0);
+}
+
+/** The operand of a computation: #GP(0) unless the linear address is a multiple of 16 or MXCSR.MM is set. */
+export function readMasked128(op: usize): v128 {
+  const offset = effectiveAddress(op);
+  requireMasked(opSegment(op), offset);
+  return readLinear128(linearForRead(opSegment(op), offset, 16));
+}
+
+/**
+ * That of PUNPCKL… and of shifts, which need the low 8 bytes: where MXCSR.MM lets it be misaligned, Zen 4 reads no more (measured: no #PF for the
+ * rest); limit, canonical form and alignment are those of 16 bytes.
+ */
+export function readMaskedLow128(op: usize): v128 {
+  const offset = effectiveAddress(op);
+  const segment = opSegment(op);
+  requireMasked(segment, offset);
+  const linear = linearForRead(segment, offset, 16);
+  if ((linear & 15) == 0) return readLinear128(linear);
+  checkAlignment(linear, 16);
+  return i64x2.replace_lane(i64x2.splat(0), 0, readPart<u64>(linear));
+}
+
+/** That of an aligned load: #GP(0) unless the linear address is a multiple of 16 (SDM vol. 1, 10.4.1.1). */
 export function readAligned128(op: usize): v128 {
   const offset = effectiveAddress(op);
   requireAligned(opSegment(op), offset);

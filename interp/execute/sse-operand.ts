@@ -2,7 +2,7 @@
 import { raiseNM, raiseUD } from '../fault';
 import { CPU_FXSAVE } from '../layout';
 import { readOperand, writeOperand } from '../memory';
-import { readAligned128, readOperand128, writeAligned128, writeOperand128 } from '../memory128';
+import { readAligned128, readMasked128, readMaskedLow128, readOperand128, writeAligned128, writeOperand128 } from '../memory128';
 import { opReg, opRegIndex, opRm } from '../op';
 import { CR0_EM, CR0_TS, CR4_OSFXSR, cr0, cr4, getReg, setReg } from '../registers';
 
@@ -54,8 +54,18 @@ export function xmm0(): v128 {
   return v128.load(0, XMM);
 }
 
-/** A memory operand of 16 bytes that must be aligned. */
+/** A memory operand of 16 bytes that must be aligned, unless MXCSR.MM is set. */
 export function memXmm(op: usize): v128 {
+  return readMasked128(op);
+}
+
+/** The same where its upper half does not count; that is then undefined here. */
+export function memLowHalf(op: usize): v128 {
+  return readMaskedLow128(op);
+}
+
+/** One that must be aligned in any case (MOVAPS, MOVNTDQA). */
+export function memAligned(op: usize): v128 {
   return readAligned128(op);
 }
 

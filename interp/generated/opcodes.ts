@@ -18,7 +18,7 @@ import { approximateLanes, approximateLow } from '../execute/sse-approximate';
 import { doublesToIntegers, doublesToSingles, floatToFloat, integerToScalar, integersToSingles, scalarToInteger, singlesToDoubles, singlesToIntegers, twoSinglesToIntegers, twoToDoubles, twoToSingles } from '../execute/sse-convert';
 import { FLOAT_ADD, FLOAT_ADDSUB, FLOAT_DIV, FLOAT_MAX, FLOAT_MIN, FLOAT_MUL, FLOAT_SQRT, FLOAT_SUB, compareLanes, compareLow, compareToFlags, dotProduct, horizontalFloat, packedFloat, roundLanes, roundLow, scalarFloat } from '../execute/sse-float';
 import { pabsb, pabsd, pabsw, paddb, paddd, paddq, paddsb, paddsw, paddusb, paddusw, paddw, pand, pandn, pavgb, pavgw, pcmpeqb, pcmpeqd, pcmpeqq, pcmpeqw, pcmpgtb, pcmpgtd, pcmpgtq, pcmpgtw, phaddd, phaddsw, phaddw, phminposuw, phsubd, phsubsw, phsubw, pmaddubsw, pmaddwd, pmaxsb, pmaxsd, pmaxsw, pmaxub, pmaxud, pmaxuw, pminsb, pminsd, pminsw, pminub, pminud, pminuw, pmuldq, pmulhrsw, pmulhuw, pmulhw, pmulld, pmullw, pmuludq, por, psadbw, psignb, psignd, psignw, psubb, psubd, psubq, psubsb, psubsw, psubusb, psubusw, psubw, pxor } from '../execute/sse-integer';
-import { checkSse, getXmm, highReg, highRm, lowReg, lowRm, memLoose, memLow, memVector, memXmm, rmGeneral, rmXmm, setGeneral, setHigh, setLow, setLowRm, setMemLoose, setMemLow, setMemXmm, setRmGeneral, setRmXmm, setWide, setWideRm, setXmm, xmm0 } from '../execute/sse-operand';
+import { checkSse, getXmm, highReg, highRm, lowReg, lowRm, memAligned, memLoose, memLow, memLowHalf, memVector, memXmm, rmGeneral, rmXmm, setGeneral, setHigh, setLow, setLowRm, setMemLoose, setMemLow, setMemXmm, setRmGeneral, setRmXmm, setWide, setWideRm, setXmm, xmm0 } from '../execute/sse-operand';
 import { sha1msg1, sha1msg2, sha1nexte, sha1rnds4, sha256msg1, sha256msg2, sha256rnds2 } from '../execute/sse-sha';
 import { blendpd, blendps, blendvpd, blendvps, byteShiftLeft, byteShiftRight, countOf, evenTwice, extracted, inserted, insertedMmx, insertps, joined, lowTwice, moveMaskBytes, moveMaskBytesMmx, moveMaskDoubles, moveMaskSingles, mpsadbw, oddTwice, packssdw, packsswb, packusdw, packuswb, palignr, palignrMmx, pblendvb, pblendw, pmovsxbd, pmovsxbq, pmovsxbw, pmovsxdq, pmovsxwd, pmovsxwq, pmovzxbd, pmovzxbq, pmovzxbw, pmovzxdq, pmovzxwd, pmovzxwq, pshufb, pshufbMmx, pshufd, pshufhw, pshuflw, pslld, psllq, psllw, psrad, psraw, psrld, psrlq, psrlw, punpckhbw, punpckhdq, punpckhqdq, punpckhwd, punpcklbw, punpckldq, punpcklqdq, punpcklwd, shufpd, shufps, upper } from '../execute/sse-shuffle';
 import { maskmovdqu, maskmovq, ptest } from '../execute/sse-special';
@@ -8694,7 +8694,7 @@ function h1468(op: usize): void {
 }
 function h1469(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, punpcklbw(getXmm(op), memXmm(op)));
+  checkSse(); setXmm(op, punpcklbw(getXmm(op), memLowHalf(op)));
   goOn(op);
 }
 function h1470(op: usize): void {
@@ -8704,7 +8704,7 @@ function h1470(op: usize): void {
 }
 function h1471(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, punpcklwd(getXmm(op), memXmm(op)));
+  checkSse(); setXmm(op, punpcklwd(getXmm(op), memLowHalf(op)));
   goOn(op);
 }
 function h1472(op: usize): void {
@@ -8714,7 +8714,7 @@ function h1472(op: usize): void {
 }
 function h1473(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, punpckldq(getXmm(op), memXmm(op)));
+  checkSse(); setXmm(op, punpckldq(getXmm(op), memLowHalf(op)));
   goOn(op);
 }
 function h1474(op: usize): void {
@@ -8784,7 +8784,7 @@ function h1486(op: usize): void {
 }
 function h1487(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, punpcklqdq(getXmm(op), memXmm(op)));
+  checkSse(); setXmm(op, punpcklqdq(getXmm(op), memLowHalf(op)));
   goOn(op);
 }
 function h1488(op: usize): void {
@@ -9014,7 +9014,7 @@ function h1532(op: usize): void {
 }
 function h1533(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, psrlw(getXmm(op), countOf(memXmm(op))));
+  checkSse(); setXmm(op, psrlw(getXmm(op), countOf(memLowHalf(op))));
   goOn(op);
 }
 function h1534(op: usize): void {
@@ -9029,7 +9029,7 @@ function h1535(op: usize): void {
 }
 function h1536(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, psrld(getXmm(op), countOf(memXmm(op))));
+  checkSse(); setXmm(op, psrld(getXmm(op), countOf(memLowHalf(op))));
   goOn(op);
 }
 function h1537(op: usize): void {
@@ -9044,7 +9044,7 @@ function h1538(op: usize): void {
 }
 function h1539(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, psrlq(getXmm(op), countOf(memXmm(op))));
+  checkSse(); setXmm(op, psrlq(getXmm(op), countOf(memLowHalf(op))));
   goOn(op);
 }
 function h1540(op: usize): void {
@@ -9059,7 +9059,7 @@ function h1541(op: usize): void {
 }
 function h1542(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, psraw(getXmm(op), countOf(memXmm(op))));
+  checkSse(); setXmm(op, psraw(getXmm(op), countOf(memLowHalf(op))));
   goOn(op);
 }
 function h1543(op: usize): void {
@@ -9074,7 +9074,7 @@ function h1544(op: usize): void {
 }
 function h1545(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, psrad(getXmm(op), countOf(memXmm(op))));
+  checkSse(); setXmm(op, psrad(getXmm(op), countOf(memLowHalf(op))));
   goOn(op);
 }
 function h1546(op: usize): void {
@@ -9089,7 +9089,7 @@ function h1547(op: usize): void {
 }
 function h1548(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, psllw(getXmm(op), countOf(memXmm(op))));
+  checkSse(); setXmm(op, psllw(getXmm(op), countOf(memLowHalf(op))));
   goOn(op);
 }
 function h1549(op: usize): void {
@@ -9104,7 +9104,7 @@ function h1550(op: usize): void {
 }
 function h1551(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, pslld(getXmm(op), countOf(memXmm(op))));
+  checkSse(); setXmm(op, pslld(getXmm(op), countOf(memLowHalf(op))));
   goOn(op);
 }
 function h1552(op: usize): void {
@@ -9119,7 +9119,7 @@ function h1553(op: usize): void {
 }
 function h1554(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, psllq(getXmm(op), countOf(memXmm(op))));
+  checkSse(); setXmm(op, psllq(getXmm(op), countOf(memLowHalf(op))));
   goOn(op);
 }
 function h1555(op: usize): void {
@@ -9419,7 +9419,7 @@ function h1613(op: usize): void {
 }
 function h1614(op: usize): void {
   setCurrentOp(op);
-  checkSse(); setXmm(op, memXmm(op));
+  checkSse(); setXmm(op, memAligned(op));
   goOn(op);
 }
 function h1615(op: usize): void {

@@ -63,6 +63,11 @@ export function vector(encoding: string, name: string, call: string, more = ''):
   );
 }
 
+/** A row of which only the low 8 bytes of the memory operand count. */
+export function lowHalf(row: OpcodeRow): OpcodeRow {
+  return { ...row, mem: (row.mem ?? '').replace('memXmm', 'memLowHalf') };
+}
+
 /** `V = f(W)`. */
 export function unary(encoding: string, name: string, call: string, more = ''): OpcodeRow {
   return sse(

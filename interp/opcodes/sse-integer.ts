@@ -1,6 +1,6 @@
 /** Integer instructions on XMM registers, SSE2 to SSE4.2 (SDM vol. 2). */
 import type { OpcodeRow } from './row.js';
-import { CONTROL, sse, unary, vector } from './sse-forms.js';
+import { CONTROL, lowHalf, sse, unary, vector } from './sse-forms.js';
 
 /** Opcode and name of those that MMX has too. */
 export const BOTH: readonly (readonly [opcode: string, name: string])[] = [
@@ -94,7 +94,7 @@ function shift(name: string, opcode: string, group: string, digit: number, call:
       `66 0F ${opcode} /r`,
       `${name} Vx,Wx`,
       `setXmm(op, ${call}(getXmm(op), countOf(rmXmm(op))))`,
-      `setXmm(op, ${call}(getXmm(op), countOf(memXmm(op))))`,
+      `setXmm(op, ${call}(getXmm(op), countOf(memLowHalf(op))))`,
     ),
     sse(`66 0F ${group} /${digit} ub`, `${name} Ux,Ib`, `setRmXmm(op, ${call}(rmXmm(op), <u64>opImm(op)))`, undefined),
   ];
@@ -130,7 +130,10 @@ function compareStrings(opcode: string, name: string): OpcodeRow {
 /** See the file's head. */
 export const rows: OpcodeRow[] = [
   ...BOTH.map(([opcode, name]) => vector(`66 0F ${opcode} /r`, name, name.toLowerCase())),
-  ...ALONE.map(([opcode, name]) => vector(`66 0F ${opcode} /r`, name, name.toLowerCase())),
+  ...ALONE.map(([opcode, name]) => {
+    const row = vector(`66 0F ${opcode} /r`, name, name.toLowerCase());
+    return name.startsWith('PUNPCKL') ? lowHalf(row) : row;
+  }),
   ...shift('PSRLW', 'D1', '71', 2, 'psrlw'),
   ...shift('PSRLD', 'D2', '72', 2, 'psrld'),
   ...shift('PSRLQ', 'D3', '73', 2, 'psrlq'),

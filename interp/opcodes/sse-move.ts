@@ -1,6 +1,6 @@
 /** Moves of XMM registers, SSE to SSE4.1 (SDM vol. 2): whole, partial, duplicated, inserted, extracted, non-temporal. */
 import type { OpcodeRow } from './row.js';
-import { CONTROL, sse, unary, vector } from './sse-forms.js';
+import { CONTROL, lowHalf, sse, unary, vector } from './sse-forms.js';
 
 /** Load and store of 16 bytes. `loose`: they need not be aligned. */
 function whole(name: string, prefix: string, load: string, store: string, loose: boolean): OpcodeRow[] {
@@ -9,7 +9,7 @@ function whole(name: string, prefix: string, load: string, store: string, loose:
       `${prefix}0F ${load} /r`,
       `${name} Vx,Wx`,
       'setXmm(op, rmXmm(op))',
-      `setXmm(op, ${loose ? 'memLoose' : 'memXmm'}(op))`,
+      `setXmm(op, ${loose ? 'memLoose' : 'memAligned'}(op))`,
     ),
     sse(
       `${prefix}0F ${store} /r`,
@@ -77,7 +77,7 @@ export const rows: OpcodeRow[] = [
   ...scalar('MOVSS', 'F3', 'u32'),
   ...scalar('MOVSD', 'F2', 'u64'),
   sse('F2 0F F0 /r', 'LDDQU Vx,Mx', undefined, 'setXmm(op, memLoose(op))'),
-  sse('66 0F 38 2A /r', 'MOVNTDQA Vx,Mx', undefined, 'setXmm(op, memXmm(op))'),
+  sse('66 0F 38 2A /r', 'MOVNTDQA Vx,Mx', undefined, 'setXmm(op, memAligned(op))'),
   sse('0F 2B /r', 'MOVNTPS Mx,Vx', undefined, 'setMemXmm(op, getXmm(op))'),
   sse('66 0F 2B /r', 'MOVNTPD Mx,Vx', undefined, 'setMemXmm(op, getXmm(op))'),
   sse('66 0F E7 /r', 'MOVNTDQ Mx,Vx', undefined, 'setMemXmm(op, getXmm(op))'),
@@ -94,8 +94,8 @@ export const rows: OpcodeRow[] = [
   unary('F3 0F 12 /r', 'MOVSLDUP', 'evenTwice'),
   unary('F3 0F 16 /r', 'MOVSHDUP', 'oddTwice'),
   sse('F2 0F 12 /r', 'MOVDDUP Vq,Wq', 'setXmm(op, lowTwice(rmXmm(op)))', 'setXmm(op, lowTwice(memVector<u64>(op)))'),
-  vector('0F 14 /r', 'UNPCKLPS', 'punpckldq'),
-  vector('66 0F 14 /r', 'UNPCKLPD', 'punpcklqdq'),
+  lowHalf(vector('0F 14 /r', 'UNPCKLPS', 'punpckldq')),
+  lowHalf(vector('66 0F 14 /r', 'UNPCKLPD', 'punpcklqdq')),
   vector('0F 15 /r', 'UNPCKHPS', 'punpckhdq'),
   vector('66 0F 15 /r', 'UNPCKHPD', 'punpckhqdq'),
   vector('0F C6 /r ub', 'SHUFPS', 'shufps', CONTROL),

@@ -6,6 +6,7 @@ import { checkPendingX87, requireX87, updateSummary } from '../execute/x87-state
 import { enterMmx } from '../execute/mmx';
 import { isAmd } from '../execute/vendor';
 import { raiseGP, raiseNM, raiseUD } from '../fault';
+import { mxcsrMask } from '../features';
 import { CPU_FXSAVE } from '../layout';
 import {
   checkAlignment, cutAddress, effectiveAddress, linearForRead, linearForWrite, probeSpan, readLinear, readOperand, writeLinear,
@@ -24,8 +25,6 @@ const DATA: usize = CPU_FXSAVE + 16;
 const SUMMARY: u16 = 0x80;
 const MXCSR: usize = CPU_FXSAVE + 24;
 
-/** The bits of MXCSR that exist, as src/vmm/cpu/fxsave.ts has them. */
-const MXCSR_MASK: u32 = 0xffff;
 const IMAGE_BYTES: u32 = 512;
 /** Where the registers begin, where XMM8 begins, and where XMM15 ends. */
 const XMM: u32 = 160;
@@ -50,7 +49,7 @@ function requireSse(): void {
 export function loadMxcsr(op: usize): void {
   requireSse();
   const value = readOperand<u32>(op);
-  if ((value & ~MXCSR_MASK) != 0) raiseGP(0);
+  if ((value & ~mxcsrMask) != 0) raiseGP(0);
   store<u32>(MXCSR, value);
 }
 
@@ -100,7 +99,7 @@ export function saveFx(op: usize): void {
   writeLinear<u64>(linear + 8, instruction & mask);
   writeLinear<u64>(linear + 16, data & mask);
   writeLinear<u32>(linear + 24, load<u32>(MXCSR));
-  writeLinear<u32>(linear + 28, MXCSR_MASK);
+  writeLinear<u32>(linear + 28, mxcsrMask);
   const end = xmmEnd();
   for (let i: u32 = 32; i < end; i += 8) writeLinear<u64>(linear + i, load<u64>(CPU_FXSAVE + <usize>i));
 }
@@ -114,7 +113,7 @@ function pointerOf(value: u64): u64 {
 export function restoreFx(op: usize): void {
   const linear = imageAddress(op, false);
   const mxcsr = readLinear<u32>(linear + 24);
-  if ((mxcsr & ~MXCSR_MASK) != 0) raiseGP(0);
+  if ((mxcsr & ~mxcsrMask) != 0) raiseGP(0);
   // Of the control word, bit 6 is always set and the reserved ones are clear; FOP has eleven bits.
   store<u64>(CPU_FXSAVE, (readLinear<u64>(linear) & 0x07ff00ffffff1f3f) | 0x40);
   if (opOperandSize(op) == 8) {

@@ -1,6 +1,5 @@
 /** Where the processor does what the interpreter's model does not, or what no manual fixes: holds for every oracle. */
 import type { Explanation } from './explained.js';
-import { Case } from './layout.js';
 import { USER_LEVELS } from './levels.js';
 
 /** The table. */
@@ -22,24 +21,6 @@ export const PROCESSOR_ROWS: readonly Explanation[] = [
     kinds: /^XMM$/,
     source: 'SDM vol. 2, RCPPS: "|Relative Error| ≤ 1.5 ∗ 2^−12"; AMD and Intel differ within it',
     when: (_, { expected, actual }) => isNear(BigInt(expected), BigInt(actual)),
-  },
-  {
-    title: 'MXCSR_MASK: the host has bit 17 (misaligned SSE)',
-    levels: [...USER_LEVELS, 'kernel'],
-    names: /^FXSAVE/,
-    kinds: /^memory$/,
-    source:
-      'AMD APM vol. 2, 11.3.6: MXCSR.MM is bit 17, "misaligned exception mask". The model does not have it (src/vmm/cpu/fxsave.ts MXCSR_MASK)',
-    when: (_, { expected, actual }) => expected.endsWith(': 02') && actual.endsWith(': 00'),
-  },
-  {
-    title: 'MXCSR bit 17 (misaligned SSE) may be set on this host, and is reserved in the model',
-    levels: USER_LEVELS,
-    names: /^(LDMXCSR|FXRSTOR) /,
-    kinds: /^exception #GP for none$/,
-    source:
-      'AMD APM vol. 2, 11.3.6: MXCSR.MM is bit 17, "misaligned exception mask", where CPUID shows MisAlignSse; else it is reserved',
-    when: ({ record }) => hasMisalignedMask(record.subarray(Case.memory)),
   },
   {
     title: 'LSL of the selector 7Bh: Linux keeps the number of the processor in that limit',
@@ -85,12 +66,6 @@ export const PROCESSOR_ROWS: readonly Explanation[] = [
       'the host is itself a virtual machine',
   },
 ];
-
-/** Is there a doubleword whose one bit that MXCSR has not is bit 17? */
-function hasMisalignedMask(memory: Uint8Array): boolean {
-  for (let i = 2; i < memory.length - 1; i++) if (memory[i] === 2 && memory[i + 1] === 0) return true;
-  return false;
-}
 
 /** Two 80-bit values in a row, of one sign. */
 function isNextExtended(left: bigint, right: bigint): boolean {

@@ -184,11 +184,11 @@ function setMemory(row: OpcodeRow, view: DataView, random: CaseRandom, land: num
   }
   // The x87's environment and MXCSR: bits that may be set.
   if (/^(LDMXCSR)/.test(name) && random.chance(80))
-    for (let i = 0; i < at.WINDOW_BYTES; i += 4) view.setUint32(Case.memory + i, random.u32() & 0xffff, true);
+    for (let i = 0; i < at.WINDOW_BYTES; i += 4) view.setUint32(Case.memory + i, random.u32() & 0x2ffff, true);
   if (/^FXRSTOR/.test(name) && random.chance(80)) {
     for (let i = 0; i < at.WINDOW_BYTES; i++)
       view.setUint8(Case.memory + i, view.getUint8(Case.fxsave + ((i + 8) % 512)));
-    view.setUint32(Case.memory + 24, random.u32() & 0xffff, true);
+    view.setUint32(Case.memory + 24, random.u32() & 0x2ffff, true);
     if (random.chance(30)) view.setUint16(Case.memory, random.u32() & 0xffff, true);
   }
 }
@@ -241,6 +241,6 @@ function fillVectors(view: DataView, random: CaseRandom): void {
 function pickMxcsr(random: CaseRandom): number {
   const choice = random.below(10);
   if (choice < 5) return 0x1f80;
-  if (choice < 8) return 0x1f80 | (random.u32() & 0xe07f);
-  return (random.u32() & 0xffff) >>> 0;
+  if (choice < 8) return 0x1f80 | (random.u32() & 0x2e07f);
+  return (random.u32() & 0x2ffff) >>> 0;
 }

@@ -23,7 +23,20 @@ export const MODEL_FEATURES: readonly string[] = [
 
 /** What the interpreter has too and the model shows only if asked; without it the instructions raise #UD. */
 export const MODEL_OPTIONS: readonly string[] = [
-  ...['aes', 'pclmulqdq', 'sha_ni', 'bmi1', 'bmi2', 'adx', 'fsrm', 'abm', '3dnowprefetch', 'rdpid', 'serialize'],
+  ...[
+    'aes',
+    'pclmulqdq',
+    'sha_ni',
+    'bmi1',
+    'bmi2',
+    'adx',
+    'fsrm',
+    'abm',
+    '3dnowprefetch',
+    'rdpid',
+    'serialize',
+    'misalignsse',
+  ],
 ];
 
 /** What cannot be taken from the model: the boot protocols and the loaders use it. */
