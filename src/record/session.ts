@@ -1,6 +1,7 @@
 /** Recording: a machine whose taps write a trace. */
 import { RecordKind } from '../trace/record.js';
 import type { RecordFrameWriter } from '../trace/record-writer.js';
+import { MARK_DISTANCE, RunDigest } from '../trace/run-digest.js';
 import { TraceWriter } from '../trace/writer.js';
 import { ExitReason, type ExitRecord, REGISTERS_SIZE } from '../vmm/cpu/vcpu.js';
 import type { HookPerformer } from '../vmm/hooks/perform.js';
@@ -13,6 +14,9 @@ import { memoryDigest } from '../vmm/memory-digest.js';
 import type { RecordOptions, RecordSummary } from './options.js';
 import { RecordPace } from './pace.js';
 import { headerOf, imageOf } from './trace-start.js';
+
+/** A digest of the run alone. */
+const NO_STATE = new Uint8Array(0);
 
 /** Records one run of a machine into a file. */
 export class RecordSession {
@@ -119,6 +123,7 @@ class RecordTaps implements MachineTaps {
   #writer!: TraceWriter;
   #records!: RecordFrameWriter;
   #pace!: RecordPace;
+  readonly #digest = new RunDigest();
 
   attach(machine: Machine, writer: TraceWriter, pace: RecordPace): void {
     this.#machine = machine;
@@ -148,28 +153,43 @@ class RecordTaps implements MachineTaps {
     const records = this.#records;
     const retired = this.#begin();
     const offset = exit.dataOffset + element * size;
+    let kind: RecordKind;
     switch (reason) {
       case ExitReason.Io:
-        records.access(isWrite ? RecordKind.IoWrite : RecordKind.IoRead, retired, address, size, bytes, offset);
-        break;
       case ExitReason.Mmio:
-        records.access(isWrite ? RecordKind.MmioWrite : RecordKind.MmioRead, retired, address, size, bytes, offset);
+        if (reason === ExitReason.Io) kind = isWrite ? RecordKind.IoWrite : RecordKind.IoRead;
+        else kind = isWrite ? RecordKind.MmioWrite : RecordKind.MmioRead;
+        records.access(kind, retired, address, size, bytes, offset);
+        this.#digest.access(kind, address, size, bytes, offset);
         break;
       case ExitReason.MsrRead:
-        records.msr(RecordKind.MsrRead, retired, address, fault, bytes, offset);
-        break;
       case ExitReason.MsrWrite:
-        records.msr(RecordKind.MsrWrite, retired, address, fault, bytes, offset);
+        kind = reason === ExitReason.MsrRead ? RecordKind.MsrRead : RecordKind.MsrWrite;
+        records.msr(kind, retired, address, fault, bytes, offset);
+        this.#digest.msr(kind, address, fault, bytes, offset);
         break;
       default:
-        records.plain(reason === ExitReason.Halt ? RecordKind.Halt : RecordKind.Shutdown, retired);
+        kind = reason === ExitReason.Halt ? RecordKind.Halt : RecordKind.Shutdown;
+        records.plain(kind, retired);
+        this.#digest.plain(kind);
     }
+    this.#digested(retired);
     this.#written();
+  }
+
+  /** An architectural record was written. */
+  #digested(retired: number): void {
+    const records = this.#records;
+    if (records.architectural % MARK_DISTANCE === 0) records.digest(retired, this.#digest.bytes(), NO_STATE);
   }
 
   hook(site: number, performer: HookPerformer): void {
     const { low, high, aux, ebx } = performer;
-    this.#records.hook(this.#begin(), site, performer.table.site(site).kind, low, high, aux, ebx);
+    const { kind } = performer.table.site(site);
+    const retired = this.#begin();
+    this.#records.hook(retired, site, kind, low, high, aux, ebx);
+    this.#digest.hook(site, kind, low, high, aux, ebx);
+    this.#digested(retired);
     this.#written();
   }
 

@@ -1,6 +1,7 @@
 /** Comparing what the guest and the devices do with a record of the trace. */
 import { hex } from '../base/hex.js';
 import { describeRecord, RecordKind, recordNames, TraceRecord } from '../trace/record.js';
+import type { RunDigest } from '../trace/run-digest.js';
 import { ExitReason, type ExitRecord } from '../vmm/cpu/vcpu.js';
 import type { HookPerformer } from '../vmm/hooks/perform.js';
 import { DivergenceFound } from './report.js';
@@ -75,6 +76,14 @@ export const compareAccess = {
     for (let index = 0; index < size; index++) bytes.setUint8(access.offset + index, record.data[index] as number);
   },
 };
+
+/** An access, its answer given, enters the digest of the run. */
+export function digestAccess(digest: RunDigest, { exit, offset, fault }: ExitAccess): void {
+  const { reason, address, size, bytes } = exit;
+  const kind = exitRecordKind(exit);
+  if (reason === ExitReason.Io || reason === ExitReason.Mmio) digest.access(kind, address, size, bytes, offset);
+  else digest.msr(kind, address, fault, bytes, offset);
+}
 
 /** A halt or a shutdown is what was recorded. */
 export function checkPlain(record: TraceRecord, kind: RecordKind, what: string): void {

@@ -5,8 +5,10 @@
  * what the guest must do next.
  */
 import { AssertionError, assert } from '../base/assert.js';
+import { hexBytes } from '../base/hex.js';
 import { TraceReader } from '../trace/reader.js';
 import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
+import { RUN_DIGEST_SIZE, RunDigest } from '../trace/run-digest.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { HookPerformer } from '../vmm/hooks/perform.js';
 import { HOOK_PORT, isHookSize } from '../vmm/hooks/table.js';
@@ -16,7 +18,7 @@ import { engineErrorEnd } from '../vmm/machine-ends.js';
 import { openVcpu } from '../vmm/machine-engine.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
 import { Landing } from '../vmm/machine-taps.js';
-import { checkHook, checkPlain, compareAccess, type ExitAccess } from './compare.js';
+import { checkHook, checkPlain, compareAccess, digestAccess, type ExitAccess } from './compare.js';
 import type { Divergence } from './divergence.js';
 import { endOf, finalDifference, unknownEnd } from './end.js';
 import { RecordFeed } from './feed.js';
@@ -52,6 +54,8 @@ export class ReplaySession {
   /** Both the trace and the engine count instructions. */
   readonly #comparesCounts: boolean;
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
+  /** Of what guest and devices did here. */
+  readonly #digest = new RunDigest();
   #skipped = 0;
   #stopped = false;
   /** The element under comparison; reused. */
@@ -226,13 +230,22 @@ export class ReplaySession {
         this.guest.memory.write(record.address, record.bytes);
         break;
       case RecordKind.Assist:
+        break;
       case RecordKind.Digest:
+        this.#checkRun(record);
         break;
       default:
         return false;
     }
     this.#feed.consume();
     return true;
+  }
+
+  /** What guest and devices did so far is what they did in the recording. */
+  #checkRun(record: TraceRecord): void {
+    if (record.bytes.length !== RUN_DIGEST_SIZE || this.#digest.is(record.bytes)) return;
+    const actual = `run ${hexBytes(this.#digest.bytes())}`;
+    throw new DivergenceFound('the digest of the records so far differs', describeRecord(record), actual);
   }
 
   /** Idle time was skipped in the recording: the interpreter's own TSC follows. */
@@ -320,6 +333,7 @@ export class ReplaySession {
     const record = this.#expected(false);
     if (record) {
       checkPlain(record, kind, this.#actual());
+      this.#digest.plain(kind);
       if (kind === RecordKind.Halt) this.board?.halt(this.vcpu.exit);
       this.#feed.consume();
     }
@@ -362,6 +376,7 @@ export class ReplaySession {
         if (exit.isWrite) this.#effects?.written(exit, access.offset);
       }
       fault = record.fault;
+      digestAccess(this.#digest, access);
       this.#feed.consume();
     }
     if (fault) vcpu.failMsr();
@@ -383,6 +398,7 @@ export class ReplaySession {
     if (site < 0) {
       compareAccess.question(record, access);
       board?.access(exit, 0);
+      digestAccess(this.#digest, access);
       this.#feed.consume();
       return true;
     }
@@ -395,6 +411,7 @@ export class ReplaySession {
     }
     checkHook(record, site, hooks);
     hooks.apply(site, vcpu);
+    this.#digest.hook(site, record.hookKind, hooks.low, hooks.high, hooks.aux, hooks.ebx);
     this.#feed.consume();
     return true;
   }

@@ -8,6 +8,7 @@ import { TraceReader } from './reader.js';
 import { RecordKind, TraceRecord } from './record.js';
 import { RecordFrameReader } from './record-reader.js';
 import { RecordFrameWriter } from './record-writer.js';
+import { marksMessages, RunDigest } from './run-digest.js';
 
 /** What is changed. */
 export interface TraceEdit {
@@ -24,6 +25,7 @@ export function editTrace(from: string, to: string, edit: TraceEdit): void {
   const writer = FrameWriter.create(to, file.id, file.date);
   try {
     let records = new RecordFrameWriter(false);
+    const digest = new RunDigest();
     const flush = (): void => {
       const { count } = records;
       if (count > 0) writer.write(FrameKind.Records, records.take(), count);
@@ -41,11 +43,12 @@ export function editTrace(from: string, to: string, edit: TraceEdit): void {
         const frame = new RecordFrameReader(payload, (number) => trace.blob(number));
         const record = new TraceRecord();
         while (frame.next(record)) {
-          if (edit.record?.(record) !== false) append(records, record);
+          if (edit.record?.(record) !== false) appendFitting(records, record, digest);
           if (records.full) flush();
         }
       } else if (kind === FrameKind.End) {
         flush();
+        for (const marks of marksMessages(records.marks)) writer.write(FrameKind.Marks, marks.payload, marks.count);
         const end = parseEnd(unpackMessage(payload));
         writer.write(kind, packMessage(endMessage({ ...(edit.end?.(end) ?? end), records: records.total })));
         ended = true;
@@ -60,6 +63,13 @@ export function editTrace(from: string, to: string, edit: TraceEdit): void {
     trace.close();
     file.close();
   }
+}
+
+/** Writes a record; a rolling digest becomes that of the records as they are now. */
+function appendFitting(records: RecordFrameWriter, record: TraceRecord, digest: RunDigest): void {
+  digest.add(record);
+  if (record.kind === RecordKind.Digest && record.bytes.length > 0) record.bytes = digest.bytes();
+  append(records, record);
 }
 
 /** Writes a record as it was read. */

@@ -4,8 +4,8 @@
 export const MAGIC = Uint8Array.of(0x89, 0x56, 0x4d, 0x54, 0x41, 0x50, 0x45, 0x0a);
 /** The version that this vmtape writes and reads. */
 export const TRACE_VERSION = 1;
-/** What was added to the version since: a reader of an older revision skips it. */
-export const TRACE_REVISION = 0;
+/** What was added to the version since: a reader of an older revision skips it. 1: digests. */
+export const TRACE_REVISION = 1;
 
 /** The prelude: magic, u16 version, u16 revision, u32 0, 16 bytes of id, u64 date, u32 0, u32 CRC-32 of the bytes before. */
 export const PRELUDE_SIZE = 48;
@@ -55,6 +55,8 @@ export const FrameKind = {
   Root: 9,
   /** Where the root is: the last frame of a file that was closed cleanly. */
   Trailer: 10,
+  /** The rolling digests of the records, with their places. */
+  Marks: 11,
 } as const;
 /** A value of {@link FrameKind}. */
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];

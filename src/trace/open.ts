@@ -9,6 +9,7 @@ import type { TraceEnd, TraceHeader } from './header.js';
 import { TraceReader, type TraceReaderOptions } from './reader.js';
 import { TraceRecord } from './record.js';
 import { RecordFrameReader } from './record-reader.js';
+import type { RunMark } from './run-digest.js';
 
 /** What is known of a trace without reading its records. */
 export interface TraceTotals {
@@ -73,6 +74,13 @@ export class Trace {
   /** The checkpoints, in the order of their records. */
   checkpoints(): TraceCheckpoint[] {
     return this.#reader.checkpoints();
+  }
+  /**
+   * The rolling digests of the records (run-digest.ts), in their order, read from the index: of the records themselves nothing is read. None in a
+   * trace that was not closed, or is from before revision 1.
+   */
+  marks(): RunMark[] {
+    return this.#reader.marks();
   }
   /** Calls `onBytes` with each part of memory that is not all zeros: of the start, or the `set` of a checkpoint. */
   loadMemory(onBytes: (gpa: number, bytes: Uint8Array) => void, set = 0): void {

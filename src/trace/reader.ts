@@ -11,6 +11,7 @@ import { parseEnd, parseHeader, type TraceEnd, type TraceHeader } from './header
 import type { PageTable } from './image.js';
 import { type GuestFiles, MemoryReader } from './memory-reader.js';
 import { unpackMessage } from './msgpack.js';
+import { parseMarks, type RunMark } from './run-digest.js';
 import { parsed, TraceIndex } from './trace-index.js';
 
 /** How a trace is opened. */
@@ -108,6 +109,11 @@ export class TraceReader {
         return parsed(found, parseCheckpoint);
       })
       .sort((a, b) => a.record - b.record);
+  }
+
+  /** The rolling digests of the records; none in a trace that was not closed, or from before there were any. */
+  marks(): RunMark[] {
+    return [...this.index.framesOf(FrameKind.Marks)].flatMap((place) => parsed(this.#file.read(place), parseMarks));
   }
 
   /** The content of this number; a view. Throws {@link ColumnError} if there is none. */

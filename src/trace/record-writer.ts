@@ -16,10 +16,12 @@ import {
   INSTRUCTION_MAX,
   isTimestamp,
   LANDING_LANDMARK,
+  LAST_ARCHITECTURAL,
   REGISTER_COUNT,
   RecordKind,
   type TraceLandmark,
 } from './record.js';
+import { RUN_DIGEST_SIZE, type RunMark } from './run-digest.js';
 import { FORM_FAR, FORM_RAW, ShapeTable } from './shapes.js';
 
 /** Half of what a difference may be: its sum with a count must stay a whole number. */
@@ -49,6 +51,10 @@ export class RecordFrameWriter {
   #skew = 0;
   #runVcpu = 0;
   #runStart = 0;
+  /** The rolling digests so far that stand alone, with those of earlier frames. */
+  readonly marks: RunMark[] = [];
+  /** Architectural records so far, with those of earlier frames. */
+  architectural = 0;
 
   /** `counting`: every record has a number of retired instructions. `first`: the ordinal of the first record. */
   constructor(
@@ -90,6 +96,7 @@ export class RecordFrameWriter {
     this.#order.varint(shape);
     if (this.vcpu !== this.#runVcpu) this.#endRun();
     this.#count++;
+    if (kind <= LAST_ARCHITECTURAL) this.architectural++;
     if (this.counting) {
       this.#retired.varint(retired - this.#lastRetired);
       this.#lastRetired = retired;
@@ -226,9 +233,12 @@ export class RecordFrameWriter {
     this.#begin(RecordKind.Assist, instruction.length, bits, retired).bytes(instruction);
     this.#dataBytes += instruction.length;
   }
-  /** `run`: the rolling digest of the architectural records; `state`: the digest of CPU and RAM. */
+  /** `run`: the rolling digest of the architectural records; `state`: the digest of CPU and RAM, or nothing. */
   digest(retired: number, run: Uint8Array, state: Uint8Array): void {
     assert(run.length <= DIGEST_MAX && state.length <= DIGEST_MAX, 'a digest has at most 64 bytes');
+    if (state.length === 0 && run.length === RUN_DIGEST_SIZE) {
+      this.marks.push({ architectural: this.architectural, record: this.total, digest: Uint8Array.from(run) });
+    }
     const data = this.#begin(RecordKind.Digest, 0, 0, retired);
     for (const digest of [run, state]) {
       data.u8(digest.length);

@@ -203,8 +203,12 @@ export function describeRecord(record: TraceRecord): string {
     case RecordKind.Assist:
       return `${name} ${hexBytes(record.bytes, ' ')}${record.address === 0 ? '' : ` in ${record.address}-bit code`}`;
     case RecordKind.Digest:
-      return `${name} run ${hexBytes(record.bytes)} state ${hexBytes(record.stateDigest)}`;
+      return `${name}${digestText(' run', record.bytes)}${digestText(' state', record.stateDigest)}`;
   }
+}
+
+function digestText(name: string, bytes: Uint8Array): string {
+  return bytes.length === 0 ? '' : `${name} ${hexBytes(bytes)}`;
 }
 
 /** A record in a line, with its ordinal and, where known, its instruction count. */

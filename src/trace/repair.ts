@@ -14,6 +14,7 @@ import { packMessage } from './msgpack.js';
 import { TraceReader } from './reader.js';
 import { TraceRecord } from './record.js';
 import { RecordFrameReader } from './record-reader.js';
+import { MarkCollector, marksMessages, type RunMark } from './run-digest.js';
 
 /** What was done. */
 export interface RepairResult {
@@ -31,6 +32,8 @@ interface GoodPart {
   readonly index: IndexBuilder;
   readonly retired: number;
   readonly damage: VmtapeError | undefined;
+  /** Rolling digests that are not listed yet. */
+  readonly marks: readonly RunMark[];
 }
 
 /**
@@ -65,6 +68,8 @@ function goodPart(path: string, reader: TraceReader): GoodPart {
   const index = new IndexBuilder();
   const record = new TraceRecord();
   let retired = reader.header.counting ? 0 : -1;
+  const marks = new MarkCollector();
+  let isListed = false;
   let damage: VmtapeError | undefined;
   try {
     while (index.bytes < file.size && damage === undefined) {
@@ -75,9 +80,10 @@ function goodPart(path: string, reader: TraceReader): GoodPart {
           const records = new RecordFrameReader(frame.payload, (number) => reader.blob(number));
           if (records.first !== index.records || records.count !== frame.count)
             throw new ColumnError('has other records');
-          while (records.next(record));
+          while (records.next(record)) marks.add(record);
           if (reader.header.counting) retired = records.retired;
         }
+        if (frame.kind === FrameKind.Marks) isListed = true;
         if (frame.kind === FrameKind.Root && isAtEnd(file, frame)) break;
         const ordinal = frame.kind === FrameKind.Checkpoint ? parseCheckpoint(frame.payload).record : 0;
         index.add(frame.kind, FRAME_HEAD_SIZE + frame.stored, frame.count, ordinal);
@@ -90,7 +96,7 @@ function goodPart(path: string, reader: TraceReader): GoodPart {
   } finally {
     file.close();
   }
-  return { index, retired, damage };
+  return { index, retired, damage, marks: isListed ? [] : marks.marks };
 }
 
 /** Nothing but the trailer, or a part of it, is behind this frame. */
@@ -103,11 +109,12 @@ function isCutOff({ damage }: GoodPart): boolean {
   return damage === undefined || damage.code === 'VMTAPE_TRACE_TRUNCATED';
 }
 
-function complete(path: string, { index, retired }: GoodPart): void {
+function complete(path: string, { index, retired, marks }: GoodPart): void {
   const isComplete = index.end !== undefined;
   const { records } = index;
   const writer = FrameWriter.append(path, index);
   try {
+    for (const { payload, count } of marksMessages(marks)) writer.write(FrameKind.Marks, payload, count);
     if (!isComplete) writer.write(FrameKind.End, packMessage(endMessage(lostEnd(records, retired))));
     writer.finish(isComplete);
   } finally {

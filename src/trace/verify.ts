@@ -14,6 +14,7 @@ import { unpackMessage } from './msgpack.js';
 import { parsePlacements } from './placements.js';
 import { RecordKind, TraceRecord } from './record.js';
 import { RecordFrameReader } from './record-reader.js';
+import { MarkCollector, parseMarks, type RunMark } from './run-digest.js';
 
 /** What was found. */
 export interface TraceVerdict {
@@ -72,6 +73,9 @@ class Verifier {
   #open: { readonly set: number; readonly base: number } | undefined;
   #retired = 0;
   #time = 0;
+  readonly #marks = new MarkCollector();
+  /** Marks that were listed. */
+  #listed = 0;
   /** The record of the last checkpoint. */
   #checkpointed = 0;
   #unknown = 0;
@@ -169,6 +173,9 @@ class Verifier {
       case FrameKind.Trailer:
         this.#trailer(payload);
         return;
+      case FrameKind.Marks:
+        this.#marksFrame(payload, count);
+        return;
       default:
         this.#unknown++;
     }
@@ -230,6 +237,7 @@ class Verifier {
       if (record.kind === RecordKind.Hook && record.address >= (this.#header?.hooks.length ?? 0)) {
         throw new ColumnError(`has a hook at site ${record.address}, which there is not`);
       }
+      if (!this.#marks.add(record)) throw new ColumnError(`has a digest that is not that of its records`);
     }
     if (counting) this.#retired = frame.retired;
     this.#time = frame.time;
@@ -240,6 +248,14 @@ class Verifier {
     const length = this.#lengths[number];
     if (length === undefined) throw new ColumnError(`refers to blob ${number}, which there is not`);
     return new Uint8Array(length);
+  }
+
+  #marksFrame(payload: Uint8Array, count: number): void {
+    const marks = parseMarks(payload);
+    const expected = this.#marks.marks.slice(this.#listed, this.#listed + count);
+    this.#listed += count;
+    if (marks.length !== count || !sameMarks(marks, expected))
+      throw new ColumnError('lists other digests than those of the records');
   }
 
   #end(payload: Uint8Array): void {
@@ -271,6 +287,11 @@ class Verifier {
     }
     this.#isClosed = true;
   }
+}
+
+function sameMarks(a: readonly RunMark[], b: readonly RunMark[]): boolean {
+  const text = ({ architectural, record, digest }: RunMark) => `${architectural} ${record} ${digest}`;
+  return a.map(text).join() === b.map(text).join();
 }
 
 function same(a: unknown, b: unknown, what: string): void {

@@ -11,6 +11,7 @@ import { MemoryWriter, PageTable, type RamRun } from './image.js';
 import { packMessage } from './msgpack.js';
 import { type Placement, patchesOf, placedPages, placementsMessage } from './placements.js';
 import { RecordFrameWriter } from './record-writer.js';
+import { marksMessages } from './run-digest.js';
 
 /** The memory at the start of the recording. */
 export interface TraceImage {
@@ -113,6 +114,9 @@ export class TraceWriter {
   /** Writes what is left, the mark of a clean end and the index, and closes the file. */
   finish(end: Omit<TraceEnd, 'records'>): void {
     this.flush();
+    for (const { payload, count } of marksMessages(this.records.marks)) {
+      this.#frames.queue(FrameKind.Marks, payload, count);
+    }
     this.#frames.write(FrameKind.End, packMessage(endMessage({ ...end, records: this.records.total })));
     this.#frames.finish(true);
     this.close();

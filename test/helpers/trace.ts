@@ -70,8 +70,8 @@ export function ramOf(reader: TraceReader, set = 0): Uint8Array {
   return ram;
 }
 
-/** Writes what a trace says again, frame by frame, with today's writer. */
-export function rewrite(from: string, to: string): void {
+/** Writes what a trace says again, frame by frame, with today's writer; `change` may change a record. */
+export function rewrite(from: string, to: string, change: (record: TraceRecord) => void = () => {}): void {
   const reader = new TraceReader(from);
   const file = new FrameFile(from);
   try {
@@ -80,7 +80,10 @@ export function rewrite(from: string, to: string): void {
     for (const { kind, payload } of file.frames()) {
       if (kind !== 5) continue;
       const frame = new RecordFrameReader(payload, (number) => reader.blob(number));
-      while (frame.next(record)) append(writer.records, record);
+      while (frame.next(record)) {
+        change(record);
+        append(writer.records, record);
+      }
       writer.flush();
     }
     if (!reader.end) throw new Error('the trace has no end');

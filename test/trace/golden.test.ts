@@ -64,8 +64,9 @@ describe('a trace of version 1', () => {
         }));
       // The root has the sizes of compressed frames.
       expect(frames(copy).filter(({ kind }) => kind < 9)).toEqual(frames(path).filter(({ kind }) => kind < 9));
-      // Another version of Brotli may compress the same payloads to other bytes.
-      if (process.versions['brotli'] === '1.1.0') expect(readFileSync(copy).equals(readFileSync(path))).toBe(true);
+      // Another version of Brotli may compress the same payloads to other bytes. The prelude has the revision of the writer.
+      const behindPrelude = (file: string) => readFileSync(file).subarray(48);
+      if (process.versions['brotli'] === '1.1.0') expect(behindPrelude(copy).equals(behindPrelude(path))).toBe(true);
     } finally {
       rmSync(dirname(copy), { recursive: true });
     }
