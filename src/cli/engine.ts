@@ -79,6 +79,8 @@ export interface EngineFacts {
   readonly windowExact: boolean;
   /** A guest that computes can be kicked, and the pages that it writes are logged. */
   readonly canPreempt: boolean;
+  /** How many times slower than the host's the time of a guest goes that computes, for it to keep up with its timers. */
+  readonly timeScale: number;
   readonly ledger: Ledger;
 }
 
@@ -94,7 +96,8 @@ export async function examineEngine(
 ): Promise<EngineFacts> {
   const { Ledger } = await import('../record/ledger.js');
   const cpuid = await cpuidFor(tsc, engine, cpu);
-  if (engine === 'interp') return { cpuid, windowExact: true, canPreempt: true, ledger: new Ledger({ engine, tsc }) };
+  if (engine === 'interp')
+    return { cpuid, windowExact: true, canPreempt: true, timeScale: 1, ledger: new Ledger({ engine, tsc }) };
   const { examineHost } = await import('../record/probes/host.js');
   const host = await examineHost({ scope: 'ledger', cpuid });
   const isHooked = guest.hooks.sites.some((site) => site.kind === HookKind.Cpuid);
@@ -106,6 +109,7 @@ export async function examineEngine(
     hiddenFeatures: hiddenFeatures(supportedCpuid(), table),
     windowExact: host.windowIsExact,
     canPreempt: host.dirtyLogWorks && host.kickWorks,
+    timeScale: host.timeScale,
     ledger: new Ledger({ engine, tsc, host, isUnscanned: !guest.isScanned }),
   };
 }

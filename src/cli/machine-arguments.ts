@@ -13,6 +13,7 @@ import {
   parseMemory,
   parsePatience,
   parseSeconds,
+  parseTimeScale,
   parseWord,
   usageError,
 } from './values.js';
@@ -37,6 +38,7 @@ export interface MachineFlags {
   readonly serial: string;
   readonly tsc: string;
   readonly preemptMs: string;
+  readonly timeScale: string;
   readonly untilSerial?: string;
   readonly maxInstructions?: string;
   readonly maxExits?: string;
@@ -56,6 +58,8 @@ export interface MachineArguments {
   readonly tsc: TscPolicy;
   /** Guest nanoseconds; see LandingOptions.patience. */
   readonly patience: number;
+  /** Undefined: as fast as this host's KVM asks for. */
+  readonly timeScale: number | undefined;
   readonly limits: MachineLimits;
   readonly strictBus: boolean;
   readonly dumpState: string | undefined;
@@ -92,6 +96,12 @@ export function addMachineOptions(command: Command): Command {
         '2',
       ),
     )
+    .addOption(
+      option(
+        '--time-scale <n>',
+        "KVM: how many times slower than the host's the time of a guest goes that computes, or auto",
+      ).default('auto'),
+    )
     .addOption(option('--strict-bus', 'an access that no device claims ends the run with an error'))
     .addOption(stop('--until-serial <text>', 'when the guest has sent this text to the serial console'))
     .addOption(stop('--max-instructions <n>', 'after so many instructions (interpreter only: KVM does not count)'))
@@ -122,6 +132,7 @@ export function readMachineArguments(flags: MachineFlags): MachineArguments {
     serial: parseSerial(flags.serial),
     tsc: parseWord('--tsc', flags.tsc, ['hook', 'hide', 'pass'] as const),
     patience: parsePatience('--preempt-ms', flags.preemptMs),
+    timeScale: parseTimeScale('--time-scale', flags.timeScale),
     limits: readLimits(flags),
     strictBus: flags.strictBus ?? false,
     dumpState: flags.dumpState,

@@ -31,7 +31,7 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
   });
   checkDumps(args.dumpMemory, guest.memory);
   const { engine, reason } = await chooseEngine(args.engine);
-  const { cpuid, hiddenFeatures, windowExact, canPreempt, ledger } = await examineEngine(
+  const { cpuid, hiddenFeatures, windowExact, canPreempt, timeScale, ledger } = await examineEngine(
     engine,
     args.tsc,
     guest,
@@ -44,6 +44,7 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
     cpuid,
     ...(hiddenFeatures !== undefined && { hiddenFeatures }),
     landing: { windowExact, patience: canPreempt ? args.patience : Number.POSITIVE_INFINITY },
+    timeScale: engine === 'kvm' ? (args.timeScale ?? timeScale) : 1,
     serial: console,
     host: realHost,
     strictBus: args.strictBus,

@@ -1,5 +1,6 @@
 /** Reading the values of options: sizes, addresses, counts. Each mistake has its sentence; exit code 2. */
 import { ExitCode, VmtapeError } from '../base/errors.js';
+import { TIME_SCALE_MAX } from '../vmm/guest-time.js';
 
 const UNITS: Readonly<Record<string, number>> = { '': 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
 const PAGE = 4096;
@@ -65,6 +66,15 @@ export function parsePatience(option: string, text: string): number {
     throw usageError(`${option} ${text} is out of range: 0.01 to 10000 milliseconds, or off`);
   }
   return Math.round(milliseconds * 1e6);
+}
+
+/** A whole number of times that time goes slower, 1 to 1000, or `auto`: undefined. */
+export function parseTimeScale(option: string, text: string): number | undefined {
+  if (text === 'auto') return undefined;
+  const scale = /^\d+$/.test(text.trim()) ? Number(text) : Number.NaN;
+  if (Number.isNaN(scale)) throw usageError(`${option} ${text} is neither a whole number nor auto`);
+  if (scale < 1 || scale > TIME_SCALE_MAX) throw usageError(`${option} ${text} is out of range: 1 to 1000, or auto`);
+  return scale;
 }
 
 /** One of a few words. */

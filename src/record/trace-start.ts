@@ -17,7 +17,7 @@ const FOUR_GIB = 2 ** 32;
 /** The header of the recording that the options ask for. */
 export function headerOf(options: RecordOptions): TraceHeader {
   const { machine } = options;
-  const { guest, hiddenFeatures } = machine;
+  const { guest, hiddenFeatures, timeScale = 1 } = machine;
   return {
     id: options.id,
     date: options.date,
@@ -37,7 +37,11 @@ export function headerOf(options: RecordOptions): TraceHeader {
     files: (options.files ?? []).map(describeFile),
     embedded: options.embed ?? true,
     options: options.options,
-    host: hiddenFeatures === undefined ? options.host : { ...options.host, hidden: hiddenFeatures },
+    host: {
+      ...options.host,
+      ...(hiddenFeatures !== undefined && { hidden: hiddenFeatures }),
+      ...(timeScale > 1 && { timeScale }),
+    },
     ledger: options.ledger,
   };
 }

@@ -36,6 +36,8 @@ export class LandmarkWalker implements LandmarkCounts {
   /** Boundaries whose memory was not that of the landmark. */
   #passed = 0;
   #lastPage = -1;
+  /** How many times slower than the host's the guest's time went in the recording. */
+  timeScale = 1;
   /** The last times of the trace, nanoseconds. */
   #time = 0;
   #timeBefore = 0;
@@ -91,8 +93,8 @@ export class LandmarkWalker implements LandmarkCounts {
     this.#comparison = new LandmarkComparison(this.#vcpu, this.#memory, landmark, this.#hash);
     this.#passed = 0;
     this.#lastPage = -1;
-    const nanoseconds = Math.max(DISTANCE_MIN, this.#time - this.#timeBefore);
-    this.#latest = this.#vcpu.retired + nanoseconds * INSTRUCTIONS_PER_NANOSECOND;
+    const nanoseconds = Math.max(DISTANCE_MIN / this.timeScale, this.#time - this.#timeBefore);
+    this.#latest = this.#vcpu.retired + nanoseconds * this.timeScale * INSTRUCTIONS_PER_NANOSECOND;
     seeker.begin(registers, landmark.cpuHash);
     return this.#comparison;
   }

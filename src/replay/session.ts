@@ -10,6 +10,7 @@ import { TraceReader } from '../trace/reader.js';
 import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
 import { RUN_DIGEST_SIZE, RunDigest } from '../trace/run-digest.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
+import { timeScaleOfTrace } from '../vmm/guest-time.js';
 import { HookPerformer } from '../vmm/hooks/perform.js';
 import { HOOK_PORT, isHookSize } from '../vmm/hooks/table.js';
 import { Board } from '../vmm/machine-board.js';
@@ -101,6 +102,7 @@ export class ReplaySession {
     this.#compared = { exit: vcpu.exit, offset: 0, fault: false, answered: false };
     this.#comparesCounts = header.counting && vcpu.engine === 'interp';
     this.#walker = new LandingWalker(vcpu, guest.memory, this.#comparesCounts, options.windowExact);
+    this.#walker.landmarks.timeScale = timeScaleOfTrace(header.host);
     this.landmarks = this.#walker.landmarks;
   }
 

@@ -57,6 +57,8 @@ export interface MachineOptions {
   readonly debugConsole?: ByteSink;
   /** Time and sleep of the host. */
   readonly host: HostPort;
+  /** KVM: a guest that computes sees a nanosecond in so many of the host's (guest-time.ts). Default 1. */
+  readonly timeScale?: number;
   /** An access that no device claims is an error, VMTAPE_UNCLAIMED. */
   readonly strictBus?: boolean;
   /** Seeds the answers of hooked RDRAND and RDSEED, a u32. Default 1. */

@@ -4,19 +4,19 @@
  * when to kick and what to deliver is the machine's.
  */
 import type { Vcpu } from './cpu/vcpu.js';
+import type { GuestTime } from './guest-time.js';
 import { type Landmark, LandmarkTaker } from './landmark.js';
 import type { GuestMemory } from './memory.js';
 
-/** An interrupt that could not be landed at a kick is tried again after so many nanoseconds. */
+/** An interrupt that could not be landed at a kick is tried again after so many nanoseconds of the host. */
 const RETRY = 200_000;
 /** So often, at an exit, the log of written pages is emptied: a landmark then has fewer of them. */
 const FORGET_SLICES = 5;
-const MICROSECOND = 1000;
 
 /** The timer of one machine on KVM. Times are nanoseconds of its guest's clock. */
 export class Preemption {
   readonly #vcpu: Vcpu;
-  readonly #now: () => number;
+  readonly #time: GuestTime;
   /** Undefined: no landmarks are taken. */
   readonly #taker: LandmarkTaker | undefined;
   /** When the timer fires. */
@@ -27,9 +27,9 @@ export class Preemption {
   /** No kick before. */
   #notBefore = 0;
 
-  constructor(vcpu: Vcpu, memory: GuestMemory, isOn: boolean, now: () => number) {
+  constructor(vcpu: Vcpu, memory: GuestMemory, isOn: boolean, time: GuestTime) {
     this.#vcpu = vcpu;
-    this.#now = now;
+    this.#time = time;
     this.#taker = isOn ? new LandmarkTaker(vcpu, memory) : undefined;
   }
 
@@ -37,12 +37,11 @@ export class Preemption {
     return this.#taker !== undefined;
   }
 
-  /** A slice begins, and ends with a kick after `length` nanoseconds. */
+  /** A slice begins, and ends with a kick after `length` nanoseconds of the host. */
   begin(length: number): void {
-    const now = this.#now();
-    this.#sliceEnd = now + length;
+    this.#sliceEnd = this.#time.now() + this.#time.fromHost(length);
     this.#armed = this.#sliceEnd;
-    this.#vcpu.armTimer?.(length / MICROSECOND);
+    this.#vcpu.armTimer?.(this.#time.hostMicroseconds(this.#time.fromHost(length)));
     if (++this.#slices % FORGET_SLICES === 0) this.#forgets = true;
   }
 
@@ -53,7 +52,7 @@ export class Preemption {
 
   /** The slice's time is up. */
   get isOver(): boolean {
-    return this.#now() >= this.#sliceEnd;
+    return this.#time.now() >= this.#sliceEnd;
   }
 
   /** Before each entry: there is a kick at `time` at the latest. */
@@ -90,11 +89,11 @@ export class Preemption {
 
   /** Nothing was landed: there will be another kick soon. */
   retry(): void {
-    this.#notBefore = this.#now() + RETRY;
+    this.#notBefore = this.#time.now() + this.#time.fromHost(RETRY);
   }
 
   #arm(at: number): void {
     this.#armed = at;
-    this.#vcpu.armTimer?.(Math.max(1, Math.ceil((at - this.#now()) / MICROSECOND)));
+    this.#vcpu.armTimer?.(Math.max(1, Math.ceil(this.#time.hostMicroseconds(at - this.#time.now()))));
   }
 }

@@ -8,13 +8,14 @@
  * - On the interpreter, which counts: where no exit came for longer than the patience, at an exact number of instructions.
  * - On KVM, where no exit came: at a landmark, a place that the whole state tells (machine-preemption.ts).
  *
- * Time is the host's on KVM, sampled at exits. On the interpreter an instruction takes a nanosecond, and an idle guest
+ * Time is the host's on KVM (guest-time.ts), sampled at exits. On the interpreter an instruction takes a nanosecond, and an idle guest
  * skips to the next deadline.
  */
 import { assert, unreachable } from '../base/assert.js';
 import { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
 import { ExitReason, isAccess, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
+import { GuestTime } from './guest-time.js';
 import { HOOK_PORT, isHookSize } from './hooks/table.js';
 import type { Landmark } from './landmark.js';
 import { Board } from './machine-board.js';
@@ -65,6 +66,8 @@ export class Machine {
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
   readonly #input = new HostInput();
   readonly #started: number;
+  /** KVM: where the guest's time comes from. */
+  readonly #time: GuestTime;
   /** Idle nanoseconds that were skipped (interpreter). */
   #skipped = 0;
   /** The host's time at the exit under way; -1: not sampled yet (KVM). */
@@ -107,11 +110,12 @@ export class Machine {
     if (this.#limits.untilSerial) this.board.serial.watch(this.#limits.untilSerial);
     this.retired = vcpu.retired;
     this.#started = this.#host.now();
+    this.#time = new GuestTime(this.#host, options.timeScale);
     if (this.#counting) return;
     vcpu.onAssist = (instruction, bits) => this.#taps.assist(instruction, bits);
     this.board.clock.sampleFrom(() => this.#logTime(this.#peek()));
     const isOn = this.#patience < Number.POSITIVE_INFINITY;
-    this.#preemption = new Preemption(vcpu, this.memory, isOn, () => this.#hostTime());
+    this.#preemption = new Preemption(vcpu, this.memory, isOn, this.#time);
   }
 
   /** Opens the engine, and gives it memory, CPUID and the guest's first state. Close the machine when it is done with. */
@@ -190,7 +194,7 @@ export class Machine {
 
   #sleepTime(): number {
     if (this.idleUntil === undefined) return 0;
-    return Math.min(SLEEP_MILLISECONDS, Math.max(0, (this.idleUntil - this.#hostTime()) / 1e6));
+    return Math.min(SLEEP_MILLISECONDS, Math.max(0, (this.idleUntil - this.#time.now()) / 1e6));
   }
 
   #loop(): void {
@@ -366,12 +370,13 @@ export class Machine {
     this.vcpu.injectInterrupt(vector);
     this.#pendingSince = -1;
     this.#halted = false;
+    this.#time.setIdle(false);
     this.#patience = this.#drawPatience();
   }
 
   /** KVM: when the guest is to be kicked, if it makes no exit until then. */
   #kickTime(): number {
-    if (this.board.intr && this.#pendingSince < 0) this.#pendingSince = this.#hostTime();
+    if (this.board.intr && this.#pendingSince < 0) this.#pendingSince = this.#time.now();
     return (this.#pendingSince < 0 ? this.board.deadline : this.#pendingSince) + this.#patience;
   }
 
@@ -380,7 +385,7 @@ export class Machine {
     this.#atExit = false;
     this.#preemption?.kicked();
     if (!this.#preemption?.isOn || this.#stopped) return;
-    if (this.#hostTime() >= this.#kickTime() || !this.#input.isEmpty) this.#preempt();
+    if (this.#time.now() >= this.#kickTime() || !this.#input.isEmpty) this.#preempt();
   }
 
   /** Lands an interrupt where the vCPU stands, or soon. Time goes on in any case: a replay is told how far it may be to here. */
@@ -438,6 +443,7 @@ export class Machine {
   /** The guest halted and nothing woke it: time passes. False: the slice ends. */
   #idle(): boolean {
     const { board } = this;
+    this.#time.setIdle(true);
     this.vcpu.readRegisters(this.#registers);
     if (((this.#registers[RFLAGS_IF_BYTE] as number) & RFLAGS_IF) === 0 || (board.isMasked && !this.#inputOpen)) {
       this.#finish(plainEnd('halted', 'exit'));
@@ -485,11 +491,7 @@ export class Machine {
 
   /** KVM: the one sample of the host's time of this exit. */
   #peek(): number {
-    if (this.#sample < 0) this.#sample = this.#hostTime();
+    if (this.#sample < 0) this.#sample = this.#time.now();
     return this.#sample;
-  }
-
-  #hostTime(): number {
-    return this.#host.now() - this.#started;
   }
 }

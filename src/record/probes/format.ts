@@ -28,6 +28,10 @@ export function formatHostReport(report: HostReport): string {
       `  ${mode.padEnd(8)} ${figure(microsecondsPerExit)} µs an exit, ${figure(millionInstructionsPerSecond)} million instructions a second`,
     );
   }
+  if (report.timeScale > 1) {
+    const why = `goes ${report.timeScale} times slower for a guest that computes, so that it keeps up (--time-scale)`;
+    lines.push(...wrap('  time    ', why));
+  }
   lines.push('', 'Determinism ledger (recording on KVM, --tsc hook)');
   for (const row of new Ledger({ engine: 'kvm', tsc: 'hook', host: report }).rows) {
     lines.push(...wrap(`  ${row.status.padEnd(8)} ${row.source}: `, `${row.how} (${row.evidence})`));

@@ -15,7 +15,7 @@ import { probeMsrFilter } from './msr.js';
 import { type ProbeResult, probe } from './result.js';
 import { probeSoftwareInterrupt, probeSyscall } from './rings.js';
 import { probeSingleStep } from './stepping.js';
-import { measureAll, type ProbeFigures, probeKick } from './timing.js';
+import { measureAll, type ProbeFigures, probeKick, proposedTimeScale } from './timing.js';
 import { probeWindow } from './window.js';
 
 /** What this host can do. JSON. */
@@ -44,6 +44,8 @@ export interface HostReport {
   readonly msrFilterIsComplete: boolean;
   readonly dirtyLogWorks: boolean;
   readonly kickWorks: boolean;
+  /** How many times slower than this host's the time of a guest that computes should go: 1 where KVM runs its kernel natively. */
+  readonly timeScale: number;
   readonly rdtscExits: boolean;
   readonly rdrandExecutes: boolean;
 }
@@ -106,6 +108,7 @@ export async function examineHost(options: ExamineOptions = {}): Promise<HostRep
     msrFilterIsComplete: all('msr.'),
     dirtyLogWorks: all('dirty-log.'),
     kickWorks: all('kick.'),
+    timeScale: proposedTimeScale(host),
     rdtscExits: outcomes('RDTSC').length > 0 && outcomes('RDTSC').every((outcome) => outcome === 'exit'),
     rdrandExecutes: outcomes('RDRAND EAX').some((outcome) => outcome === 'executes'),
   };
@@ -123,6 +126,7 @@ const NOTHING = {
   msrFilterIsComplete: false,
   dirtyLogWorks: false,
   kickWorks: false,
+  timeScale: 1,
   rdtscExits: false,
   rdrandExecutes: false,
 } as const;

@@ -7,6 +7,10 @@ import { type ProbeResult, probe } from './result.js';
 const KICK_MICROSECONDS = 2000;
 const EXITS = 2000;
 const LOOPS = 100_000;
+const SHORT_LOOPS = 10_000;
+/** With so many million instructions a second, a kernel keeps up with its own timers. */
+const ENOUGH_MIPS = 100;
+const TIME_SCALE_LIMIT = 64;
 
 /** Figures of one mode; NaN where they could not be measured. */
 export interface ProbeFigures {
@@ -33,8 +37,8 @@ export function measure(mode: ProbeMode, host: HostPort): ProbeFigures {
   }
 }
 
-function measureLoop(guest: ProbeGuest, host: HostPort): number {
-  const count = [LOOPS & 0xff, (LOOPS >> 8) & 0xff, (LOOPS >> 16) & 0xff, 0];
+function measureLoop(guest: ProbeGuest, host: HostPort, loops = LOOPS): number {
+  const count = [loops & 0xff, (loops >> 8) & 0xff, (loops >> 16) & 0xff, 0];
   // mov ecx,100000; dec ecx; jnz to the dec; out 51h,al
   const real = [0x66, 0xb9, ...count, 0x66, 0xff, 0xc9, 0x75, 0xfb, 0xe6, 0x51];
   const long = [0xb9, ...count, 0xff, 0xc9, 0x75, 0xfc, 0xe6, 0x51];
@@ -42,7 +46,27 @@ function measureLoop(guest: ProbeGuest, host: HostPort): number {
   const before = host.now();
   const reason = guest.run();
   if (reason !== ExitReason.Io || guest.vcpu.exit.address !== 0x51) return Number.NaN;
-  return (LOOPS * 2) / ((host.now() - before) / 1000);
+  return (loops * 2) / ((host.now() - before) / 1000);
+}
+
+/**
+ * How many times slower than the host's the time of a guest that computes should go on this host: 1 where its kernel has {@link
+ * ENOUGH_MIPS} or more, which hardware has; dozens where KVM executes it by software.
+ */
+export function proposedTimeScale(host: HostPort): number {
+  let best = 0;
+  try {
+    const guest = new ProbeGuest('cpl0');
+    try {
+      // The best of three: other work on the host makes it slower, never faster.
+      for (let turn = 0; turn < 3; turn++) best = Math.max(best, measureLoop(guest, host, SHORT_LOOPS) || 0);
+    } finally {
+      guest.close();
+    }
+  } catch {
+    return 1;
+  }
+  return best === 0 ? 1 : Math.min(TIME_SCALE_LIMIT, Math.max(1, Math.round(ENOUGH_MIPS / best)));
 }
 
 /** A guest that spins is kicked within its timer. */
