@@ -1,6 +1,6 @@
 /** Both engines side by side. */
 import type { InsnCase } from './case.js';
-import { differencesOf, type FieldDifference, isEqual } from './difference.js';
+import { differencesOf, type FieldDifference, isEqual, strayDifference } from './difference.js';
 import { type CaseRunner, InsnEngine } from './engine.js';
 import { type Explanation, explanationOf } from './explained.js';
 import { Result } from './layout.js';
@@ -63,7 +63,7 @@ export class Comparison {
     const expected = this.#oracle.run([one]).slice();
     const differences = [...differencesOf(expected, actual)];
     if (!isEqual(this.#oracle.outside, this.#interp.outside)) {
-      differences.push({ field: 'memory', kind: 'memory around the window', expected: '', actual: '' });
+      differences.push(strayDifference(expected, actual));
     }
     return {
       expected,

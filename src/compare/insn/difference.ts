@@ -137,8 +137,22 @@ export function differencesOf(expected: Uint8Array, actual: Uint8Array): FieldDi
     if (difference) found.push(difference);
   }
   const memory = compareMemory(expected, actual);
-  if (memory) found.push(memory);
+  if (memory) found.push({ ...memory, kind: `memory${afterFault(expected)}` });
   return found;
+}
+
+/** Behind `memory`: the instruction raised an exception and should have left memory alone. */
+function afterFault(expected: Uint8Array): string {
+  const view = new DataView(expected.buffer, expected.byteOffset, expected.byteLength);
+  const vector = view.getUint32(Result.vector, true);
+  return vector < NO_VECTOR ? ` after ${vectorName(vector)}` : '';
+}
+
+/** The difference in the memory around the window. */
+export function strayDifference(expected: Uint8Array, actual: Uint8Array): FieldDifference {
+  const same = differencesOf(expected, actual).every(({ field }) => field !== 'exception');
+  const kind = `memory around the window${same ? afterFault(expected) : ''}`;
+  return { field: 'memory', kind, expected: '', actual: '' };
 }
 
 function compareField(field: Field, left: DataView, right: DataView): FieldDifference | undefined {

@@ -139,10 +139,10 @@ function pickModrm(
 ): void {
   const reg = digit === 8 ? random.below(bits === 64 ? 16 : 8) : digit;
   e.rex |= (reg >> 3) << 2;
-  // A form that the row does not have is #UD: now and then.
+  // A form that the row does not have is #UD: now and then. MOV from and to CRn and DRn has no other: it does not look at ModRM.mod.
   const isMemory =
     row.mem === undefined
-      ? random.chance(5) && !MEMORY_TAKEN.has(row.encoding)
+      ? random.chance(5) && !MEMORY_TAKEN.has(row.encoding) && !/^0F 2[0-3] /.test(row.encoding)
       : row.reg === undefined
         ? random.chance(95) || row.encoding === '0F 01 /3' || (bits !== 64 && REGISTER_TAKEN.has(row.encoding))
         : random.chance(50);

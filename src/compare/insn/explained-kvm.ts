@@ -9,21 +9,13 @@
 import { isUnknownToEmulator } from './emulator-gaps.js';
 import type { Explanation } from './explained.js';
 import { USER_LEVELS } from './levels.js';
+import { hasPrefix } from './prefixes.js';
 
 const GP =
   'pvm.c, handle_exit_exception: "case GP_VECTOR: err = kvm_emulate_instruction(vcpu, EMULTYPE_PVM_GP)", whatever the privilege';
 const UD =
   'pvm.c, handle_exit_exception, case UD_VECTOR: handle_ud, which emulates (the published source queues #UD at CPL 3; the kernel of the host ' +
   'where this was found, 6.18, does not)';
-
-/** Is the byte among the legacy prefixes? */
-function hasPrefix(code: Uint8Array, prefix: number): boolean {
-  for (const byte of code) {
-    if (byte === prefix) return true;
-    if (![0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3].includes(byte)) return false;
-  }
-  return false;
-}
 
 const row = (it: Omit<Explanation, 'levels' | 'oracle'>): Explanation => ({
   levels: USER_LEVELS,
@@ -48,7 +40,13 @@ export const KVM_ROWS: readonly Explanation[] = [
     names: /./,
     kinds: /^exception #GP for #UD$/,
     source: `${GP}; x86.c, handle_emulation_failure: "kvm_queue_exception(vcpu, UD_VECTOR)"`,
-    when: ({ row: { name } }) => isUnknownToEmulator(name),
+    when: ({ row: it }) => isUnknownToEmulator(it),
+  }),
+  row({
+    title: 'MOVBE that raises #GP is #UD, as this KVM does not show it to the guest',
+    names: /^MOVBE /,
+    kinds: /^exception #GP for #UD$/,
+    source: `${GP}; emulate.c, em_movbe: "if (!ctxt->ops->guest_has_movbe(ctxt)) return emulate_ud(ctxt)"`,
   }),
   row({
     title: 'INT n is #GP, which the emulator does not emulate',

@@ -2,6 +2,7 @@
 import type { InsnCase } from './case.js';
 import type { Oracle } from './comparison.js';
 import type { FieldDifference } from './difference.js';
+import { EMULATOR_ROWS } from './explained-emulator.js';
 import { KVM_ROWS } from './explained-kvm.js';
 import { PROCESSOR_ROWS } from './explained-processor.js';
 import type { LongLevel } from './levels.js';
@@ -15,6 +16,8 @@ export interface Explanation {
   readonly oracle?: Oracle;
   /** The name in the opcode table. */
   readonly names: RegExp;
+  /** The encoding in the opcode table; absent: every one. */
+  readonly encodings?: RegExp;
   /** `kind` of the difference. */
   readonly kinds: RegExp;
   /** Manual, erratum or source. */
@@ -25,7 +28,7 @@ export interface Explanation {
 }
 
 /** The table. */
-export const EXPLAINED: readonly Explanation[] = [...PROCESSOR_ROWS, ...KVM_ROWS];
+export const EXPLAINED: readonly Explanation[] = [...PROCESSOR_ROWS, ...KVM_ROWS, ...EMULATOR_ROWS];
 
 /** The row that explains a difference; undefined: none. */
 export function explanationOf(
@@ -40,6 +43,7 @@ export function explanationOf(
       (row.oracle ?? oracle) === oracle &&
       row.kinds.test(difference.kind) &&
       row.names.test(one.row.name) &&
+      (row.encodings === undefined || row.encodings.test(one.row.encoding)) &&
       (row.when === undefined || row.when(one, difference)),
   );
 }

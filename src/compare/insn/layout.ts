@@ -53,15 +53,17 @@ export const SUPERVISOR_PAGE = WINDOW_PAGES + 0x4000;
 /** The window's pages and those behind them. */
 export const OUTSIDE_BYTES = 0x5000;
 
-/** Code slots; between the instructions lie INT3. */
+/** Code slots; between the instructions lies filler. */
 export const CODE = 0x40_0000;
 export const SLOT_BYTES = 128;
 /** Where in its slot an instruction begins that does not cross a page. */
 export const SLOT_START = 48;
 /** All slots, and what an instruction in the last may reach behind it. */
 export const CODE_BYTES = SLOTS * SLOT_BYTES + 64;
-/** What fills the slots. */
+/** What fills the slots: INT3. */
 export const FILLER = 0xcc;
+/** At CPL 0, where KVM's emulator has no INT3: a far JMP to EAEA:EAEAEAEA, which is #GP(EAE8), and in 64-bit code #UD. */
+export const KERNEL_FILLER = 0xea;
 
 export const CASES = 0x80_0000;
 export const RESULTS = 0xa0_0000;

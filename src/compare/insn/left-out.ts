@@ -28,7 +28,7 @@ export const LEFT_OUT: readonly LeftOut[] = [
   },
   {
     names: /^SERIALIZE\b/,
-    levels: USER_LEVELS,
+    levels: ALL,
     oracle: 'kvm',
     reason:
       'kvm_pvm executes it on processors that have it not, which no public source of it does; a process of the host compares it',

@@ -8,7 +8,7 @@ import type { LongLevel } from './levels.js';
 /** Instructions with their ways back to the harness at `back`, records, and the harness's counters. */
 export function placeCases(ram: Uint8Array, cases: readonly InsnCase[], back: number, level: LongLevel): void {
   const view = new DataView(ram.buffer, ram.byteOffset, ram.byteLength);
-  ram.fill(at.FILLER, at.CODE, at.CODE + at.CODE_BYTES);
+  ram.fill(level === 'kernel' ? at.KERNEL_FILLER : at.FILLER, at.CODE, at.CODE + at.CODE_BYTES);
   ram.fill(0x5a, at.WINDOW_PAGES, at.WINDOW_PAGES + at.OUTSIDE_BYTES);
   for (const [i, one] of cases.entries()) {
     ram.set(one.code, one.address);

@@ -2,8 +2,7 @@
 import type { InsnCase } from './case.js';
 import { type Comparison, keyOf } from './comparison.js';
 import { Case, WINDOW_BYTES } from './layout.js';
-
-const PREFIXES = new Set([0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3]);
+import { isLegacyPrefix } from './prefixes.js';
 
 /** The smallest case found that differs in the same way. At most some hundred runs. */
 export function shrink(comparison: Comparison, one: InsnCase): InsnCase {
@@ -13,7 +12,7 @@ export function shrink(comparison: Comparison, one: InsnCase): InsnCase {
     const { unexplained } = comparison.runOne(candidate);
     if (unexplained.length > 0 && keyOf(candidate, unexplained) === key) best = candidate;
   };
-  for (let at = 0; at < best.code.length && PREFIXES.has(best.code[at] as number); ) {
+  for (let at = 0; at < best.code.length && isLegacyPrefix(best.code[at] as number); ) {
     const { length } = best.code;
     attempt({ ...best, code: best.code.filter((_, i) => i !== at) });
     if (best.code.length === length) at++;
