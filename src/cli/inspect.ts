@@ -1,24 +1,41 @@
 /** vmtape inspect: what a trace holds. */
+import { once } from 'node:events';
 import type { Command } from 'commander';
+import { ExitCode } from '../base/errors.js';
 import { hexBytes } from '../base/hex.js';
-import type { TraceHeader } from '../trace/header.js';
 import { TraceReader } from '../trace/reader.js';
 import { describeRecord, formatRecord, recordNames, type TraceRecord } from '../trace/record.js';
+import { type AccessName, AccessNames } from './device-names.js';
 import { checkInput } from './files.js';
-import { formatCount } from './progress.js';
+import { overviewLines } from './inspect-text.js';
+import { formatCount, Progress } from './progress.js';
+import { withSignals } from './signals.js';
+import { TraceSummary } from './trace-summary.js';
 import { type OrdinalRange, parseRange } from './values.js';
 
 const HELP = `
-Prints the header, the determinism ledger, how many records there are of each kind, and how the recording ended. With
---records, those records instead of the overview.
+Prints the header, the determinism ledger, and what the records are: how many of each kind, the registers of devices that the
+guest used by name, its hottest ports and addresses, interrupts by vector, accesses that no device answers, instructions that
+were executed for KVM, the time that passed, and how the recording ended. --json has all rows, the text the first of each.
 
-Exit code: 0, 2 for a mistake in the options, 5 if the file is damaged, truncated or no trace; what can be read of it
-is printed all the same.
+With --records, those records instead, a line each, with the name of the register that an access reaches and its bits that are not 0. The
+names are those of today's devices, which follow the accesses from the beginning on; in a record more than a million behind
+it, from 65,536 records before.
+
+Exit code: 0, 1 if interrupted, 2 for a mistake in the options, 5 if the file is damaged, truncated or no trace; what can be
+read of it is printed all the same.
 
 Examples:
   $ vmtape inspect d.vmtape
   $ vmtape inspect d.vmtape --records 0..20
   $ vmtape inspect d.vmtape --records 500.. --json | head`;
+
+/** Records between two turns of the event loop, and characters that are given on at once. */
+const TURN = 0x4000;
+const PIECE = 0x1_0000;
+/** Names are followed from the beginning up to here, and then from so many records before. */
+const FOLLOWED_WHOLE = 1_000_000;
+const FOLLOWED = 0x1_0000;
 
 interface InspectFlags {
   readonly records?: string;
@@ -35,121 +52,121 @@ export function addInspect(program: Command, setExit: (code: number) => void): v
     .option('--records <A..B>', 'print the records A to B')
     .option('--json', 'print JSON; records one a line')
     .addHelpText('after', HELP)
-    .action((path: string, flags: InspectFlags) => {
+    .action(async (path: string, flags: InspectFlags) => {
       const range = flags.records === undefined ? undefined : parseRange('--records', flags.records);
       checkInput('', path);
       const reader = new TraceReader(path);
       try {
-        if (range === undefined) showOverview(reader, flags.json ?? false);
-        else showRecords(reader, range, flags.json ?? false);
+        const inspector = new Inspector(reader, flags.json ?? false);
+        const work = () => (range === undefined ? inspector.overview() : inspector.records(range));
+        setExit(await withSignals(() => inspector.stop(), work));
       } finally {
         reader.close();
       }
-      setExit(0);
     });
 }
 
-/** Reads all records and prints the overview; then throws what is wrong with the trace, if something is. */
-function showOverview(reader: TraceReader, isJson: boolean): void {
-  const counts: Record<string, number> = {};
-  const cursor = reader.cursor();
-  while (cursor.next()) {
-    const name = recordNames[cursor.record.kind] ?? '?';
-    counts[name] = (counts[name] ?? 0) + 1;
+/** Each method throws what is wrong with the trace, if something is, when what can be read of it is printed. */
+class Inspector {
+  readonly #reader: TraceReader;
+  readonly #isJson: boolean;
+  #isStopped = false;
+
+  constructor(reader: TraceReader, isJson: boolean) {
+    this.#reader = reader;
+    this.#isJson = isJson;
   }
-  const { header } = reader;
-  if (isJson) {
-    const all = {
-      header: plainHeader(header),
-      ledger: header.ledger,
-      size: reader.size,
-      records: cursor.count,
-      counts,
-      end: cursor.end === undefined ? null : plainHeader(cursor.end),
-    };
-    process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
-  } else {
-    const lines = [...headerLines(reader), '', ...ledgerLines(header.ledger), '', ...countLines(cursor.count, counts)];
-    const { end } = cursor;
-    lines.push('', `End        ${end === undefined ? 'not marked: the recording did not end cleanly' : end.message}`);
-    if (end !== undefined && end.inexact.length > 0) lines.push(`Not exact  ${end.inexact.join(', ')}`);
-    process.stdout.write(`${lines.join('\n')}\n`);
+
+  stop(): void {
+    this.#isStopped = true;
   }
-  if (cursor.damage !== undefined) throw cursor.damage;
-}
 
-function headerLines(reader: TraceReader): string[] {
-  const { header, path, size } = reader;
-  const rom = header.romSize === 0 ? '' : `, ROM ${formatCount(header.romSize)} bytes`;
-  const options = Object.entries(header.options).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
-  return [
-    `Trace      ${path}, ${formatCount(size)} bytes`,
-    `Id         ${hexBytes(header.id)}`,
-    `Recorded   ${new Date(header.date).toISOString()} by vmtape ${header.vmtape} on ${engineName(header)}`,
-    `Processor  ${header.cpuModel}`,
-    `Memory     ${formatCount(header.memorySize)} bytes${rom}`,
-    `Hooks      ${header.hooks.length} sites, --tsc ${header.tsc}`,
-    `Options    ${options.join(' ') || 'none'}`,
-    ...(Object.keys(header.host).length === 0 ? [] : [`Host       ${Object.values(header.host).join(', ')}`]),
-  ];
-}
-
-function engineName(header: TraceHeader): string {
-  return header.engine === 'kvm' ? 'KVM' : 'the interpreter';
-}
-
-/** The ledger is JSON that a trace brings: it is shown as it is, and trusted in nothing. */
-function ledgerLines(ledger: unknown): string[] {
-  if (!Array.isArray(ledger) || ledger.length === 0) return ['Ledger     none: the interpreter is deterministic'];
-  const rows = ledger.map((row: unknown) => {
-    const { source, status, how, hits } = (row ?? {}) as Record<string, unknown>;
-    const count = typeof hits === 'number' && hits > 0 ? `, met ${hits} times` : '';
-    return `  ${printable(status).padEnd(8)} ${printable(source)}: ${printable(how)}${count}`;
-  });
-  return ['Ledger', ...rows];
-}
-
-/** Text of a foreign file, without what could steer a terminal. */
-function printable(value: unknown): string {
-  return String(value ?? '').replace(/\p{Cc}/gu, '?');
-}
-
-function countLines(total: number, counts: Readonly<Record<string, number>>): string[] {
-  const rows = Object.entries(counts).sort(([, a], [, b]) => b - a);
-  return [
-    `Records    ${formatCount(total)}`,
-    ...rows.map(([name, count]) => `  ${name.padEnd(12)} ${formatCount(count).padStart(12)}`),
-  ];
-}
-
-function showRecords(reader: TraceReader, range: OrdinalRange, isJson: boolean): void {
-  const cursor = reader.cursor();
-  let text = '';
-  while (cursor.next()) {
-    const { record } = cursor;
-    if (record.ordinal < range.first) continue;
-    if (record.ordinal > range.last) break;
-    text += isJson ? `${JSON.stringify(plainRecord(record))}\n` : `${formatRecord(record)}\n`;
-    if (text.length > 0x1_0000) {
-      process.stdout.write(text);
-      text = '';
+  /** Reads all records and prints what they are. */
+  async overview(): Promise<number> {
+    const reader = this.#reader;
+    const cursor = reader.cursor();
+    const summary = new TraceSummary(reader.header);
+    const progress = new Progress(() => `${formatCount(cursor.count)} records read`, false);
+    try {
+      while (cursor.next()) {
+        summary.add(cursor.record);
+        if (cursor.count % TURN === 0 && (await this.#isInterrupted())) return ExitCode.GuestFailed;
+      }
+    } finally {
+      progress.stop();
     }
+    const { header } = reader;
+    const { root, frames } = reader.index;
+    const { data } = summary;
+    const { end, count: records, damage } = cursor;
+    const checkpoints = root.checkpoints.length;
+    if (this.#isJson) {
+      const totals = { size: reader.size, frames, contents: root.blobs, checkpoints, records };
+      const all = {
+        header: plain(header),
+        ledger: header.ledger,
+        ...totals,
+        ...data,
+        end: end === undefined ? null : plain(end),
+      };
+      process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
+    } else {
+      process.stdout.write(`${overviewLines(reader, records, data, end).join('\n')}\n`);
+    }
+    if (damage !== undefined) throw damage;
+    return ExitCode.Ok;
   }
-  process.stdout.write(text);
-  if (cursor.damage !== undefined) throw cursor.damage;
+
+  /** Prints records, as they are read. */
+  async records({ first, last }: OrdinalRange): Promise<number> {
+    const names = new AccessNames(this.#reader.header);
+    const cursor = this.#reader.cursor(first > FOLLOWED_WHOLE ? first - FOLLOWED : 0);
+    const isOnTerminal = process.stdout.isTTY === true;
+    const progress = new Progress(() => `${formatCount(cursor.count)} records read`, isOnTerminal);
+    let text = '';
+    try {
+      while (cursor.count <= last && cursor.next()) {
+        const { record } = cursor;
+        const parts = names.follow(record);
+        if (record.ordinal >= first) text += this.#isJson ? jsonLine(record, parts) : textLine(record, parts);
+        if (text.length < PIECE && cursor.count % TURN !== 0) continue;
+        if (!process.stdout.write(text)) await once(process.stdout, 'drain');
+        text = '';
+        if (await this.#isInterrupted()) return ExitCode.GuestFailed;
+      }
+    } finally {
+      progress.stop();
+    }
+    process.stdout.write(text);
+    if (cursor.damage !== undefined) throw cursor.damage;
+    return ExitCode.Ok;
+  }
+
+  /** After a turn of the event loop, for signals and the progress line. */
+  async #isInterrupted(): Promise<boolean> {
+    await new Promise((resolve) => setImmediate(resolve));
+    if (this.#isStopped) process.stderr.write(`vmtape: ${this.#reader.path}: interrupted\n`);
+    return this.#isStopped;
+  }
 }
 
-function plainRecord(record: TraceRecord): Record<string, unknown> {
-  return {
+function textLine(record: TraceRecord, parts: readonly AccessName[]): string {
+  const named = parts.map(({ register, bits }) => [register, ...bits].join(' ')).join(', ');
+  return `${formatRecord(record)}${named && `  ${named}`}\n`;
+}
+
+function jsonLine(record: TraceRecord, parts: readonly AccessName[]): string {
+  return `${JSON.stringify({
     ordinal: record.ordinal,
     kind: recordNames[record.kind] ?? '?',
     ...(Number.isNaN(record.retired) ? {} : { retired: record.retired }),
     text: describeRecord(record),
-  };
+    ...(parts.length > 0 && { registers: parts.map(({ register, bits }) => ({ register, bits })) }),
+  })}\n`;
 }
 
 /** Bytes and 64-bit numbers as hexadecimal text. */
-function plainHeader(value: object): unknown {
+function plain(value: object): unknown {
   const convert = (_key: string, one: unknown): unknown => {
     if (typeof one === 'bigint') return `0x${one.toString(16)}`;
     return one instanceof Uint8Array ? hexBytes(one) : one;

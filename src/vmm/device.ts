@@ -1,4 +1,5 @@
 /** What a device is to the machine, and what the machine is to a device. */
+import type { Register } from './register.js';
 import type { StateTable } from './state/fields.js';
 
 /** Guest time. A device knows no other time. */
@@ -39,6 +40,11 @@ export interface Device {
    * {@link mmio} then says where it is after power-on.
    */
   claims?(address: number): boolean;
+  /**
+   * The register that an access at a port, or an address, of the device would reach now, for people; undefined: it has no name. `value`:
+   * what is written, a byte of it where the device has 8 bits; 0 for a read. Changes nothing.
+   */
+  registerAt?(address: number, isWrite: boolean, value: number): Register | undefined;
   /** `size` is 1, 2 or 4; the answer is a u32, of which the low `size` bytes count. */
   readPort(port: number, size: number): number;
   writePort(port: number, size: number, value: number): void;

@@ -10,10 +10,12 @@
  * - SLP_EN with another SLP_TYPx than that of \_S5 does nothing.
  */
 import type { Clock, IrqLine, PowerLine } from '../../device.js';
+import type { Register } from '../../register.js';
 import { stateError } from '../../state/check.js';
 import { initialState } from '../../state/fields.js';
 import { ByteDevice } from '../byte-device.js';
 import { TickScale } from '../ticks.js';
+import { acpiPm1Register } from './names.js';
 import * as bits from './registers.js';
 import { type AcpiPm1State, acpiPm1State } from './state.js';
 
@@ -59,6 +61,10 @@ export class AcpiPm1 extends ByteDevice<typeof acpiPm1State> {
 
   protected override driveLines(): void {
     this.wiring.irq.set((this.#status() & this.state.enable) !== 0);
+  }
+
+  registerAt(port: number): Register | undefined {
+    return acpiPm1Register(port);
   }
 
   protected readByte(port: number): number {

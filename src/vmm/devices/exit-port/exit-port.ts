@@ -3,6 +3,7 @@
  * (v << 1) | 1. The code is a whole number; a shell sees its low 8 bits. Reads give 0.
  */
 import type { AddressRange, Device } from '../../device.js';
+import { type Register, register } from '../../register.js';
 import { stateTable } from '../../state/fields.js';
 
 /** Who ends the run. */
@@ -14,6 +15,8 @@ export interface ExitSink {
 /** It has no state: the run is over when it was used. */
 export const exitPortState = stateTable('exit-port', 1, {});
 
+const CODE = register('code', '', 4);
+
 /** See the head of the file. */
 export class ExitPort implements Device {
   readonly name = 'exit-port';
@@ -22,6 +25,10 @@ export class ExitPort implements Device {
   readonly stateTable = exitPortState;
 
   constructor(readonly out: ExitSink) {}
+
+  registerAt(port: number): Register | undefined {
+    return port === 0xf4 ? CODE : undefined;
+  }
 
   readPort(): number {
     return 0;

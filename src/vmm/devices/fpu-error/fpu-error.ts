@@ -4,6 +4,7 @@
  * clocks the second, which is IGNNE#. The second is cleared while FERR# is not asserted: the processor sees to that itself (FerrLine).
  */
 import type { FerrLine, IrqLine } from '../../device.js';
+import { type Register, register } from '../../register.js';
 import { bool, stateTable } from '../../state/fields.js';
 import { ByteDevice } from '../byte-device.js';
 
@@ -16,6 +17,8 @@ export function assertsIgnne(port: number, size: number): boolean {
 
 /** The first flip-flop. */
 export const fpuErrorState = stateTable('fpu-error', 1, { latched: bool() });
+
+const CLEAR = register('clear');
 
 /** See the head of the file. */
 export class FpuError extends ByteDevice<typeof fpuErrorState> {
@@ -35,6 +38,10 @@ export class FpuError extends ByteDevice<typeof fpuErrorState> {
   assertFerr(): void {
     this.state.latched = true;
     this.driveLines();
+  }
+
+  registerAt(): Register {
+    return CLEAR;
   }
 
   /** The port is written only. */

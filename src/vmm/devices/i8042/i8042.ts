@@ -6,9 +6,11 @@
  * clock line, and what is sent to it gets no answer. A20 is always enabled; its bit reads as set.
  */
 import type { IrqLine, ResetLine } from '../../device.js';
+import type { Register } from '../../register.js';
 import { initialState } from '../../state/fields.js';
 import { ByteDevice } from '../byte-device.js';
 import { sendToKeyboard } from './keyboard.js';
+import { i8042Register } from './names.js';
 import * as bits from './registers.js';
 import { type I8042State, i8042State } from './state.js';
 
@@ -35,6 +37,10 @@ export class I8042 extends ByteDevice<typeof i8042State> {
     const state = initialState(i8042State);
     state.ram[0] = bits.CONTROL_IRQ1 | bits.CONTROL_SYSTEM | bits.CONTROL_TRANSLATE | bits.CONTROL_AUX_OFF;
     return state;
+  }
+
+  registerAt(port: number, isWrite: boolean): Register {
+    return i8042Register(port, isWrite, this.state);
   }
 
   protected readByte(port: number): number {

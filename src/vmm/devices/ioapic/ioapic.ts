@@ -10,9 +10,11 @@
  */
 import { assert } from '../../../base/assert.js';
 import type { IrqLine } from '../../device.js';
+import type { Register } from '../../register.js';
 import { stateError } from '../../state/check.js';
 import type { ApicMessage } from '../lapic/message.js';
 import { SlotDevice } from '../slot-device.js';
+import { ioapicRegister } from './names.js';
 import * as bits from './registers.js';
 import { type IoapicState, ioapicState, type PinState } from './state.js';
 
@@ -63,6 +65,10 @@ export class Ioapic extends SlotDevice<typeof ioapicState> {
         throw stateError(`ioapic.pins[${index}].entry`, 'has a remote IRR though it is edge-triggered');
       }
     }
+  }
+
+  registerAt(address: number): Register | undefined {
+    return ioapicRegister(address - bits.IOAPIC_ADDRESS, this.state.select);
   }
 
   protected offsetOf(address: number): number | undefined {

@@ -14,10 +14,12 @@
  * - Globally disabled (IA32_APIC_BASE), it answers nothing, accepts nothing, and keeps its registers.
  */
 import type { Clock, ResetLine } from '../../device.js';
+import type { Register } from '../../register.js';
 import { initialState } from '../../state/fields.js';
 import { SlotDevice } from '../slot-device.js';
 import { checkLapicState } from './check.js';
 import { type ApicMessage, isDestination } from './message.js';
+import { lapicRegister } from './names.js';
 import * as bits from './registers.js';
 import { type LapicState, lapicState } from './state.js';
 import { changeDivide, currentCount, startTimer, takeExpiry } from './timer.js';
@@ -121,6 +123,10 @@ export class Lapic extends SlotDevice<typeof lapicState> {
 
   protected override checkConsistency(state: LapicState): void {
     checkLapicState(state, this.wiring.clock.now());
+  }
+
+  registerAt(address: number): Register | undefined {
+    return lapicRegister(this.offsetOf(address) ?? -1);
   }
 
   protected offsetOf(address: number): number | undefined {

@@ -8,9 +8,11 @@
  * - CONFIG_ADDRESS takes aligned dwords only; the byte at CF9h within it is another device, reset-control, which claims bytes.
  */
 import type { AddressRange, Device } from '../../device.js';
+import type { Register } from '../../register.js';
 import { stateError } from '../../state/check.js';
 import { copyState } from '../../state/compare.js';
 import { initialState } from '../../state/fields.js';
+import { pciRegister } from './names.js';
 import * as bits from './registers.js';
 import { pciHostState } from './state.js';
 
@@ -33,6 +35,10 @@ export class PciHost implements Device {
 
   writePort(port: number, size: number, value: number): void {
     if (port === bits.ADDRESS_PORT && size === 4) this.#state.address = (value & bits.ADDRESS_MASK) >>> 0;
+  }
+
+  registerAt(port: number): Register | undefined {
+    return pciRegister(port, this.#state.address);
   }
 
   /** The byte at `port`: of the register that CONFIG_ADDRESS names, if it is CONFIG_DATA's. */

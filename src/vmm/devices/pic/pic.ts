@@ -4,10 +4,12 @@
  */
 import { assert } from '../../../base/assert.js';
 import type { IrqLine } from '../../device.js';
+import type { Register } from '../../register.js';
 import { stateError } from '../../state/check.js';
 import { initialState } from '../../state/fields.js';
 import { ByteDevice } from '../byte-device.js';
 import { irr, pendingInput, poll, setLine, startService, writeCommand, writeData } from './chip.js';
+import { picRegister } from './names.js';
 import * as bits from './registers.js';
 import { type ChipState, type PicState, picState } from './state.js';
 
@@ -79,6 +81,11 @@ export class Pic extends ByteDevice<typeof picState> {
     }
     this.#settle();
     return vector;
+  }
+
+  registerAt(port: number, isWrite: boolean, value: number): Register {
+    const isMaster = port === bits.MASTER_COMMAND || port === bits.MASTER_DATA;
+    return picRegister(port, isWrite, value, isMaster ? this.#master : this.#slave);
   }
 
   protected override powerOn(): PicState {

@@ -7,11 +7,13 @@
  * allowed, gives no edges. The speaker has no sound; only its bits are kept.
  */
 import type { Clock, IrqLine } from '../../device.js';
+import type { Register } from '../../register.js';
 import { stateError } from '../../state/check.js';
 import { initialState } from '../../state/fields.js';
 import { ByteDevice } from '../byte-device.js';
 import { TickScale } from '../ticks.js';
 import * as counters from './counter.js';
+import { pitRegister } from './names.js';
 import * as bits from './registers.js';
 import { type CounterState, type PitState, pitState, TICK_ORIGIN } from './state.js';
 
@@ -48,6 +50,10 @@ export class Pit extends ByteDevice<typeof pitState> {
 
   override advance(now: number): void {
     this.#sync(now);
+  }
+
+  registerAt(port: number, isWrite: boolean, value: number): Register {
+    return pitRegister(port, isWrite, value, this.state.counters);
   }
 
   protected override powerOn(): PitState {

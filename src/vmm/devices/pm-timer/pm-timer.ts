@@ -3,6 +3,7 @@
  * with TMR_VAL_EXT. Its overflow interrupt is part of the PM1 event block: see acpi-pm1.
  */
 import type { Clock } from '../../device.js';
+import { type Register, register } from '../../register.js';
 import { stateTable } from '../../state/fields.js';
 import { ByteDevice } from '../byte-device.js';
 import { TickScale } from '../ticks.js';
@@ -13,6 +14,8 @@ const scale = new TickScale(3_579_545);
 /** It has no state of its own: it is the clock. */
 export const pmTimerState = stateTable('pm-timer', 1, {});
 
+const TIMER = register('PM_TMR', '', 4);
+
 /** See the head of the file. */
 export class PmTimer extends ByteDevice<typeof pmTimerState> {
   readonly #clock: Clock;
@@ -22,6 +25,10 @@ export class PmTimer extends ByteDevice<typeof pmTimerState> {
     super('pm-timer', [{ base: PORT, length: 4 }], pmTimerState);
     this.#clock = wiring.clock;
     this.#mask = bits === 24 ? 0xff_ffff : 0xffff_ffff;
+  }
+
+  registerAt(port: number): Register | undefined {
+    return port === PORT ? TIMER : undefined;
   }
 
   protected readByte(port: number): number {

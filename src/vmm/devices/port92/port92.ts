@@ -3,6 +3,7 @@
  * is the alternate A20 gate. A20 is always enabled in this machine: the bit reads back as written and does nothing else.
  */
 import type { ResetLine } from '../../device.js';
+import { type Register, register } from '../../register.js';
 import { bool, stateTable } from '../../state/fields.js';
 import { ByteDevice } from '../byte-device.js';
 
@@ -15,10 +16,16 @@ export const port92State = stateTable('port92', 1, {
   a20: bool({ initial: true }),
 });
 
+const CONTROL = register('control', 'FAST_INIT FAST_A20');
+
 /** See the head of the file. */
 export class Port92 extends ByteDevice<typeof port92State> {
   constructor(readonly resetLine: ResetLine) {
     super('port92', [{ base: 0x92, length: 1 }], port92State);
+  }
+
+  registerAt(): Register {
+    return CONTROL;
   }
 
   protected readByte(): number {

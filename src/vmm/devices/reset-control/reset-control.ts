@@ -3,6 +3,7 @@
  * reached by byte accesses only, for it lies within the dword CF8h, the configuration address of PCI (see pci-host).
  */
 import type { AddressRange, Device, ResetLine } from '../../device.js';
+import { type Register, register } from '../../register.js';
 import { copyState } from '../../state/compare.js';
 import { initialState, stateTable, u8 } from '../../state/fields.js';
 
@@ -14,6 +15,8 @@ const RESET = 0b0100;
 /** The register as written. */
 export const resetControlState = stateTable('reset-control', 1, { control: u8({ max: WRITABLE }) });
 
+const RC = register('RC', '- SRST RCPU FULL');
+
 /** See the head of the file. */
 export class ResetControl implements Device {
   readonly name = 'reset-control';
@@ -23,6 +26,10 @@ export class ResetControl implements Device {
   #state = initialState(resetControlState);
 
   constructor(readonly resetLine: ResetLine) {}
+
+  registerAt(): Register {
+    return RC;
+  }
 
   readPort(port: number, size: number): number {
     return port === PORT && size === 1 ? this.#state.control : 0xffff_ffff;

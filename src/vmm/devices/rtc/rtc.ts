@@ -9,11 +9,13 @@
  * are one, once the clock counts on.
  */
 import type { Clock, IrqLine } from '../../device.js';
+import type { Register } from '../../register.js';
 import { stateError } from '../../state/check.js';
 import { initialState, TIME_MAX } from '../../state/fields.js';
 import { ByteDevice } from '../byte-device.js';
 import { addSeconds, secondsToAlarm, showUnixTime } from './calendar.js';
 import { describeMemory } from './cmos.js';
+import { rtcRegister } from './names.js';
 import * as bits from './registers.js';
 import { type RtcState, rtcState } from './state.js';
 
@@ -82,6 +84,10 @@ export class Rtc extends ByteDevice<typeof rtcState> {
     state.nextUpdate = (seconds + 1) * SECOND;
     state.seen = now;
     return state;
+  }
+
+  registerAt(port: number): Register {
+    return rtcRegister(port, this.state.index);
   }
 
   protected readByte(port: number): number {

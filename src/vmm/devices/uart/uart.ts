@@ -7,8 +7,10 @@
  * overrun; only the loopback can overrun.
  */
 import type { ByteSink, IrqLine } from '../../device.js';
+import type { Register } from '../../register.js';
 import { stateError } from '../../state/check.js';
 import { ByteDevice } from '../byte-device.js';
+import { uartRegister } from './names.js';
 import * as bits from './registers.js';
 import { BACKLOG_SIZE, type UartState, uartState } from './state.js';
 
@@ -42,6 +44,10 @@ export class Uart extends ByteDevice<typeof uartState> {
     this.#fillFifo();
     this.driveLines();
     return taken.length;
+  }
+
+  registerAt(port: number, isWrite: boolean): Register | undefined {
+    return uartRegister(port - this.#base, isWrite, this.#dlab);
   }
 
   protected readByte(port: number): number {
