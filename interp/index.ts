@@ -11,9 +11,10 @@ import { flushTlb } from './memory';
 import { refreshAll } from './mode';
 import { refreshPaging } from './paging';
 
-export { afterUnwind, forgetInstruction, resume, run, settleLandmark } from './run';
+export { afterUnwind, forgetInstruction, isUnfinished, resume, run, setUnfinished, settleLandmark } from './run';
 export { decodeProbe, executeProbe, faultVector, unwindKind } from './probe';
 export { hashCpu, pass, seek } from './seek';
+export { tlbGeneration } from './tlb';
 export { executeHidden, hideAll, invalidateCode, ioPending };
 
 /** Once, before anything else. */

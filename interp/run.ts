@@ -199,6 +199,14 @@ export function forgetInstruction(): void {
   clearDebugHits();
 }
 
+/** The vCPU stands between two iterations of a REP instruction. The host says so of a state that it restored. */
+export function isUnfinished(): bool {
+  return unfinished;
+}
+export function setUnfinished(value: bool): void {
+  unfinished = value;
+}
+
 /** Must the next instruction be executed alone? */
 function mustStep(): bool {
   const flags = load<u64>(CPU_RFLAGS);

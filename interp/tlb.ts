@@ -53,6 +53,11 @@ export function setTlbContext(user: bool, smap: bool, ac: bool, aligned: bool, m
   compose();
 }
 
+/** Entries of other generations are forgotten ones. */
+export function tlbGeneration(): u32 {
+  return <u32>generation;
+}
+
 /** Forgets every translation. */
 export function flushTlb(): void {
   generation++;

@@ -17,6 +17,16 @@ export class Prng {
     if (this.#state.every((word) => word === 0)) this.#state[0] = 1;
   }
 
+  /** The four words of the state. */
+  save(): number[] {
+    return [...this.#state];
+  }
+
+  /** Goes on as the one whose state this was. */
+  load(words: readonly number[]): void {
+    this.#state.set(words);
+  }
+
   /** The next u32. */
   u32(): number {
     const state = this.#state;

@@ -3,11 +3,12 @@ import { createHash } from 'node:crypto';
 import type { Command } from 'commander';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
+import type { CheckpointFile } from '../replay/checkpoint-file.js';
 import type { Divergence } from '../replay/divergence.js';
 import type { ReplayOptions, ReplayResult } from '../replay/options.js';
 import type { GuestFiles } from '../trace/memory-reader.js';
 import { type ConsoleOutput, isOnTerminal, openConsole } from './console.js';
-import { checkInput, readInput } from './files.js';
+import { checkInput, checkOutput, readInput } from './files.js';
 import { formatCount, Progress } from './progress.js';
 import { withSignals } from './signals.js';
 import { parseCount, parseWord, usageError } from './values.js';
@@ -18,6 +19,10 @@ Repeats a recording and compares it, record by record, with the trace. The first
 --mode machine runs the devices and compares their answers; --mode cpu has no devices: what the guest read is taken
 from the trace, and what it wrote is compared.
 
+--checkpoint-every N saves the whole state before each Nth record, into the trace or, with --output, into a copy of it; --from
+record:A then starts from the last checkpoint at or before record A. The trace is replaced only when the replay ends, be it
+at its end, at a difference or by Ctrl-C, and only as a whole.
+
 Exit code: 0 if everything was equal, 2 for a mistake in the options, 3 at a difference, 5 if the trace is damaged,
 6 if this host cannot replay it.
 
@@ -25,12 +30,18 @@ Examples:
   $ vmtape replay d.vmtape
   $ vmtape replay d.vmtape --mode cpu --serial none --json
   Stop before record 1234:
-  $ vmtape replay d.vmtape --until 1234`;
+  $ vmtape replay d.vmtape --until 1234
+  Save states, and start from one:
+  $ vmtape replay d.vmtape --checkpoint-every 100000
+  $ vmtape replay d.vmtape --from record:250000 --until 250100`;
 
 interface ReplayFlags {
   readonly engine: string;
   readonly mode: string;
   readonly until?: string;
+  readonly from?: string;
+  readonly checkpointEvery?: string;
+  readonly output?: string;
   readonly serial?: string;
   readonly image: readonly string[];
   readonly json?: boolean;
@@ -47,6 +58,9 @@ export function addReplay(program: Command, setExit: (code: number) => void): vo
     .option('--mode <mode>', 'machine (with devices) or cpu (without)', 'machine')
     .option('--image <file>', 'a file of a guest that is not in the trace; may be given several times', collect, [])
     .option('--until <n>', 'stop before the record with this ordinal')
+    .option('--from <record:n>', 'start from the last checkpoint at or before this record')
+    .option('--checkpoint-every <n>', 'save the state before each record whose ordinal is a multiple of N')
+    .option('-o, --output <file>', 'write the trace with its checkpoints there, and leave the file as it is')
     .option('--serial <where>', 'the serial console: stdio or none (default: stdio; with --json: none)')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', HELP)
@@ -63,8 +77,12 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
     throw usageError('--json and --serial stdio contradict each other: both are standard output');
   }
   const until = flags.until === undefined ? undefined : parseCount('--until', flags.until, 0);
+  const from = flags.from === undefined ? undefined : parseCount('--from', flags.from.replace(/^record:/, ''), 0);
+  if (from !== undefined && engine !== 'interp') throw usageError('--from needs --engine interp');
+  const every = checkpointsOf(flags, engine, mode);
   checkInput('', path);
   const files = guestFiles(flags.image);
+  const checkpoints = every === undefined ? undefined : await checkpointFile(path, every, flags.output);
   const console = openConsole({ kind: serial });
   try {
     const options = {
@@ -75,13 +93,17 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
       serial: console,
       host: realHost,
       ...(until !== undefined && { until }),
+      ...(from !== undefined && { from }),
+      ...(checkpoints && { checkpoints }),
     };
-    const result = await runReplay(
+    const { result, start } = await runReplay(
       { ...options, windowExact: await isWindowExact(engine) },
       console,
       isOnTerminal({ kind: serial }),
     );
-    const exitCode = flags.json ? sayJson(result) : sayResult(path, result);
+    checkpoints?.finish();
+    const more = { start, from, checkpoints: checkpoints?.count, output: flags.output ?? path };
+    const exitCode = flags.json ? sayJson(result, more) : sayResult(path, result, more);
     if (result.kind === 'complete' && result.damage !== undefined && !flags.json) {
       const { code, message, hint } = result.damage;
       const replayed = `${message}; the ${formatCount(result.records)} records before that are equal`;
@@ -89,8 +111,29 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
     }
     return exitCode;
   } finally {
+    checkpoints?.discard();
     console.close();
   }
+}
+
+/** --checkpoint-every; undefined: not given. */
+function checkpointsOf(flags: ReplayFlags, engine: string, mode: string): number | undefined {
+  if (flags.checkpointEvery === undefined) {
+    if (flags.output !== undefined) throw usageError('--output is for --checkpoint-every');
+    return undefined;
+  }
+  if (engine !== 'interp' || mode !== 'machine') {
+    throw usageError(
+      '--checkpoint-every needs --engine interp and --mode machine: the state of the devices is saved too',
+    );
+  }
+  if (flags.output !== undefined) checkOutput('--output', flags.output);
+  return parseCount('--checkpoint-every', flags.checkpointEvery);
+}
+
+async function checkpointFile(path: string, every: number, output: string | undefined): Promise<CheckpointFile> {
+  const { CheckpointFile } = await import('../replay/checkpoint-file.js');
+  return new CheckpointFile(path, { every, output });
 }
 
 function collect(path: string, before: readonly string[]): string[] {
@@ -111,15 +154,16 @@ async function runReplay(
   options: ReplayOptions,
   console: ConsoleOutput,
   isConsoleShown: boolean,
-): Promise<ReplayResult> {
+): Promise<{ result: ReplayResult; start: number }> {
   const { ReplaySession } = await import('../replay/session.js');
   const session = await ReplaySession.open(options);
   const progress = new Progress(() => `${formatCount(session.records)} records replayed`, isConsoleShown);
   try {
-    return await withSignals(
+    const result = await withSignals(
       () => session.stop(),
       () => session.run(),
     );
+    return { result, start: session.start };
   } finally {
     progress.stop();
     console.flush();
@@ -147,31 +191,48 @@ function exitCodeOf(result: ReplayResult): number {
   }
 }
 
-function sayJson(result: ReplayResult): number {
+/** What was asked for besides. */
+interface Extras {
+  /** The record before which the replay started, and what --from named. */
+  readonly start: number;
+  readonly from: number | undefined;
+  /** Checkpoints written, and the trace that has them. */
+  readonly checkpoints: number | undefined;
+  readonly output: string;
+}
+
+function sayJson(result: ReplayResult, { start, checkpoints }: Extras): number {
   const damage = result.kind === 'complete' ? result.damage : undefined;
   const shown = damage === undefined ? result : { ...result, damage: { code: damage.code, message: damage.message } };
-  process.stdout.write(`${JSON.stringify(shown, null, 2)}\n`);
+  process.stdout.write(`${JSON.stringify({ ...shown, start, checkpoints }, null, 2)}\n`);
   return exitCodeOf(result);
 }
 
 /** The console is on standard output; what became of the replay goes to standard error. */
-function sayResult(path: string, result: ReplayResult): number {
+function sayResult(path: string, result: ReplayResult, { start, from, checkpoints, output }: Extras): number {
   const say = (text: string): void => void process.stderr.write(`vmtape: ${text}\n`);
+  const since = start > 0 ? ` from record ${formatCount(start)} on` : '';
   switch (result.kind) {
     case 'complete':
       if (result.damage) break; // one line, the error's
-      say(`${path}: all ${formatCount(result.records)} records are equal`);
+      say(`${path}: all ${formatCount(result.records - start)} records${since} are equal`);
       for (const note of result.notes) say(`note: ${note}`);
       break;
     case 'stopped':
-      say(`${path}: stopped before record ${result.records}; the ${formatCount(result.records)} before it are equal`);
+      say(
+        `${path}: stopped before record ${result.records}; the ${formatCount(result.records - start)} before it${since} are equal`,
+      );
       break;
     case 'interrupted':
-      say(`${path}: interrupted after ${formatCount(result.records)} records, all equal`);
+      say(`${path}: interrupted after ${formatCount(result.records - start)} records${since}, all equal`);
       break;
     case 'divergence':
       process.stderr.write(formatDivergence(path, result.divergence));
   }
+  if (from !== undefined && from > 0 && start === 0) {
+    say(`note: no checkpoint is at or before record ${from}: replayed from the start (--checkpoint-every makes some)`);
+  }
+  if (checkpoints !== undefined) say(`${output}: ${formatCount(checkpoints)} checkpoints were added`);
   return exitCodeOf(result);
 }
 

@@ -2,13 +2,12 @@
 import { createHash } from 'node:crypto';
 import { packageVersion } from '../base/version.js';
 import type { TraceGuestFile, TraceHeader } from '../trace/header.js';
-import type { RamRun } from '../trace/image.js';
 import type { Placement } from '../trace/placements.js';
 import type { TraceImage } from '../trace/writer.js';
 import { cpuStateTable } from '../vmm/cpu/state.js';
 import { cpuModel } from '../vmm/machine-cpuid.js';
 import { DEFAULT_RTC_TIME } from '../vmm/machine-options.js';
-import type { GuestMemory } from '../vmm/memory.js';
+import { type GuestMemory, isRom, memoryRuns } from '../vmm/memory.js';
 import { encodeState } from '../vmm/state/codec.js';
 import type { RecordedFile, RecordOptions } from './options.js';
 
@@ -58,18 +57,6 @@ export function imageOf(options: RecordOptions): TraceImage {
   if (options.embed ?? true) return { ram };
   const files = options.files ?? [];
   return { ram, placed: { files: files.map(({ bytes }) => bytes), placements: placementsOf(memory, files) } };
-}
-
-/** RAM, and the ROM below 4 GiB, as a trace sees them: live views. */
-export function memoryRuns(memory: GuestMemory): RamRun[] {
-  return memory.regions
-    .filter((region) => !region.readonly || isRom(region))
-    .map(({ gpa, length }) => ({ gpa, bytes: memory.bytes(gpa, length) }));
-}
-
-/** The region of the ROM is the one that ends at 4 GiB. */
-function isRom({ gpa, length }: { readonly gpa: number; readonly length: number }): boolean {
-  return gpa + length === FOUR_GIB;
 }
 
 /** Where parts of the files stand in memory. */

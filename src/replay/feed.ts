@@ -10,8 +10,9 @@ const REMEMBERED = 8;
 
 /** Feeds records to a replay. */
 export class RecordFeed {
-  /** Records consumed so far: the ordinal of the next one. */
-  consumed = 0;
+  /** The ordinal of the next record. */
+  consumed: number;
+  readonly #from: number;
   readonly #cursor: TraceCursor;
   readonly #until: number;
   readonly #recent: TraceRecord[] = Array.from({ length: REMEMBERED }, () => new TraceRecord());
@@ -21,6 +22,8 @@ export class RecordFeed {
   constructor(cursor: TraceCursor, until = Number.POSITIVE_INFINITY) {
     this.#cursor = cursor;
     this.#until = until;
+    this.#from = cursor.count;
+    this.consumed = cursor.count;
   }
 
   /** The next record, not consumed yet; undefined: there is none, or it is not to be replayed. */
@@ -60,7 +63,7 @@ export class RecordFeed {
   /** The last records consumed, in words, the oldest first. */
   recent(): string[] {
     const lines: string[] = [];
-    for (let index = Math.max(0, this.consumed - REMEMBERED); index < this.consumed; index++) {
+    for (let index = Math.max(this.#from, this.consumed - REMEMBERED); index < this.consumed; index++) {
       lines.push(formatRecord(this.#recent[index % REMEMBERED] as TraceRecord));
     }
     return lines;

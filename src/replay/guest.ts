@@ -2,7 +2,7 @@
 import { RAM_MAX } from '../../interp/layout.js';
 import { damagedTrace } from '../trace/errors.js';
 import { PAGE_SIZE, PRELUDE_SIZE } from '../trace/format.js';
-import type { TraceReader } from '../trace/reader.js';
+import type { FoundCheckpoint, TraceReader } from '../trace/reader.js';
 import { hiddenOfTrace } from '../vmm/cpu/hidden.js';
 import { cpuStateTable } from '../vmm/cpu/state.js';
 import type { Vcpu } from '../vmm/cpu/vcpu.js';
@@ -10,9 +10,10 @@ import { type HookKind, HookTable } from '../vmm/hooks/table.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
 import { GuestMemory, RAM_MIN } from '../vmm/memory.js';
 import { decodeState } from '../vmm/state/codec.js';
+import { cpuOf } from './checkpoint.js';
 
-/** The guest as it was before its first instruction. */
-export function guestOf(reader: TraceReader): LoadedGuest {
+/** The guest as it was before its first instruction, or at a checkpoint. */
+export function guestOf(reader: TraceReader, from?: FoundCheckpoint): LoadedGuest {
   const { header, rom } = reader;
   const place = { path: reader.path, frame: 0, byte: PRELUDE_SIZE };
   const { memorySize } = header;
@@ -26,9 +27,9 @@ export function guestOf(reader: TraceReader): LoadedGuest {
       throw damagedTrace(place, `has a page of RAM at 0x${gpa.toString(16)}`);
     }
     memory.write(gpa, bytes);
-  });
+  }, from?.checkpoint.set);
   const hooks = new HookTable(header.hooks.map((site) => ({ ...site, kind: site.kind as HookKind })));
-  return { memory, cpu: decodeState(cpuStateTable, header.cpuState), hooks };
+  return { memory, cpu: from ? cpuOf(from) : decodeState(cpuStateTable, header.cpuState), hooks };
 }
 
 /** Gives the guest and its processor to an engine. */

@@ -35,6 +35,11 @@ export class LandingWalker {
     this.landmarks = new LandmarkWalker(vcpu, memory);
   }
 
+  /** On the way to the place of a record. */
+  get isUnderWay(): boolean {
+    return this.#isUnderWay || this.landmarks.isUnderWay;
+  }
+
   /**
    * Goes on towards the place of `record`, an injection, for some milliseconds at most. True: it is reached. Throws
    * {@link DivergenceFound} if the guest makes an exit before.

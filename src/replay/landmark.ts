@@ -56,6 +56,16 @@ export class LandmarkWalker implements LandmarkCounts {
     this.#time = time;
   }
 
+  /** A landmark is walked to. */
+  get isUnderWay(): boolean {
+    return this.#comparison !== undefined;
+  }
+
+  /** The last two times, the earlier one first. */
+  get times(): readonly [number, number] {
+    return [this.#timeBefore, this.#time];
+  }
+
   /** On the interpreter: goes on towards `record` until `limit` at most. True: it is reached. Throws {@link DivergenceFound}. */
   reach(record: TraceRecord, limit: number): boolean {
     const seeker = this.#vcpu.seeker as Seeker;

@@ -4,10 +4,19 @@ import type { HostPort } from '../base/host.js';
 import type { GuestFiles } from '../trace/memory-reader.js';
 import type { ByteSink } from '../vmm/device.js';
 import type { EngineName, MachineEnd } from '../vmm/machine-options.js';
+import type { GuestMemory } from '../vmm/memory.js';
+import type { SavedState } from './checkpoint.js';
 import type { Divergence } from './divergence.js';
 
 /** `machine`: devices run and their answers are compared. `cpu`: no devices; reads are answered from the trace. */
 export type ReplayMode = 'machine' | 'cpu';
+
+/** Saves states of a replay. */
+export interface CheckpointTaker {
+  /** The ordinal of the record before which, or as soon as possible behind which, it is to be called next. */
+  readonly next: number;
+  take(state: SavedState, memory: GuestMemory): void;
+}
 
 /** Options of ReplaySession. */
 export interface ReplayOptions {
@@ -21,6 +30,10 @@ export interface ReplayOptions {
   readonly mode?: ReplayMode;
   /** Stop before the record with this ordinal. */
   readonly until?: number;
+  /** Start from the last checkpoint at or before the record with this ordinal; from the start, if there is none. Interpreter only. */
+  readonly from?: number;
+  /** Called between two records, on the interpreter and in machine mode only. */
+  readonly checkpoints?: CheckpointTaker;
   readonly serial?: ByteSink;
   readonly debugConsole?: ByteSink;
   readonly host: HostPort;

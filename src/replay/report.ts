@@ -1,11 +1,15 @@
 /** Making the report of a divergence. */
 import { Decoder, Formatter, FormatterSyntax } from 'iced-x86';
 import { hexBytes } from '../base/hex.js';
+import type { TraceReader } from '../trace/reader.js';
 import { hexNumber, REGISTER_RIP } from '../trace/record.js';
 import { GPR_NAMES } from '../vmm/cpu/state.js';
 import { REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { codeBits, codeBytes } from '../vmm/machine-walk.js';
 import type { GuestMemory } from '../vmm/memory.js';
+import type { Divergence } from './divergence.js';
+import type { RecordFeed } from './feed.js';
+import { unhookedNotes } from './unhooked.js';
 
 /** The registers of Vcpu.readRegisters and of an Inject record, in their order. */
 const registerNames = [...GPR_NAMES, 'rip', 'rflags'];
@@ -90,6 +94,40 @@ export function sameRegisters(a: Uint8Array, b: Uint8Array, isLandmark = false):
 /** RFLAGS.RF in a register set. */
 export function hasResumeFlag(registers: Uint8Array): boolean {
   return ((registers[RF_BYTE] as number) & RF_BIT) !== 0;
+}
+
+/** A replay that came to a difference. */
+interface StoppedReplay {
+  readonly reader: TraceReader;
+  readonly vcpu: Vcpu;
+  readonly guest: { readonly memory: GuestMemory };
+  /** In machine mode. */
+  readonly board: object | undefined;
+  readonly hint: string | undefined;
+  /** The ordinal of the record before which it started. */
+  readonly start: number;
+}
+
+/** The report of the difference. */
+export function divergenceOf(found: DivergenceFound, replay: StoppedReplay, feed: RecordFeed): Divergence {
+  const { vcpu, reader, start } = replay;
+  const record = feed.waiting;
+  const retired = record && !Number.isNaN(record.retired) ? record.retired : undefined;
+  const mode = replay.board ? 'machine' : 'cpu';
+  const hint = replay.hint ?? unhookedNotes(reader.header, vcpu)[0];
+  const from = start > 0 ? ` --from record:${start}` : '';
+  return {
+    record: feed.consumed,
+    what: found.what,
+    expected: found.expected,
+    actual: found.actual,
+    instructions: Number.isNaN(vcpu.retired) ? undefined : vcpu.retired,
+    recordedInstructions: retired,
+    ...cpuPlace(vcpu, replay.guest.memory),
+    before: feed.recent(),
+    ...(hint !== undefined && { hint }),
+    command: `vmtape replay ${quoted(reader.path)} --engine ${vcpu.engine} --mode ${mode}${from}`,
+  };
 }
 
 /** A path as a shell takes it. */

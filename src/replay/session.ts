@@ -4,9 +4,9 @@
  * The records are taken one after the other. Incidental ones (time, input, interrupts) are done; an architectural one is
  * what the guest must do next.
  */
-import { AssertionError, assert } from '../base/assert.js';
+import { assert } from '../base/assert.js';
 import { hexBytes } from '../base/hex.js';
-import { TraceReader } from '../trace/reader.js';
+import { type FoundCheckpoint, TraceReader } from '../trace/reader.js';
 import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
 import { RUN_DIGEST_SIZE, RunDigest } from '../trace/run-digest.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
@@ -19,16 +19,17 @@ import { engineErrorEnd } from '../vmm/machine-ends.js';
 import { openVcpu } from '../vmm/machine-engine.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
 import { Landing } from '../vmm/machine-taps.js';
+import { restoreMachine, type SavedState, saveMachine } from './checkpoint.js';
 import { checkHook, checkPlain, compareAccess, digestAccess, type ExitAccess } from './compare.js';
-import type { Divergence } from './divergence.js';
 import { endOf, finalDifference, unknownEnd } from './end.js';
 import { RecordFeed } from './feed.js';
 import { enterGuest, guestOf } from './guest.js';
 import { missingFeatures } from './kvm-features.js';
 import { LandingWalker } from './landing.js';
-import type { LandmarkCounts } from './landmark.js';
+import type { LandmarkWalker } from './landmark.js';
+import { noSources } from './no-sources.js';
 import type { ReplayOptions, ReplayResult } from './options.js';
-import { cpuPlace, DivergenceFound, differingRegisters, quoted, sameRegisters } from './report.js';
+import { DivergenceFound, differingRegisters, divergenceOf, sameRegisters } from './report.js';
 import { unhookedNotes } from './unhooked.js';
 import { WriteEffects } from './write-effects.js';
 
@@ -45,13 +46,14 @@ export class ReplaySession {
   readonly vcpu: Vcpu;
   /** Machine mode. */
   readonly board: Board | undefined;
+  /** CPU mode. */
+  readonly effects: WriteEffects | undefined;
   readonly serial: ConsoleSink;
   readonly debugConsole: ConsoleSink;
   readonly #options: ReplayOptions;
   readonly #feed: RecordFeed;
   readonly #walker: LandingWalker;
   readonly #hooks: HookPerformer;
-  readonly #effects: WriteEffects | undefined;
   /** Both the trace and the engine count instructions. */
   readonly #comparesCounts: boolean;
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
@@ -74,6 +76,7 @@ export class ReplaySession {
     vcpu: Vcpu,
     /** What may be behind a divergence: see Divergence.hint. */
     readonly hint: string | undefined,
+    from: FoundCheckpoint | undefined,
   ) {
     this.#options = options;
     this.reader = reader;
@@ -96,26 +99,29 @@ export class ReplaySession {
     }
     this.serial = this.board?.serial ?? new ConsoleSink(options.serial);
     this.debugConsole = this.board?.debugConsole ?? new ConsoleSink(options.debugConsole);
-    if (!isMachine) this.#effects = new WriteEffects(vcpu, header.cpuid, this.serial, this.debugConsole);
+    if (!isMachine) this.effects = new WriteEffects(vcpu, header.cpuid, this.serial, this.debugConsole);
     this.#hooks = this.board?.hooks ?? new HookPerformer(guest.hooks, noSources);
-    this.#feed = new RecordFeed(reader.cursor(), options.until);
+    this.start = from?.checkpoint.record ?? 0;
+    this.#feed = new RecordFeed(reader.cursor(this.start), options.until);
     this.#compared = { exit: vcpu.exit, offset: 0, fault: false, answered: false };
     this.#comparesCounts = header.counting && vcpu.engine === 'interp';
     this.#walker = new LandingWalker(vcpu, guest.memory, this.#comparesCounts, options.windowExact);
     this.#walker.landmarks.timeScale = timeScaleOfTrace(header.host);
     this.landmarks = this.#walker.landmarks;
+    if (from) this.#resume(from);
   }
 
   /** Opens the trace and an engine with its guest. Close the session when it is done with. */
   static async open(options: ReplayOptions): Promise<ReplaySession> {
     const reader = new TraceReader(options.path, { files: options.files });
     try {
-      const guest = guestOf(reader);
+      const from = options.from === undefined ? undefined : reader.checkpointBefore(options.from);
+      const guest = guestOf(reader, from);
       const vcpu = await openVcpu(options.engine ?? 'interp', guest.memory);
       try {
         enterGuest(vcpu, guest, reader);
         const hint = vcpu.engine === 'kvm' ? await missingFeatures(reader.header.cpuid) : undefined;
-        return new ReplaySession(options, reader, guest, vcpu, hint);
+        return new ReplaySession(options, reader, guest, vcpu, hint, from);
       } catch (error) {
         vcpu.close();
         throw error;
@@ -145,7 +151,7 @@ export class ReplaySession {
       for (let turn = 0; turn < SLICE_TURNS && !this.#result; turn++) if (!this.#step()) break;
     } catch (error) {
       if (!(error instanceof DivergenceFound)) throw error;
-      this.#result = { kind: 'divergence', divergence: this.#report(error) };
+      this.#result = { kind: 'divergence', divergence: divergenceOf(error, this, this.#feed) };
     } finally {
       this.vcpu.armTimer?.(0);
     }
@@ -158,9 +164,12 @@ export class ReplaySession {
   }
 
   /** How landmarks were found so far. */
-  readonly landmarks: LandmarkCounts;
+  readonly landmarks: LandmarkWalker;
 
-  /** Records replayed so far. */
+  /** The ordinal of the record before which the replay started: that of its checkpoint. */
+  readonly start: number;
+
+  /** The ordinal of the next record. */
   get records(): number {
     return this.#feed.consumed;
   }
@@ -176,8 +185,32 @@ export class ReplaySession {
     return Number.isNaN(this.vcpu.retired) ? undefined : this.vcpu.retired;
   }
 
+  #resume(from: FoundCheckpoint): void {
+    const own = restoreMachine(this, from);
+    this.#skipped = own.skipped;
+    this.#digest.resume(own.digest);
+    this.landmarks.noteTime(own.timeBefore);
+    this.landmarks.noteTime(own.time);
+  }
+
+  /** The vCPU stands at an instruction boundary between two records: the state can be saved. */
+  get isAtBoundary(): boolean {
+    return !this.#endsWithin && !this.#walker.isUnderWay;
+  }
+
+  /** Saves the state, at a boundary. */
+  save(): SavedState {
+    const [timeBefore, time] = this.landmarks.times;
+    const own = { skipped: this.#skipped, timeBefore, time, digest: this.#digest.bytes() };
+    return saveMachine(this, this.#feed.consumed, own);
+  }
+
   /** Does the next thing. False: the slice is over. */
   #step(): boolean {
+    const { checkpoints } = this.#options;
+    if (checkpoints !== undefined && this.#feed.consumed >= checkpoints.next && this.isAtBoundary) {
+      checkpoints.take(this.save(), this.guest.memory);
+    }
     const record = this.#feed.peek();
     if (!record) return this.#noMoreRecords();
     if (this.#incidental(record)) return true;
@@ -298,12 +331,9 @@ export class ReplaySession {
     for (;;) {
       const record = this.#feed.peek();
       if (!record) {
-        if (this.#feed.isBeyond || this.#feed.damage) return undefined;
-        // A recording may end within an instruction that makes several exits.
-        if (isFurther && this.#feed.end) {
-          this.#endsWithin = true;
-          return undefined;
-        }
+        // A recording, or what is to be replayed of it, may end within an instruction that makes several exits.
+        this.#endsWithin = isFurther || this.#feed.isBeyond;
+        if (this.#feed.isBeyond || this.#feed.damage || (isFurther && this.#feed.end)) return undefined;
         throw new DivergenceFound(
           'the guest makes an exit behind the last record',
           'the end of the trace',
@@ -375,7 +405,7 @@ export class ReplaySession {
         compareAccess.answer(record, access);
       } else {
         compareAccess.give(record, access);
-        if (exit.isWrite) this.#effects?.written(exit, access.offset);
+        if (exit.isWrite) this.effects?.written(exit, access.offset);
       }
       fault = record.fault;
       digestAccess(this.#digest, access);
@@ -467,36 +497,4 @@ export class ReplaySession {
     }
     return false;
   }
-
-  #report(found: DivergenceFound): Divergence {
-    const { vcpu, reader } = this;
-    const instructions = this.#instructions;
-    const record = this.#feed.waiting;
-    const retired = record && !Number.isNaN(record.retired) ? record.retired : undefined;
-    const mode = this.board ? 'machine' : 'cpu';
-    const hint = this.hint ?? unhookedNotes(reader.header, vcpu)[0];
-    return {
-      record: this.#feed.consumed,
-      what: found.what,
-      expected: found.expected,
-      actual: found.actual,
-      instructions,
-      recordedInstructions: retired,
-      ...cpuPlace(vcpu, this.guest.memory),
-      before: this.#feed.recent(),
-      ...(hint !== undefined && { hint }),
-      command: `vmtape replay ${quoted(reader.path)} --engine ${vcpu.engine} --mode ${mode}`,
-    };
-  }
-}
-
-const noSources = {
-  timestamp: neverAsked,
-  timestampAux: neverAsked,
-  random: neverAsked,
-  cpuid: neverAsked,
-};
-
-function neverAsked(): never {
-  throw new AssertionError('vmtape bug: a CPU replay takes the answers of hooks from the trace');
 }

@@ -2,7 +2,7 @@
  * What a guest's writes do in a CPU replay, which has no devices: bytes for the consoles, the task priority, and IGNNE#. TPR of the local APIC
  * and CR8 are one register (Intel SDM volume 3A, section 10.8.6.1): a write to the one is seen in the other.
  */
-import { SerialDecoder } from '../trace/serial-decoder.js';
+import { LINE_CONTROL, MODEM_CONTROL, SerialDecoder } from '../trace/serial-decoder.js';
 import { hasApic } from '../vmm/cpu/cpuid-features.js';
 import { type CpuidEntry, ExitReason, type ExitRecord } from '../vmm/cpu/vcpu.js';
 import type { FerrLine } from '../vmm/device.js';
@@ -24,6 +24,12 @@ export class WriteEffects {
   ) {
     this.#decoder = new SerialDecoder(serial, debugConsole);
     this.#hasApic = hasApic(cpuid);
+  }
+
+  /** Goes on with a serial port in this state. */
+  resume({ lcr, mcr }: { readonly lcr: number; readonly mcr: number }): void {
+    this.#decoder.writeByte(LINE_CONTROL, lcr);
+    this.#decoder.writeByte(MODEM_CONTROL, mcr);
   }
 
   /** The guest wrote what is at `offset` of the exit's bytes. */

@@ -14,6 +14,8 @@ export class TraceAppender {
   readonly #memory: MemoryWriter;
   readonly #records: number;
   readonly #isComplete: boolean;
+  /** The ordinals of the records for which the file has checkpoints. */
+  readonly checkpoints: ReadonlySet<number>;
 
   /** Throws VMTAPE_TRACE_DAMAGED or VMTAPE_TRACE_TRUNCATED for a file that was not closed cleanly. */
   constructor(readonly path: string) {
@@ -25,6 +27,7 @@ export class TraceAppender {
         throw index.damage ?? damagedTrace({ path, frame: 0, byte: 0 }, 'is of a file without an index');
       this.#records = root.records;
       this.#isComplete = root.complete;
+      this.checkpoints = new Set(root.checkpoints.map(({ record }) => record));
       const builder = IndexBuilder.from(root);
       // The root and the trailer that were the last frames stay, and mean nothing any more.
       builder.add(FrameKind.Root, index.bytes - TRAILER_SIZE - builder.bytes, 0);
@@ -40,7 +43,7 @@ export class TraceAppender {
     }
   }
 
-  /** Adds the state before a record. `ram`: RAM and ROM as at the start of a trace (memoryRuns of src/record/trace-start.ts). */
+  /** Adds the state before a record. `ram`: RAM and ROM as at the start of a trace (memoryRuns of src/vmm/memory.ts). */
   checkpoint(checkpoint: Omit<TraceCheckpoint, 'set'>, ram: readonly RamRun[]): void {
     if (checkpoint.record > this.#records)
       throw new RangeError('a checkpoint stands before a record of the trace, or at its end');

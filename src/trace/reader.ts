@@ -7,6 +7,7 @@ import { damagedTrace, type TracePlace } from './errors.js';
 import { FrameKind, PRELUDE_SIZE } from './format.js';
 import type { Frame, FrameHead } from './frame.js';
 import { FrameFile } from './frame-file.js';
+import type { ListedCheckpoint } from './frame-index.js';
 import { parseEnd, parseHeader, type TraceEnd, type TraceHeader } from './header.js';
 import type { PageTable } from './image.js';
 import { type GuestFiles, MemoryReader } from './memory-reader.js';
@@ -18,6 +19,12 @@ import { parsed, TraceIndex } from './trace-index.js';
 export interface TraceReaderOptions {
   /** The files of a trace that does not have its guest in it. */
   readonly files?: GuestFiles | undefined;
+}
+
+/** A checkpoint and where it stands. */
+export interface FoundCheckpoint {
+  readonly checkpoint: TraceCheckpoint;
+  readonly place: TracePlace;
 }
 
 /** A trace that is open for reading. */
@@ -102,18 +109,32 @@ export class TraceReader {
   /** The checkpoints, in the order of their records. */
   checkpoints(): TraceCheckpoint[] {
     return this.index.root.checkpoints
-      .map(({ frame, byte }) => {
-        const found = this.#file.read(this.#file.place(frame, byte));
-        if (found.kind !== FrameKind.Checkpoint)
-          throw damagedTrace(found.place, 'is not the checkpoint that the index names');
-        return parsed(found, parseCheckpoint);
-      })
+      .map((listed) => this.#checkpoint(listed).checkpoint)
       .sort((a, b) => a.record - b.record);
   }
 
   /** The rolling digests of the records; none in a trace that was not closed, or from before there were any. */
   marks(): RunMark[] {
     return [...this.index.framesOf(FrameKind.Marks)].flatMap((place) => parsed(this.#file.read(place), parseMarks));
+  }
+
+  /** The last checkpoint at or before the record of this ordinal; undefined: there is none. */
+  checkpointBefore(record: number): FoundCheckpoint | undefined {
+    const listed = this.index.checkpointBefore(record);
+    return listed && this.#checkpoint(listed);
+  }
+
+  #checkpoint({ frame, byte, record }: ListedCheckpoint): FoundCheckpoint {
+    const found = this.#file.read(this.#file.place(frame, byte));
+    if (found.kind !== FrameKind.Checkpoint)
+      throw damagedTrace(found.place, 'is not the checkpoint that the index names');
+    const checkpoint = parsed(found, parseCheckpoint);
+    if (checkpoint.record !== record || record > this.index.root.records)
+      throw damagedTrace(
+        found.place,
+        `is a checkpoint before record ${checkpoint.record}, and the index says otherwise`,
+      );
+    return { checkpoint, place: found.place };
   }
 
   /** The content of this number; a view. Throws {@link ColumnError} if there is none. */

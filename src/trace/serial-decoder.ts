@@ -9,8 +9,9 @@ export interface ByteTarget {
 }
 
 const DATA = 0x3f8;
-const LINE_CONTROL = 0x3fb;
-const MODEM_CONTROL = 0x3fc;
+/** The ports of LCR and MCR. */
+export const LINE_CONTROL = 0x3fb;
+export const MODEM_CONTROL = 0x3fc;
 const DEBUG_CONSOLE = 0xe9;
 const DLAB = 1 << 7;
 const LOOP = 1 << 4;

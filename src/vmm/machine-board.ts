@@ -5,7 +5,7 @@
 import { assert } from '../base/assert.js';
 import { Prng } from '../base/prng.js';
 import { Bus } from './bus.js';
-import { MachineClock } from './clock.js';
+import { clockState, MachineClock } from './clock.js';
 import { hasApic } from './cpu/cpuid-features.js';
 import { type CpuidEntry, ExitReason, type ExitRecord, HaltCause } from './cpu/vcpu.js';
 import type { ByteSink, FerrLine } from './device.js';
@@ -14,8 +14,10 @@ import { HookPerformer } from './hooks/perform.js';
 import { ConsoleSink } from './machine-console.js';
 import { lookUpCpuid } from './machine-cpuid.js';
 import { createDevices, type MachineDevices } from './machine-devices.js';
-import { firmwareRan, MsrStore } from './machine-msrs.js';
+import { firmwareRan, MsrStore, msrState } from './machine-msrs.js';
 import type { LoadedGuest, MachineEnd } from './machine-options.js';
+import { decodeState, encodeState } from './state/codec.js';
+import { array, type StateOf, type StateTable, stateTable, u32 } from './state/fields.js';
 
 /** Leaf 1, EDX: the bit is 0 while IA32_APIC_BASE disables the local APIC (Intel SDM volume 3A, section 10.4.3). */
 const APIC_FEATURE = 1 << 9;
@@ -36,6 +38,9 @@ export interface BoardOptions {
   readonly timestampAux: () => number;
 }
 
+/** The machine's random numbers: the words of a Prng. */
+const randomState = stateTable('random', 1, { words: array(u32(), 4) });
+
 /** See the head of the file. */
 export class Board {
   readonly bus = new Bus();
@@ -47,6 +52,7 @@ export class Board {
   readonly devices: MachineDevices;
   /** A device ended the run: the exit port, a reset line. */
   end: MachineEnd | undefined;
+  readonly #random: Prng;
   #deadline = 0;
 
   constructor(options: BoardOptions) {
@@ -67,11 +73,11 @@ export class Board {
     });
     for (const device of this.devices.all) this.bus.attach(device);
     this.bus.strict = options.strictBus;
-    const random = new Prng(options.seed);
+    this.#random = new Prng(options.seed);
     this.hooks = new HookPerformer(options.guest.hooks, {
       timestamp: () => this.msrs.timestamp(),
       timestampAux: options.timestampAux,
-      random: () => random.u32(),
+      random: () => this.#random.u32(),
       cpuid: (leaf, index, out) => {
         lookUpCpuid(options.cpuid, leaf, index, out);
         if (leaf === 1 && !this.devices.apics?.local.isEnabled) out[3] = (out[3] as number) & ~APIC_FEATURE;
@@ -97,6 +103,28 @@ export class Board {
   get deadline(): number {
     return this.#deadline;
   }
+  /** All state of the board and its devices: each part by its name, encoded by its table. */
+  saveState(): Map<string, Uint8Array> {
+    const parts = new Map<string, Uint8Array>();
+    const save = (table: StateTable, state: Record<string, unknown>): void =>
+      void parts.set(table.name, encodeState(table, state));
+    save(clockState, this.clock.saveState());
+    save(msrState, this.msrs.saveState());
+    save(randomState, { words: this.#random.save() });
+    for (const device of this.devices.all) save(device.stateTable, device.saveState());
+    return parts;
+  }
+
+  /** Goes on with a saved state, of which nothing is believed. Throws VMTAPE_STATE; the board is of no use then. */
+  loadState(part: (name: string) => Uint8Array): void {
+    const load = <T extends StateTable>(table: T): StateOf<T> => decodeState(table, part(table.name));
+    this.clock.loadState(load(clockState));
+    this.msrs.loadState(load(msrState));
+    this.#random.load(load(randomState).words);
+    for (const device of this.devices.all) device.loadState(load(device.stateTable));
+    this.#deadline = this.bus.nextDeadline();
+  }
+
   /** The vector of the interrupt that is being delivered. */
   acknowledge(): number {
     const { pic, apics } = this.devices;

@@ -1,6 +1,17 @@
 /** The way of console bytes from a device to the host: counted, hashed, and watched for a text. */
-import { createHash } from 'node:crypto';
+import { SHA256_WORDS, Sha256 } from '../base/sha256.js';
 import type { ByteSink } from './device.js';
+import { stateError } from './state/check.js';
+import { array, bytesUpTo, type StateOf, stateTable, time, u32 } from './state/fields.js';
+
+/** What went by so far: the count, and the state of its SHA-256. */
+export const consoleState = stateTable('console', 1, {
+  /** Bytes. */
+  count: time(),
+  words: array(u32(), SHA256_WORDS),
+  /** Behind the last whole block of SHA-256. */
+  rest: bytesUpTo(63),
+});
 
 /** Forwards bytes to `target`, if there is one. */
 export class ConsoleSink implements ByteSink {
@@ -8,9 +19,7 @@ export class ConsoleSink implements ByteSink {
   count = 0;
   /** The watched text was seen. */
   matched = false;
-  readonly #hash = createHash('sha256');
-  readonly #buffer = new Uint8Array(4096);
-  #buffered = 0;
+  readonly #hash = new Sha256();
   #watched: Uint8Array = new Uint8Array(0);
   /** The table of Knuth, Morris and Pratt: the length of the longest proper border of each prefix. */
   #borders: Uint32Array = new Uint32Array(0);
@@ -28,21 +37,28 @@ export class ConsoleSink implements ByteSink {
 
   write(byte: number): void {
     this.count++;
-    if (this.#buffered === this.#buffer.length) this.#flush();
-    this.#buffer[this.#buffered++] = byte;
+    this.#hash.byte(byte);
     if (this.#watched.length > 0) this.#match(byte);
     this.target?.write(byte);
   }
 
   /** SHA-256 of all bytes so far, in hex. */
   digest(): string {
-    this.#flush();
-    return this.#hash.copy().digest('hex');
+    return this.#hash.digest();
   }
 
-  #flush(): void {
-    this.#hash.update(this.#buffer.subarray(0, this.#buffered));
-    this.#buffered = 0;
+  /** See {@link consoleState}. */
+  saveState(): StateOf<typeof consoleState> {
+    const { count, words, rest } = this.#hash.save();
+    return { count, words: [...words], rest };
+  }
+
+  /** Goes on behind the bytes of a saved state, which was checked against the table. Throws VMTAPE_STATE if it contradicts itself. */
+  loadState(state: StateOf<typeof consoleState>): void {
+    if (state.rest.length !== state.count % 64)
+      throw stateError('console.rest', 'does not have the bytes that the count says');
+    this.#hash.load(state);
+    this.count = state.count;
   }
 
   #match(byte: number): void {

@@ -194,3 +194,15 @@ function allocate(pages: number, ramSize: number): WebAssembly.Memory {
     throw memoryError(`this host cannot give a machine ${ramSize / MIB} MiB of memory`, 'give it less: --mem 128M');
   }
 }
+
+/** The region of the ROM is the one that ends at 4 GiB. */
+export function isRom({ gpa, length }: { readonly gpa: number; readonly length: number }): boolean {
+  return gpa + length === FOUR_GIB;
+}
+
+/** RAM, and the ROM below 4 GiB, as a trace sees them: live views, ascending. */
+export function memoryRuns(memory: GuestMemory): { readonly gpa: number; readonly bytes: Uint8Array }[] {
+  return memory.regions
+    .filter((region) => !region.readonly || isRom(region))
+    .map(({ gpa, length }) => ({ gpa, bytes: memory.bytes(gpa, length) }));
+}

@@ -22,6 +22,11 @@ export interface InterpExports {
   seek(on: boolean): void;
   pass(): void;
   settleLandmark(resumeFlag: boolean): void;
+  /** 1: between two iterations of a REP instruction. */
+  isUnfinished(): number;
+  setUnfinished(value: boolean): void;
+  /** See interp/tlb.ts and {@link InterpResumption}. */
+  tlbGeneration(): number;
   hashCpu(): bigint;
 }
 

@@ -9,8 +9,10 @@ import { assert } from '../../base/assert.js';
 import { ExitCode, VmtapeError } from '../../base/errors.js';
 import type { GuestMemory } from '../memory.js';
 import { checkState } from '../state/check.js';
+import { decodeState, encodeState } from '../state/codec.js';
 import { CPUID_FEATURES } from './cpuid-features.js';
 import { InterpExitRecord, type InterpExports } from './interp-exit.js';
+import { interpResumptionTable, readResumption, writeResumption } from './interp-resumption.js';
 import { InterpSeeker } from './interp-seek.js';
 import { readInterpState, writeInterpState } from './interp-state.js';
 import { type CpuState, cpuStateTable, powerOnState } from './state.js';
@@ -244,6 +246,16 @@ export class InterpVcpu implements Vcpu {
   ignoreFerr(): void {
     this.#check();
     if (this.#get(layout.CPU_FERR) !== 0) this.#set(layout.CPU_IGNNE, 1);
+  }
+
+  saveResumption(): Uint8Array {
+    this.#check();
+    return encodeState(interpResumptionTable, readResumption(this.#memory, this.#code));
+  }
+
+  loadResumption(encoded: Uint8Array): void {
+    this.#check();
+    writeResumption(this.#memory, this.#code, decodeState(interpResumptionTable, encoded));
   }
 
   unhooked(): readonly UnhookedInstruction[] {

@@ -129,6 +129,10 @@ export interface Vcpu {
   readonly assists?: number;
   /** KVM only: is told each of them, with its bytes and the bits of its code, before the exits that it makes. */
   onAssist?: AssistListener | undefined;
+  /** Interpreter only: what it goes on with, besides the architectural state, after a checkpoint; as cpu/interp-resumption.ts declares it. */
+  saveResumption?(): Uint8Array;
+  /** Goes on so; {@link setState} comes first. Throws VMTAPE_STATE for what {@link saveResumption} cannot have given. */
+  loadResumption?(encoded: Uint8Array): void;
   /** Interpreter only: what it executed although another processor would answer differently and no hook was there. */
   unhooked?(): readonly UnhookedInstruction[];
   /** Ends the run under way (from a signal handler, a timer or an I/O callback), or the next one, with Kicked. */
