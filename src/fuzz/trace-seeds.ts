@@ -2,6 +2,7 @@
 import { TraceAppender } from '../trace/append.js';
 import type { TraceEnd, TraceHeader } from '../trace/header.js';
 import { RecordKind } from '../trace/record.js';
+import { RunDigest } from '../trace/run-digest.js';
 import { TraceWriter } from '../trace/writer.js';
 
 const MEMORY = 0x10_0000;
@@ -57,6 +58,8 @@ function writeRecords(writer: TraceWriter): void {
     pages: [1, 5, 200],
     hashes: new Uint8Array(24).fill(4),
   };
+  // A mark: the digest of no records.
+  records.digest(5, new RunDigest().bytes(), new Uint8Array(0));
   for (const size of [1, 2, 4]) records.access(RecordKind.IoRead, 10, 0x3fd, size, view, 0);
   for (const size of [1, 3, 8]) records.access(RecordKind.MmioWrite, 20, 0xfee0_0000, size, view, 0);
   records.msr(RecordKind.MsrRead, 30, 0x1b, false, view, 0);
@@ -79,7 +82,7 @@ function writeRecords(writer: TraceWriter): void {
   writer.dma(100, 0x3000, new Uint8Array(700).fill(9));
   writer.dma(100, 0x4000, new Uint8Array(600));
   records.assist(110, Uint8Array.of(0x0f, 0xc7));
-  records.digest(120, new Uint8Array(8).fill(1), new Uint8Array(32).fill(2));
+  records.digest(120, new Uint8Array(4).fill(1), new Uint8Array(32).fill(2));
   writer.flush();
 }
 
