@@ -1,9 +1,10 @@
 /** Memory accesses that are not fast: segment checks in full, translations, page crossings, MMIO, writes to pages with code. */
-import { PAGE_DIRTY, PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE } from './layout';
+import { PAGE_DIRTY, PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE, RAM_BASE } from './layout';
 import { raiseAC, raiseGP, raiseSS } from './fault';
 import { isMode64, isProtected } from './mode';
 import {
-  accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, CONTEXT_STACK, CONTEXT_WIDE, fillTlb, looseContext, TLB_READ, TLB_WRITE, tlbContext,
+  accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, CONTEXT_STACK, CONTEXT_WIDE, fillTlb, looseContext, takeArmed, TLB_READ, TLB_WRITE,
+  tlbContext,
 } from './tlb';
 import { ATTRIBUTE_DB, ATTRIBUTE_P, ATTRIBUTE_S, ATTRIBUTE_UNUSABLE, SEG_SS, segmentAttributes, segmentLimit } from './registers';
 import { canonical } from './control';
@@ -133,7 +134,31 @@ export function readSlow(address: u64, size: u32, context: u64): u64 {
   return readPhysical(physical, size);
 }
 
-/** A write that the TLB does not allow at once. */
+/** Marks the page of a place in RAM as written. */
+function markPlace(at: usize): void {
+  store<u8>(PAGE_DIRTY + ((at - RAM_BASE) >> 12), 1);
+}
+
+/** A write for which TLB_WRITE has no entry, or one whose next write is to be seen. */
+export function writeMissed(address: u64, size: u32, value: u64, context: u64): void {
+  const at = takeArmed(address, size, context);
+  if (at == 0) {
+    writeSlow(address, size, value, context);
+    return;
+  }
+  markPlace(at);
+  storeBytes(at, size, value);
+}
+
+/** The same for the start of a read-modify-write. */
+export function rmwBeginMissed(address: u64, size: u32, context: u64 = tlbContext): usize {
+  const at = takeArmed(address, size, context);
+  if (at == 0) return rmwBeginSlow(address, size, context);
+  markPlace(at);
+  return at;
+}
+
+/** A write that is translated anew. */
 export function writeSlow(address: u64, size: u32, value: u64, context: u64): void {
   const linear = settle(address, size, context);
   const flags = accessFlags(context, true);

@@ -10,12 +10,13 @@ import { ioPending } from './io';
 import { flushTlb } from './memory';
 import { refreshAll } from './mode';
 import { refreshPaging } from './paging';
+import { armWrites } from './tlb';
 
 export { afterUnwind, forgetInstruction, isUnfinished, resume, run, setUnfinished, settleLandmark } from './run';
 export { decodeProbe, executeProbe, faultVector, unwindKind } from './probe';
 export { hashCpu, pass, seek } from './seek';
 export { tlbGeneration } from './tlb';
-export { executeHidden, hideAll, invalidateCode, ioPending };
+export { armWrites, executeHidden, hideAll, invalidateCode, ioPending };
 
 /** Once, before anything else. */
 export function initialize(): void {
@@ -36,7 +37,7 @@ export function stateChanged(): void {
   refreshDebug();
 }
 
-/** The host took the dirty pages: the next write to each is to be seen again. */
-export function dirtyTaken(): void {
+/** The host forgot which pages were walked: the next walk is to be seen again. */
+export function forgetTranslations(): void {
   flushTlb();
 }

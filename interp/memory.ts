@@ -9,7 +9,7 @@ import { opAddressSize, opSegment } from './op';
 import { REG_RSP, SEG_SS } from './registers';
 import { currentStackSize, flatSegments, SEGMENT_VIEWS } from './mode';
 import { CONTEXT_STACK, CONTEXT_WIDE, looseContext, systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
-import { checkAlignment, checkSegment, probeSpan, readSlow, rmwBeginSlow, rmwReadSlow, rmwWriteSlow, writeSlow } from './access';
+import { checkAlignment, checkSegment, probeSpan, readSlow, rmwBeginMissed, rmwReadSlow, rmwWriteSlow, writeMissed, writeSlow } from './access';
 
 export { flushTlb, flushTlbPage } from './tlb';
 export { checkAlignment, probeRead, probeSpan, probeWrite } from './access';
@@ -145,7 +145,7 @@ function writeLinearOf<T>(segment: u32, linear: u64, value: T): void {
   const entry = tlbEntry(TLB_WRITE, linear);
   if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) {
     store<T>(<usize>(<u32>linear + load<u32>(entry, 8)), value);
-  } else writeSlow(linear, sizeof<T>(), <u64>value, segmentContext(segment));
+  } else writeMissed(linear, sizeof<T>(), <u64>value, segmentContext(segment));
 }
 
 /** Writes likewise. */
@@ -155,7 +155,7 @@ export function writeLinear<T>(linear: u64, value: T): void {
   const entry = tlbEntry(TLB_WRITE, linear);
   if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) {
     store<T>(<usize>(<u32>linear + load<u32>(entry, 8)), value);
-  } else writeSlow(linear, sizeof<T>(), <u64>value, tlbContext);
+  } else writeMissed(linear, sizeof<T>(), <u64>value, tlbContext);
 }
 
 /** A part of an operand whose alignment was checked as a whole (access.ts, checkAlignment). */
@@ -171,7 +171,7 @@ export function writePart<T>(linear: u64, value: T): void {
   const context = looseContext();
   const entry = tlbEntry(TLB_WRITE, linear);
   if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), context)) store<T>(<usize>(<u32>linear + load<u32>(entry, 8)), value);
-  else writeSlow(linear, sizeof<T>(), <u64>value, context);
+  else writeMissed(linear, sizeof<T>(), <u64>value, context);
 }
 
 /** The memory operand of an instruction. */
@@ -210,7 +210,7 @@ export function rmwBegin<T>(op: usize): usize {
   const linear = operandWrite(op, sizeof<T>());
   const entry = tlbEntry(TLB_WRITE, linear);
   if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) return <usize>(<u32>linear + load<u32>(entry, 8));
-  return rmwBeginSlow(linear, sizeof<T>(), segmentContext(opSegment(op)));
+  return rmwBeginMissed(linear, sizeof<T>(), segmentContext(opSegment(op)));
 }
 
 /** The same for a linear address (linearForWrite). */
@@ -219,7 +219,7 @@ export function rmwBegin<T>(op: usize): usize {
 export function rmwBeginLinear<T>(linear: u64): usize {
   const entry = tlbEntry(TLB_WRITE, linear);
   if (load<u64>(entry) == tlbTag(linear, sizeof<T>(), tlbContext)) return <usize>(<u32>linear + load<u32>(entry, 8));
-  return rmwBeginSlow(linear, sizeof<T>(), tlbContext);
+  return rmwBeginMissed(linear, sizeof<T>(), tlbContext);
 }
 
 // @ts-ignore: decorator

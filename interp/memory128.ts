@@ -2,7 +2,7 @@
  * Memory operands of 16 bytes: whole through the TLBs, and else in pieces of at most 8 bytes that do not cross a page. This is how
  * KVM's emulator splits them too (kvm: emulator_read_write_onepage), so that MMIO exits are the same.
  */
-import { checkAlignment, readSlow, rmwBeginSlow, writeSlow } from './access';
+import { checkAlignment, readSlow, rmwBeginMissed, writeSlow } from './access';
 import { raiseGP } from './fault';
 import { MXCSR_MM } from './features';
 import { CPU_FXSAVE } from './layout';
@@ -35,7 +35,7 @@ function readPieces(linear: u64): v128 {
 
 function writePieces(linear: u64, value: v128): void {
   // Every page is translated for writing before the first byte is written.
-  const whole = rmwBeginSlow(linear, 16);
+  const whole = rmwBeginMissed(linear, 16);
   if (whole != 0) {
     v128.store(whole, value);
     return;

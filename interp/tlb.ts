@@ -29,6 +29,8 @@ const ACCESS_MASK: u64 = 7;
 export const CONTEXT_WIDE: u64 = 8;
 /** Never in an entry: the access is of the stack segment (access.ts). */
 export const CONTEXT_STACK: u64 = 0x1000;
+/** In the tag of an entry of TLB_WRITE, never in a context: the translation holds, but the next write is to be seen. */
+const TAG_ARMED: u64 = 4;
 const GENERATIONS: u64 = 255;
 
 let generation: u64 = 1;
@@ -77,6 +79,24 @@ export function flushTlbPage(linear: u64): void {
   store<u64>(TLB_FETCH + index, 0);
   // Blocks are found by linear address under this generation, so it must go too.
   flushTlb();
+}
+
+/**
+ * The next write to each page comes to the slow path once. No translation is forgotten: a page walk may set accessed and dirty bits that
+ * the guest has cleared, and when the host looks at the marks of written pages must not be seen by the guest.
+ */
+export function armWrites(): void {
+  const end = TLB_WRITE + TLB_INDEX + 16;
+  for (let entry = TLB_WRITE; entry < end; entry += 16) store<u64>(entry, load<u64>(entry) | TAG_ARMED);
+}
+
+/** Where an access lies that an armed entry of TLB_WRITE allows, which then is not armed any more; 0: there is none. */
+export function takeArmed(linear: u64, size: u32, context: u64): usize {
+  const entry = tlbEntry(TLB_WRITE, linear);
+  const tag = tlbTag(linear, size, context & ~PAGE_BITS);
+  if (load<u64>(entry) != (tag | TAG_ARMED)) return 0;
+  store<u64>(entry, tag);
+  return <usize>(<u32>linear + load<u32>(entry, 8));
 }
 
 /** ACCESS_… of a context. */

@@ -42,6 +42,8 @@ export class AssistedVcpu implements Vcpu {
     this.#exiting = kvm;
     this.#openInterpreter = openInterpreter;
     this.#memory = memory;
+    // What was loaded was not written by the guest.
+    memory.takeMarkedPages();
   }
 
   get exit(): ExitRecord {
@@ -200,8 +202,8 @@ export class AssistedVcpu implements Vcpu {
   }
   takeDirtyPages(): Uint32Array {
     const pages = this.#kvm.takeDirtyPages();
-    if (!this.#interpreter) return pages;
-    return Uint32Array.from(new Set([...pages, ...this.#interpreter.takeDirtyPages()])).sort();
+    const marked = this.#interpreter ? this.#interpreter.takeDirtyPages() : this.#memory.takeMarkedPages();
+    return marked.length === 0 ? pages : Uint32Array.from(new Set([...pages, ...marked])).sort();
   }
   invalidateCode(address: number, length: number): void {
     this.#kvm.invalidateCode(address, length);

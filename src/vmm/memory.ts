@@ -8,7 +8,16 @@
  * Without a ROM, RAM has no hole: there is no VGA memory at 0xa0000. RAM "under" the ROM's lower copy is not reachable.
  */
 import '../base/webassembly.js';
-import { PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE, RAM_BASE, RAM_MAX, ROM_BASE, ROM_MAX } from '../../interp/layout.js';
+import {
+  PAGE_DIRTY,
+  PAGE_MAP,
+  PAGE_PRESENT,
+  PAGE_WRITABLE,
+  RAM_BASE,
+  RAM_MAX,
+  ROM_BASE,
+  ROM_MAX,
+} from '../../interp/layout.js';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import { hex } from '../base/hex.js';
 
@@ -112,7 +121,23 @@ export class GuestMemory {
 
   /** Tells that the host wrote [gpa, gpa + length). */
   noteWrite(gpa: number, length: number): void {
+    if (length > 0) {
+      const last = Math.floor((gpa + length - 1) / PAGE);
+      this.whole.fill(1, PAGE_DIRTY + Math.floor(gpa / PAGE), PAGE_DIRTY + last + 1);
+    }
     this.onHostWrite?.(gpa, length);
+  }
+
+  /**
+   * The guest-physical numbers of pages, ascending, that the host or the interpreter wrote since the last call. Of what the guest writes on
+   * KVM nothing is known here: that is Vcpu.takeDirtyPages.
+   */
+  takeMarkedPages(): Uint32Array {
+    const marks = this.whole.subarray(PAGE_DIRTY, PAGE_DIRTY + this.ramSize / PAGE);
+    const pages: number[] = [];
+    for (let page = marks.indexOf(1); page >= 0; page = marks.indexOf(1, page + 1)) pages.push(page);
+    marks.fill(0);
+    return Uint32Array.from(pages);
   }
 
   /** Copies `bytes` to RAM. */

@@ -27,6 +27,7 @@ const PCIDE = 0x2_0000n;
 const SMEP = 0x10_0000n;
 const SMAP = 0x20_0000n;
 const PAE = 0x20n;
+const OSFXSR = 0x200n;
 
 let vcpu: Vcpu;
 let memory: GuestMemory;
@@ -267,5 +268,52 @@ describe('code across pages of different rights', () => {
   test('faults at the first page if neither may be', async () => {
     expect(await across(first | NX, second | NX, nxe)).toBe('#14 11');
     expect(vcpu.getState().cr2).toBe(BigInt(HIGH + 0xffd));
+  });
+});
+
+describe('taking the pages that were written', () => {
+  const entry = BigInt(DATA) | P | W;
+
+  test('is not seen by the guest: a translation that it holds sets no bits again', async () => {
+    const code = [...accesses.write, ...STORE_ENTRY, ...accesses.write, 0x89, 0x46, 0x08];
+    await start(code, entry, { rcx: entry });
+    vcpu.run(vcpu.retired + 2);
+    expect([...vcpu.takeDirtyPages()]).toContain(DATA >> 12);
+    expect(run()).toBe('90');
+    // Without INVLPG the processor need not see that the entry lost its bits.
+    expect(memory.readU64(TABLE_2)).toBe(entry);
+    expect([...vcpu.takeDirtyPages()]).toEqual([DATA >> 12]);
+  });
+
+  test('shows each write that follows, whatever its form', async () => {
+    const forms = {
+      'mov [rsi],eax': [0x89, 0x06],
+      'add [rsi],eax': [0x01, 0x06],
+      'movdqu [rsi],xmm0': [0xf3, 0x0f, 0x7f, 0x06],
+      'movq [rsi],mm0': [0x0f, 0x7f, 0x06],
+      'fnstcw [rsi]': [0xd9, 0x3e],
+      'xchg [rsi],eax': [0x87, 0x06],
+      'push rax': [0x50],
+      'mov rdi,rsi; stosd': [0x48, 0x89, 0xf7, 0xab],
+    };
+    for (const [name, bytes] of Object.entries(forms)) {
+      const count = name.includes(';') ? 2 : 1;
+      await start([...bytes, ...bytes], entry);
+      const state = vcpu.getState();
+      vcpu.setState({ ...state, cr4: state.cr4 | OSFXSR, rsp: BigInt(HIGH + 0x800) });
+      vcpu.run(vcpu.retired + count);
+      expect([...vcpu.takeDirtyPages()], name).toContain(DATA >> 12);
+      expect(vcpu.run(vcpu.retired + count), name).toBe(ExitReason.Limit);
+      expect([...vcpu.takeDirtyPages()], name).toEqual([DATA >> 12]);
+      vcpu.close();
+    }
+  });
+
+  test('shows what the host wrote', async () => {
+    await start([0x90], entry);
+    vcpu.takeDirtyPages();
+    memory.write(OTHER - 1, Uint8Array.of(1, 2));
+    memory.writeU32(DATA + 8, 5);
+    expect([...vcpu.takeDirtyPages()]).toEqual([DATA >> 12, OTHER >> 12]);
   });
 });

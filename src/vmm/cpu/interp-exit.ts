@@ -13,7 +13,10 @@ export interface InterpExports {
   /** The state is replaced: nothing is left of the instruction under way. */
   forgetInstruction(): void;
   stateChanged(): void;
-  dirtyTaken(): void;
+  /** The next write to each page marks it in PAGE_DIRTY. */
+  armWrites(): void;
+  /** The next access to each page walks the page tables, and marks them in PAGE_WALKED. */
+  forgetTranslations(): void;
   invalidateCode(physical: number, length: number): void;
   /** A feature, by its leaf and register (0 to 3: EAX to EDX) * 256 + bit, executes whatever CPUID shows; and none any more. */
   executeHidden(leaf: number, place: number): void;

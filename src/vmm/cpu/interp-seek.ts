@@ -61,7 +61,7 @@ export class InterpSeeker implements Seeker {
   forgetWalks(): void {
     this.#memory.whole.fill(0, layout.PAGE_WALKED, layout.PAGE_WALKED + this.#memory.ramSize / PAGE);
     // A translation that the TLB knows walks no more: it is to be seen again.
-    this.#code.dirtyTaken();
+    this.#code.forgetTranslations();
   }
 
   #askFor(page: number, hash: Uint8Array): void {

@@ -276,13 +276,8 @@ export class InterpVcpu implements Vcpu {
 
   takeDirtyPages(): Uint32Array {
     this.#check();
-    const { whole, ramSize } = this.#memory;
-    const marks = whole.subarray(layout.PAGE_DIRTY, layout.PAGE_DIRTY + ramSize / 0x1000);
-    const pages: number[] = [];
-    for (let page = marks.indexOf(1); page >= 0; page = marks.indexOf(1, page + 1)) pages.push(page);
-    marks.fill(0);
-    this.#code.dirtyTaken();
-    return Uint32Array.from(pages);
+    this.#code.armWrites();
+    return this.#memory.takeMarkedPages();
   }
 
   invalidateCode(address: number, length: number): void {

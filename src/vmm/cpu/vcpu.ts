@@ -137,7 +137,10 @@ export interface Vcpu {
   unhooked?(): readonly UnhookedInstruction[];
   /** Ends the run under way (from a signal handler, a timer or an I/O callback), or the next one, with Kicked. */
   kick(): void;
-  /** Guest-physical pages (numbers, ascending) written since the last call. */
+  /**
+   * Guest-physical pages (numbers, ascending) that the guest wrote since the last call, and on the interpreter the host too. The guest cannot
+   * tell that they were taken. There is one such log: what needs it beside others takes part in a DirtyLog.
+   */
   takeDirtyPages(): Uint32Array;
   /** Forgets decoded code of guest-physical [address, address + length): the host wrote there. */
   invalidateCode(address: number, length: number): void;
