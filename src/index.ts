@@ -13,6 +13,7 @@ export { ReplaySession } from './replay/session.js';
 export { TraceAppender } from './trace/append.js';
 export type { TraceCheckpoint } from './trace/checkpoint.js';
 export { TraceCursor } from './trace/cursor.js';
+export { type DiffOptions, diffTraces, type RecordDifference, type TraceDiff } from './trace/diff.js';
 export { editTrace } from './trace/edit.js';
 export type { TraceEnd, TraceGuestFile, TraceHeader } from './trace/header.js';
 export { openTrace, Trace, type TraceFrame, type TraceTotals } from './trace/open.js';

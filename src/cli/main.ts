@@ -2,6 +2,7 @@
 import { Command } from 'commander';
 import { packageVersion } from '../base/version.js';
 import { addCompare } from './compare.js';
+import { addDiff } from './diff.js';
 import { addDoctor } from './doctor.js';
 import { reportError } from './errors.js';
 import { addExport } from './export.js';
@@ -40,6 +41,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addReplay(program, setExit);
   addInspect(program, setExit);
   addExport(program, setExit);
+  addDiff(program, setExit);
   addVerify(program, setExit);
   addRepair(program, setExit);
   addDoctor(program, setExit);

@@ -35,6 +35,8 @@ export class FrameFile {
   #isClosed = false;
   #inFlight = 0;
   readonly size: number;
+  /** Bytes read from the file so far. */
+  bytesRead = 0;
   readonly id: Uint8Array;
   readonly date: number;
   #window = new Uint8Array(0);
@@ -174,6 +176,7 @@ export class FrameFile {
         const count = readSync(this.#file, into, at, into.length - at, position + at);
         if (count === 0) break;
         at += count;
+        this.bytesRead += count;
       }
       return at;
     } catch (error) {
@@ -192,6 +195,7 @@ export class FrameFile {
       });
       if (count === 0) break;
       at += count;
+      this.bytesRead += count;
     }
     return at;
   }

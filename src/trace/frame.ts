@@ -24,6 +24,8 @@ export interface FrameHead {
   readonly raw: number;
   readonly number: number;
   readonly count: number;
+  /** Of the head and the stored payload. */
+  readonly checksum: number;
 }
 
 /** One frame, read. */
@@ -88,6 +90,7 @@ export function parseHead(bytes: Uint8Array, offset: number, place: TracePlace):
     raw: view.getUint32(FRAME_RAW, true),
     number: view.getUint32(FRAME_NUMBER, true),
     count: view.getUint32(FRAME_COUNT, true),
+    checksum: view.getUint32(FRAME_CRC, true),
   };
   if (head.stored > PAYLOAD_MAX || head.raw > PAYLOAD_MAX) {
     throw damagedTrace(place, 'claims more bytes than a frame can have');

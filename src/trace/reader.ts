@@ -78,6 +78,10 @@ export class TraceReader {
   get size(): number {
     return this.#file.size;
   }
+  /** Bytes of it that were read so far. */
+  get bytesRead(): number {
+    return this.#file.bytesRead;
+  }
   /** The image of the ROM, if the machine had one. */
   get rom(): Uint8Array | undefined {
     if (this.header.romSize === 0) return undefined;
