@@ -2,6 +2,7 @@
 import { closeSync, openSync, writeSync } from 'node:fs';
 import type { ByteSink } from '../vmm/device.js';
 import { checkOutput, describeFileError } from './files.js';
+import { KeyFilter, makeRaw } from './terminal.js';
 import { usageError } from './values.js';
 
 const BUFFER_SIZE = 0x1_0000;
@@ -103,11 +104,19 @@ class BufferedSink implements ConsoleOutput {
  * how to stop that.
  */
 export function readConsole(receive: (bytes: Uint8Array) => void): () => void {
-  const onData = (bytes: Buffer): void => receive(bytes);
+  const isTerminal = process.stdin.isTTY === true;
+  const keys = new KeyFilter();
+  const onData = (typed: Buffer): void => {
+    const { bytes, ends } = isTerminal ? keys.take(typed) : { bytes: typed, ends: 0 };
+    receive(bytes);
+    for (let end = 0; end < ends; end++) process.kill(process.pid, 'SIGINT');
+  };
+  const restore = isTerminal ? makeRaw(process.stdin) : undefined;
   const onError = (): void => {};
   process.stdin.on('data', onData);
   process.stdin.on('error', onError);
   return () => {
+    restore?.();
     process.stdin.off('data', onData);
     process.stdin.pause();
     process.stdin.unref?.();

@@ -4,16 +4,20 @@ import type { Ledger } from '../record/ledger.js';
 import type { BootedGuest } from '../vmm/boot/boot.js';
 import type { Machine } from '../vmm/machine.js';
 import type { MachineOptions } from '../vmm/machine-options.js';
-import { type ConsoleOutput, openConsole, readConsole } from './console.js';
+import { type ConsoleOutput, isOnTerminal, openConsole, readConsole } from './console.js';
 import { checkDumps, stateToJson, writeDumps, writeResult } from './dump.js';
 import { chooseEngine, examineEngine, hooksFor } from './engine.js';
 import type { MachineArguments } from './machine-arguments.js';
+import { isWatched } from './progress.js';
+import { LastLine } from './run-progress.js';
 
 /** A machine that is ready to be opened. */
 export interface PreparedMachine {
   readonly options: Omit<MachineOptions, 'taps'>;
   readonly guest: BootedGuest;
   readonly console: ConsoleOutput;
+  /** What the guest said last, for the progress line. */
+  readonly lastLine: LastLine;
   readonly ledger: Ledger;
   /** Why `--engine auto` did not take KVM. */
   readonly engineReason: string | undefined;
@@ -38,6 +42,7 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
     args.cpu,
   );
   const console = openConsole(args.serial);
+  const lastLine = new LastLine(console);
   const options = {
     engine,
     guest,
@@ -45,13 +50,13 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
     ...(hiddenFeatures !== undefined && { hiddenFeatures }),
     landing: { windowExact, patience: canPreempt ? args.patience : Number.POSITIVE_INFINITY },
     timeScale: engine === 'kvm' ? (args.timeScale ?? timeScale) : 1,
-    serial: console,
+    serial: isWatched() && !isOnTerminal(args.serial) ? lastLine : console,
     host: realHost,
     strictBus: args.strictBus,
     inputOpen: args.serial.kind === 'stdio' && process.stdin.isTTY === true,
     limits: args.limits,
   };
-  return { options, guest, console, ledger, engineReason: reason };
+  return { options, guest, console, lastLine, ledger, engineReason: reason };
 }
 
 /** Connects standard input with a machine whose console is standard input and output. Returns how to stop that. */

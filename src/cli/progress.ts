@@ -2,6 +2,11 @@
 
 const INTERVAL = 200;
 
+/** Somebody watches: standard error is a terminal. */
+export function isWatched(): boolean {
+  return process.stderr.isTTY === true;
+}
+
 /** Shows what `text` says, five times a second, until {@link stop}. Does nothing where nobody watches. */
 export class Progress {
   readonly #timer: NodeJS.Timeout | undefined;
@@ -9,7 +14,7 @@ export class Progress {
 
   /** `isQuiet`: the console of the guest is on the same terminal, which would be a muddle. */
   constructor(text: () => string, isQuiet: boolean) {
-    if (isQuiet || process.stderr.isTTY !== true) return;
+    if (isQuiet || !isWatched()) return;
     this.#timer = setInterval(() => {
       this.#isShown = true;
       process.stderr.write(`\r\u001b[K${text()}`);

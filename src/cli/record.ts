@@ -16,11 +16,13 @@ import {
 } from './machine-arguments.js';
 import { formatCount, Progress } from './progress.js';
 import { sayEnd } from './run.js';
+import { runProgress } from './run-progress.js';
 import { withSignals } from './signals.js';
 
 const HELP = `
 Records everything that the guest's run depends on, so that "vmtape replay" can repeat it exactly, anywhere. The
 guest's serial console is standard input and output. Ctrl-C ends the recording cleanly: the trace is whole up to there.
+On a terminal, Ctrl-A x does that too, and Ctrl-A c is Ctrl-C for the guest.
 
 Exit code: as of "vmtape run": the guest's own if it wrote to port 0xF4, else 0, 1, 2 or 6.
 
@@ -64,7 +66,7 @@ async function record(flags: RecordFlags): Promise<number> {
   const session = await openSession(flags, args, prepared);
   const { machine } = session;
   const disconnect = connectInput(machine, args);
-  const progress = new Progress(() => `${formatCount(machine.exits)} exits recorded`, isOnTerminal(args.serial));
+  const progress = new Progress(runProgress(machine, prepared.lastLine), isOnTerminal(args.serial));
   try {
     const summary = await withSignals(
       () => session.stop(),

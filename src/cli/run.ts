@@ -4,11 +4,13 @@ import type { MachineEnd } from '../vmm/machine-options.js';
 import { isOnTerminal } from './console.js';
 import { connectInput, explainEngine, prepareMachine, writeResults } from './machine.js';
 import { addMachineOptions, type MachineFlags, readMachineArguments } from './machine-arguments.js';
-import { formatCount, Progress } from './progress.js';
+import { Progress } from './progress.js';
+import { runProgress } from './run-progress.js';
 import { withSignals } from './signals.js';
 
 const HELP = `
-The guest's serial console is standard input and output. Ctrl-C ends the run.
+The guest's serial console is standard input and output. Ctrl-C ends the run; on a terminal, Ctrl-A x does that too, and
+Ctrl-A c is Ctrl-C for the guest.
 
 Exit code: the guest's own if it wrote to port 0xF4 (a write of v gives (v << 1) | 1, as QEMU's isa-debug-exit);
 0 if it switched off, reset or halted, or a limit was reached; 1 if it failed or --timeout passed; 2 for a mistake
@@ -42,7 +44,7 @@ async function run(flags: MachineFlags): Promise<number> {
   const { Machine } = await import('../vmm/machine.js');
   const machine = await Machine.open(prepared.options);
   const disconnect = connectInput(machine, args);
-  const progress = new Progress(() => `${formatCount(machine.exits)} exits`, isOnTerminal(args.serial));
+  const progress = new Progress(runProgress(machine, prepared.lastLine), isOnTerminal(args.serial));
   try {
     const end = await withSignals(
       () => machine.stop(),

@@ -21,6 +21,7 @@ import type { Landmark } from './landmark.js';
 import { Board } from './machine-board.js';
 import { engineErrorEnd, plainEnd } from './machine-ends.js';
 import { openVcpu } from './machine-engine.js';
+import { IdleTime } from './machine-idle.js';
 import { HostInput } from './machine-input.js';
 import {
   DEFAULT_PATIENCE,
@@ -68,8 +69,8 @@ export class Machine {
   readonly #started: number;
   /** KVM: where the guest's time comes from. */
   readonly #time: GuestTime;
-  /** Idle nanoseconds that were skipped (interpreter). */
-  #skipped = 0;
+  /** The interpreter's idle time. */
+  readonly #idleTime: IdleTime;
   /** The host's time at the exit under way; -1: not sampled yet (KVM). */
   #sample = -1;
   /** The vCPU stands behind an exit that the guest made. */
@@ -111,6 +112,7 @@ export class Machine {
     this.retired = vcpu.retired;
     this.#started = this.#host.now();
     this.#time = new GuestTime(this.#host, options.timeScale);
+    this.#idleTime = new IdleTime(this.#time, this.#inputOpen);
     if (this.#counting) return;
     vcpu.onAssist = (instruction, bits) => this.#taps.assist(instruction, bits);
     this.board.clock.sampleFrom(() => this.#logTime(this.#peek()));
@@ -266,7 +268,7 @@ export class Machine {
     const { board } = this;
     if (!this.#input.isEmpty) this.#input.feed(board, this.#taps);
     if (this.#counting) {
-      board.clock.set(this.retired + this.#skipped);
+      board.clock.set(this.retired + this.#idleTime.skipped);
       if (board.deadline <= board.clock.last) board.advance();
     } else {
       this.#sample = -1;
@@ -341,7 +343,7 @@ export class Machine {
       this.#inject(Landing.Exit);
       return;
     }
-    const now = this.#counting ? this.vcpu.retired + this.#skipped : this.#peek();
+    const now = this.#counting ? this.vcpu.retired + this.#idleTime.skipped : this.#peek();
     if (this.#pendingSince < 0) this.#pendingSince = now;
     if (this.#windowExact && !this.#windowOn && now - this.#pendingSince >= this.#patience) {
       this.#windowLanding = Landing.Window;
@@ -371,6 +373,7 @@ export class Machine {
     this.#pendingSince = -1;
     this.#halted = false;
     this.#time.setIdle(false);
+    this.#idleTime.end();
     this.#patience = this.#drawPatience();
   }
 
@@ -413,7 +416,7 @@ export class Machine {
   #landingLimit(): number {
     if (this.#windowOn) return Number.POSITIVE_INFINITY;
     const time = this.board.intr && this.#pendingSince >= 0 ? this.#pendingSince + this.#patience : this.board.deadline;
-    return time + this.#patience - this.#skipped;
+    return time + this.#patience - this.#idleTime.skipped;
   }
 
   #limitReached(): void {
@@ -426,7 +429,7 @@ export class Machine {
       return;
     }
     if (retired < this.#landingLimit()) return;
-    const now = retired + this.#skipped;
+    const now = retired + this.#idleTime.skipped;
     if (board.deadline <= now) {
       board.clock.set(this.#logTime(now));
       board.advance();
@@ -450,6 +453,7 @@ export class Machine {
       return false;
     }
     if (!this.#input.isEmpty) {
+      if (this.#counting) this.#idleTime.pass(this.vcpu, board, this.#logTime);
       this.#input.feed(board, this.#taps);
       if (board.intr) return true;
     }
@@ -459,14 +463,8 @@ export class Machine {
       return false;
     }
     if (this.#counting) {
-      const skip = board.deadline - (this.vcpu.retired + this.#skipped);
-      if (skip > 0) {
-        this.#skipped += skip;
-        this.vcpu.skipTicks?.(skip);
-      }
-      board.clock.set(this.#logTime(this.vcpu.retired + this.#skipped));
-      board.advance();
-      return true;
+      this.idleUntil = this.#idleTime.skip(this.vcpu, board, this.#logTime);
+      return this.idleUntil === undefined;
     }
     this.#sample = -1;
     board.clock.expire();
@@ -484,10 +482,10 @@ export class Machine {
     return true;
   }
 
-  #logTime(now: number): number {
+  readonly #logTime = (now: number): number => {
     if (now > this.board.clock.last) this.#taps.time(now);
     return now;
-  }
+  };
 
   /** KVM: the one sample of the host's time of this exit. */
   #peek(): number {
