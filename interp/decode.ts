@@ -5,7 +5,7 @@
 import { setCurrentOp } from './control';
 import { isAmd } from './execute/vendor';
 import { raiseUD } from './fault';
-import { fetch16, fetch32, fetch64, fetchAborted, fetchByte, fetchLength } from './fetch';
+import { fetch16, fetch32, fetch64, fetchAborted, fetchByte, fetchLength, isNearEnd } from './fetch';
 import { SHOWN } from './features';
 import { HANDLERS, OPCODE_HEADS, OPCODE_ROWS, ROWS, ROW_BYTES } from './generated/opcodes';
 import { CPU_GPR, CPU_RIP_BASE, CPU_TWO_GIB, CPU_ZERO } from './layout';
@@ -308,6 +308,27 @@ function takesLock(isMemory: bool): bool {
   return isAmd && isMemory && map == 1 && opcode == 0 && ((modrm >> 3) & 7) == 5;
 }
 
+/** ModRM with its memory operand: how long it is. */
+function readOperandBytes(): void {
+  const mod = modrm >> 6;
+  if (mod == 3) return;
+  if (addressSize == 2) readAddress16(mod, modrm & 7);
+  else readAddress32(mod, modrm & 7);
+}
+
+/** What no row describes: all of 0F 38 has a ModRM byte, and 0F 3A an immediate too, which must be there (measured on Zen 4). */
+function readUndefined(): void {
+  if (vex || map < 2) return;
+  modrm = fetchByte();
+  readOperandBytes();
+  if (map == 3) fetchByte();
+}
+
+/** UD0 and UD1 have no ModRM byte on AMD's processors (measured on Zen 4; SDM vol. 2, UD, has one): none is fetched where that could fault. */
+function isBareUndefined(): bool {
+  return isAmd && map == 1 && (opcode == 0xff || opcode == 0xb9) && isNearEnd();
+}
+
 /** Writes an op that only calls `handler`. */
 function writeBare(op: usize, start: u32, handler: u32): void {
   memory.fill(op, 0, 32);
@@ -324,7 +345,8 @@ export function decodeInstruction(op: usize, start: u32): bool {
   readOpcode();
   setSizes();
   const head = load<u16>(OPCODE_HEADS + <usize>((map << 8) | (opcode & 0xff)) * 2);
-  if (head == 0 || (vex && vexInvalid)) {
+  if (head == 0 || (vex && vexInvalid) || isBareUndefined()) {
+    if (head == 0) readUndefined();
     writeBare(op, start, undefinedHandler);
     return true;
   }
@@ -348,10 +370,7 @@ export function decodeInstruction(op: usize, start: u32): bool {
   displacement = 0;
   stackSegment = false;
   ripRelative = false;
-  if (isMemory) {
-    if (addressSize == 2) readAddress16(mod, modrm & 7);
-    else readAddress32(mod, modrm & 7);
-  }
+  if (hasModrm) readOperandBytes();
   const immediateKind = load<u8>(row, 6);
   let immediate = readImmediate(immediateKind);
   const second = immediateKind == 10 ? fetch16() : <u32>readImmediate(load<u8>(row, 7));

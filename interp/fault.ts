@@ -7,7 +7,7 @@
  * itself raises, the run loop makes a double fault or a shutdown of it (SDM vol. 3, 6.15, table 6-5).
  */
 import {
-  CPU_CR2, ENGINE_ERROR_UNIMPLEMENTED, EXIT_ADDRESS, EXIT_ENGINE_ERROR, EXIT_ERROR_CODE, EXIT_HALT, EXIT_REASON, EXIT_SHUTDOWN,
+  CPU_CR2, EXIT_ADDRESS, EXIT_ENGINE_ERROR, EXIT_ERROR_CODE, EXIT_HALT, EXIT_REASON, EXIT_SHUTDOWN,
   HALT_FERR, HALT_HLT,
 } from './layout';
 
@@ -150,9 +150,4 @@ export function leaveShutdown(): void {
 export function leaveEngineError(code: u32): void {
   store<u32>(EXIT_ERROR_CODE, code);
   leave(EXIT_ENGINE_ERROR, false);
-}
-
-/** An instruction, or a case of one, that a real CPU executes and this engine does not: stop, nothing is guessed. */
-export function unimplemented(): void {
-  leaveEngineError(ENGINE_ERROR_UNIMPLEMENTED);
 }

@@ -9,6 +9,8 @@ import { pageEntry } from './access';
 
 /** An instruction has at most 15 bytes. */
 const LONGEST: u32 = 15;
+/** ModRM, SIB and a displacement of 32 bits. */
+const LONGEST_OPERAND: u32 = 6;
 
 /** Set by locate(): the physical address, and where it lies in the memory. */
 export let fetchPhysical: u32 = 0;
@@ -71,6 +73,11 @@ export function beginInstruction(isFirst: bool, room: u64): void {
   fetchLength = 0;
   fetchAborted = false;
   fetchAllowed = room < <u64>LONGEST ? <u32>room : LONGEST;
+}
+
+/** May the bytes of a memory operand behind the opcode raise a fault: does the page, or CS.limit, end before? */
+export function isNearEnd(): bool {
+  return firstInstruction && (fetchAllowed - fetchLength < LONGEST_OPERAND || fetchPageEnd - fetchAt < LONGEST_OPERAND);
 }
 
 /** Bytes of the page that are left. */

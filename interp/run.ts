@@ -358,6 +358,7 @@ export function afterUnwind(): u32 {
 /** After an instruction was left in its middle. */
 function settle(): u32 {
   const delivering = currentOp() == 0;
+  const isFinal = delivering || committed;
   if (!delivering) {
     store<u64>(RUN_RETIRED, load<u64>(RUN_RETIRED) + opsBefore(currentOp()));
     const retires = unwindKind != UNWIND_EXCEPTION && exitRetires;
@@ -378,8 +379,8 @@ function settle(): u32 {
   setCommitted(false);
   requestAttention();
   if (unwindKind != UNWIND_EXCEPTION) {
-    if (delivering && load<u32>(EXIT_REASON) == EXIT_MMIO) {
-      // The stack or a descriptor table lies where there is no memory: a delivery cannot be begun again.
+    if (isFinal && load<u32>(EXIT_REASON) == EXIT_MMIO) {
+      // The stack or a descriptor table lies where there is no memory: neither a delivery nor a new task can be begun again.
       clearPendingIo();
       store<u32>(EXIT_REASON, EXIT_ENGINE_ERROR);
       store<u32>(EXIT_ERROR_CODE, ENGINE_ERROR_UNIMPLEMENTED);

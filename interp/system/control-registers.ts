@@ -1,6 +1,6 @@
 /** MOV to and from control registers, LMSW, SMSW, CLTS, XGETBV, XSETBV (SDM vol. 2; vol. 3A, 2.5, 2.6, 4.1 and 9.8.5). */
 import { refreshDebug } from '../debug';
-import { raiseGP, raiseUD, unimplemented } from '../fault';
+import { raiseGP, raiseUD } from '../fault';
 import { CPU_CR0, CPU_CR2, CPU_CR3, CPU_CR4, CPU_CR8, CPU_EFER, CPU_XCR0 } from '../layout';
 import { flushTlb, readOperand, writeOperand } from '../memory';
 import { longMode, mode64, updateMode } from '../mode';
@@ -20,8 +20,8 @@ const CR0_CD: u64 = 1 << 30;
 const CR0_DEFINED: u64 = 0xe005003f;
 /** TSD to PCE, OSFXSR, OSXMMEXCPT. */
 const CR4_ALWAYS: u64 = 0x7fc;
-const CR4_PKE: u64 = 1 << 22;
-const CR4_LA57: u64 = 1 << 12;
+/** x87 and SSE: what XCR0 can have, for there is no AVX. */
+const XCR0_DEFINED: u64 = 3;
 
 /** A change of the paging mode under PAE without long mode loads the PDPTE registers: #GP(0) if one is bad. */
 function checkPdptes(newCr0: u64, newCr4: u64, newCr3: u64): void {
@@ -64,7 +64,7 @@ function writeCr3(value: u64): void {
   flushTlb();
 }
 
-/** The CR4 bits that CPUID announces. */
+/** The CR4 bits that the processor has and CPUID announces: PKE and LA57 it never has. */
 function allowedCr4(): u64 {
   let mask = CR4_ALWAYS;
   if (cpuidBit(1, 3, 1)) mask |= CR4_VME | CR4_PVI;
@@ -74,8 +74,6 @@ function allowedCr4(): u64 {
   if (cpuidBit(1, 2, 26)) mask |= CR4_OSXSAVE;
   if (cpuidBit(7, 1, 7)) mask |= CR4_SMEP;
   if (cpuidBit(7, 1, 20)) mask |= CR4_SMAP;
-  if (cpuidBit(7, 2, 3)) mask |= CR4_PKE;
-  if (cpuidBit(7, 2, 16)) mask |= CR4_LA57;
   return mask;
 }
 
@@ -83,9 +81,6 @@ function writeCr4(value: u64): void {
   const old = cr4();
   if ((value & ~allowedCr4()) != 0) raiseGP(0);
   const changed = value ^ old;
-  if (longMode() && (changed & CR4_LA57) != 0) raiseGP(0);
-  // Protection keys and 5-level paging are not implemented, though CPUID announces them.
-  if ((value & (CR4_PKE | CR4_LA57)) != 0) unimplemented();
   if (longMode() && (value & CR4_PAE) == 0) raiseGP(0);
   if ((changed & value & CR4_PCIDE) != 0 && (!longMode() || (load<u64>(CPU_CR3) & 0xfff) != 0)) raiseGP(0);
   // PSE, PAE, PGE and SMEP (SDM vol. 3A, 4.4.1).
@@ -167,11 +162,8 @@ export function clearTaskSwitched(op: usize): void {
 /** `0F 01 D0` */
 export function getExtendedControl(op: usize): void {
   if ((cr4() & CR4_OSXSAVE) == 0) raiseUD();
-  const index = getReg<u32>(REG_RCX);
-  const inUse = index == 1 && (cpuidWord(0xd, 1, 0) & 4) != 0;
-  // XINUSE depends on what state is in its initial configuration, which is not tracked.
-  if (inUse) unimplemented();
-  if (index != 0) raiseGP(0);
+  // Index 1, XINUSE, came with XGETBV_ECX_1 (CPUID leaf 0DH, index 1), which the processor has not.
+  if (getReg<u32>(REG_RCX) != 0) raiseGP(0);
   const value = load<u64>(CPU_XCR0);
   setReg<u32>(REG_RAX, <u32>value);
   setReg<u32>(REG_RDX, <u32>(value >> 32));
@@ -184,7 +176,6 @@ export function setExtendedControl(op: usize): void {
   const value = <u64>getReg<u32>(REG_RAX) | (<u64>getReg<u32>(REG_RDX) << 32);
   if (getReg<u32>(REG_RCX) != 0 || (value & 1) == 0) raiseGP(0);
   const announced = <u64>cpuidWord(0xd, 0, 0) | (<u64>cpuidWord(0xd, 0, 3) << 32);
-  if ((value & ~announced) != 0) raiseGP(0);
-  if ((value & ~3) != 0) unimplemented();
+  if ((value & ~(announced & XCR0_DEFINED)) != 0) raiseGP(0);
   store<u64>(CPU_XCR0, value);
 }

@@ -9,7 +9,8 @@ import {
 import { cpl, longMode, mode64, protectedMode, updateMode } from '../mode';
 import { opOperandSize } from '../op';
 import {
-  EFER_SCE, REG_R11, REG_RCX, REG_RDX, REG_RSP, SEG_CS, SEG_GS, SEG_SS, efer, getReg, segmentBase, setReg, setSegment,
+  EFER_SCE, REG_R11, REG_RCX, REG_RDX, REG_RSP, SEG_CS, SEG_GS, SEG_SS, efer, getReg, segmentAttributes, segmentBase, segmentLimit,
+  setReg, setSegment,
   setSegmentBase,
 } from '../registers';
 import { isAmd } from './cpuid';
@@ -57,17 +58,30 @@ export function systemCall(op: usize): void {
   stepByNewFlags();
 }
 
-/** `0F 07`, with Intel's rules: a return address that is not canonical raises #GP at privilege 0. */
+/**
+ * `0F 07`. Intel's processors know it in 64-bit mode only, and a return address that is not canonical raises #GP at privilege 0. AMD's know it
+ * in all protected modes, check the address where it is fetched from, and load of SS the selector alone (APM vol. 3, SYSRET); outside
+ * 64-bit mode the return is to 32-bit code, and of the flags IF is set.
+ */
 export function systemReturn(op: usize): void {
-  if ((efer() & EFER_SCE) == 0 || !mode64()) raiseUD();
-  if (cpl() != 0) raiseGP(0);
+  const amd = isAmd();
+  if ((efer() & EFER_SCE) == 0 || (!amd && !mode64())) raiseUD();
+  if (!protectedMode() || cpl() != 0) raiseGP(0);
   const selector = <u32>(load<u64>(CPU_MSR_STAR) >> 48);
   const wide = opOperandSize(op) == 8;
   const target = getReg<u64>(REG_RCX);
-  if (wide && !canonical(target)) raiseGP(0);
-  setFlagsWhole((getReg<u64>(REG_R11) & 0x3c7fd7) | 2);
+  if (wide && !amd && !canonical(target)) raiseGP(0);
+  if (mode64()) setFlagsWhole((getReg<u64>(REG_R11) & 0x3c7fd7) | 2);
+  else setFlagsWhole((materializeFlags() & ~(FLAG_VM | FLAG_RF)) | FLAG_IF);
+  const base = segmentBase(SEG_SS);
+  const limit = segmentLimit(SEG_SS);
+  const attributes = segmentAttributes(SEG_SS) | DPL3;
   if (wide) enterFlat(selector + 16, selector + 8, CODE64, 3, target);
   else enterFlat(selector, selector + 8, CODE32, 3, target & 0xffffffff);
+  if (amd) {
+    setSegment(SEG_SS, <u16>(((selector + 8) & 0xfffc) | 3), base, limit, attributes);
+    updateMode();
+  }
   stepByNewFlags();
 }
 

@@ -65,7 +65,9 @@ function compareMode(report: Report, bitness: Bitness, count: number, seed: numb
     if (texts.length === 0) report.line(`there is no ${GUEST} to read code from: npm run guest:debian`);
     for (const { name: text, code } of texts) if (code.length > WINDOW) part(text, () => comparison.text(code));
   }
-  const found = [...totals.differences.values()].sort((a, b) => b.count - a.count);
+  // What no row explains comes first.
+  const isExplained = ({ explained }: { explained?: unknown }): number => (explained === undefined ? 0 : 1);
+  const found = [...totals.differences.values()].sort((a, b) => isExplained(a) - isExplained(b) || b.count - a.count);
   for (const difference of found.slice(0, SHOWN)) show(report, difference);
   if (found.length > SHOWN) report.line(`and ${found.length - SHOWN} more opcodes`);
   const left = unexplained(totals).length;

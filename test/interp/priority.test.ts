@@ -3,7 +3,7 @@
  * within fetching the limit of CS comes before the page.
  */
 import { afterEach, describe, expect, test } from 'vitest';
-import { vmtape64Cpuid } from '../../src/vmm/cpu/cpuid.js';
+import { vmtape64Cpuid, withVendor } from '../../src/vmm/cpu/cpuid.js';
 import type { CpuState } from '../../src/vmm/cpu/state.js';
 import { ExitReason, type Vcpu } from '../../src/vmm/cpu/vcpu.js';
 import type { GuestMemory } from '../../src/vmm/memory.js';
@@ -94,6 +94,44 @@ describe('fetching', () => {
     await paged([HLT], BASE);
   });
 
+  // Zen 4 does so in a process; SDM vol. 2, UD, has a ModRM byte.
+  test.each([0xff, 0xb9])('0F %x needs no ModRM byte on AMD: #UD at the end of a page or of CS', async (opcode) => {
+    for (const [vendor, expected] of [
+      ['AuthenticAMD', ['#6', '#6', '#6']],
+      ['GenuineIntel', ['#14', '#13', '#14']],
+    ] as const) {
+      for (const [i, [bytes, change]] of [
+        [[0x0f, opcode], {}],
+        [[0x0f, opcode], codeLimit(ABSENT - 1)],
+        [[0x0f, opcode, 0x05], {}],
+      ].entries() as IterableIterator<[number, [number[], Partial<CpuState>]]>) {
+        await paged(bytes, ABSENT - bytes.length, change);
+        vcpu.setCpuid(withVendor(vmtape64Cpuid(), vendor));
+        expect(outcome(), `${vendor} ${bytes}`).toBe(expected[i]);
+        vcpu.close();
+      }
+    }
+    await paged([HLT], BASE);
+  });
+
+  test('takes the ModRM byte, displacement and immediate of what is undefined in 0F 38 and 0F 3A', async () => {
+    for (const bytes of [
+      [0x0f, 0x38, 0xff],
+      [0x0f, 0x38, 0xff, 0x05],
+      [0x0f, 0x3a, 0xff, 0xc0],
+      [0x0f, 0x3a, 0xff, 0x44, 0x24],
+    ]) {
+      await paged(bytes, ABSENT - bytes.length);
+      expect(outcome(), bytes.join()).toBe('#14');
+      vcpu.close();
+    }
+    await paged([0x0f, 0x38, 0xff, 0xc0], ABSENT - 4);
+    expect(outcome()).toBe('#6');
+    vcpu.close();
+    await paged([0x0f, 0x3a, 0xff, 0xc0, 0x00], ABSENT - 5);
+    expect(outcome()).toBe('#6');
+  });
+
   test('ends where the instruction does: UD2 and HLT at the end of a page are themselves', async () => {
     await paged(UD2, ABSENT - 2);
     expect(outcome()).toBe('#6');
@@ -110,7 +148,7 @@ describe('decoding', () => {
     await start('prot32', [...prefixes(14), 0x90, HLT], BASE);
     expect(outcome()).toBe('hlt');
     vcpu.close();
-    for (const bytes of [[0x90], UD2, [0xf0, 0x90], [0x0f, 0xff, 0xc0]]) {
+    for (const bytes of [[0x90], UD2, [0xf0, 0x90], [0x0f, 0x38, 0x0f, 0xc0]]) {
       await start('prot32', [...prefixes(16 - bytes.length), ...bytes, HLT], BASE);
       expect(outcome(), bytes.join()).toBe('#13');
       vcpu.close();

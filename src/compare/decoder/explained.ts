@@ -39,7 +39,7 @@ export const EXPLAINED: readonly ExplainedDifference[] = [
       'LOCK MOV CR0 is MOV CR8 where CPUID Fn8000_0001_ECX bit 4 (AltMovCr8) is set (AMD APM vol. 3); the model clears it',
   },
   {
-    opcode: /F0 0F 00 \/5 mem$/,
+    opcode: /^F0 (66 |F2 |F3 |REX\.W )*0F 00 \/5 mem$/,
     kind: 'only ours',
     reason:
       'VERW with a memory operand takes LOCK on Zen 4, found by vmtape compare insn --oracle process; no manual says so',

@@ -1,4 +1,4 @@
-/** What a guest can configure though nothing comes of it: PAT, CR4.MCE; and MONITOR and MWAIT, which the model has not. */
+/** What a guest can configure though nothing comes of it: PAT, CR4.MCE; and what the model has not: MONITOR, MWAIT, PKE, LA57, more of XCR0. */
 import { describe, expect, it } from 'vitest';
 import { vmtape64Cpuid } from '../../../src/vmm/cpu/cpuid.js';
 import { type CpuidEntry, ExitReason, type Vcpu } from '../../../src/vmm/cpu/vcpu.js';
@@ -65,5 +65,43 @@ describe.each([
   it('does nothing in a processor that shows it', async () => {
     const table = vmtape64Cpuid().map((row) => (row.function === 1 ? { ...row, ecx: row.ecx | 8 } : row));
     expect(await run([...before, ...code], table)).toBe(ExitReason.Halt);
+  });
+});
+
+describe('what no table gives the processor', () => {
+  /** Everything of leaf 7 and XSAVE, as a host may show it. */
+  const everything = vmtape64Cpuid().flatMap((row) => {
+    if (row.function === 7) return [{ ...row, ecx: 0xffff_ffff }];
+    if (row.function !== 1) return [row];
+    const states = { function: 0xd, indexed: true, ebx: 0, ecx: 0, edx: 0 };
+    return [
+      { ...row, ecx: (row.ecx | (1 << 26)) >>> 0 },
+      { ...states, index: 0, eax: 7 },
+      { ...states, index: 1, eax: 4 },
+    ];
+  });
+  /** mov rax, cr4; or eax, bits; mov cr4, rax */
+  const setCr4 = (bits: number) => [0x0f, 0x20, 0xe0, 0x0d, ...word(BigInt(bits)), 0x0f, 0x22, 0xe0];
+  /** mov ecx, index; mov eax, low; xor edx, edx; xsetbv */
+  const setXcr = (index: number, low: number) => [
+    ...[0xb9, ...word(BigInt(index)), 0xb8, ...word(BigInt(low)), 0x31, 0xd2, 0x0f, 0x01, 0xd1],
+  ];
+  const OSXSAVE = setCr4(1 << 18);
+
+  it.each([
+    ['CR4.OSXSAVE can be set where XSAVE is shown', OSXSAVE, ExitReason.Halt],
+    ['CR4.PKE is reserved', setCr4(1 << 22), ExitReason.Shutdown],
+    ['CR4.LA57 is reserved', setCr4(1 << 12), ExitReason.Shutdown],
+    ['XCR0 takes x87 and SSE', [...OSXSAVE, ...setXcr(0, 3)], ExitReason.Halt],
+    ['and x87 alone', [...OSXSAVE, ...setXcr(0, 1)], ExitReason.Halt],
+    ['but not AVX', [...OSXSAVE, ...setXcr(0, 7)], ExitReason.Shutdown],
+    ['nor SSE alone', [...OSXSAVE, ...setXcr(0, 2)], ExitReason.Shutdown],
+    ['and there is no XCR1', [...OSXSAVE, ...setXcr(1, 1)], ExitReason.Shutdown],
+    // xor ecx, ecx; xgetbv
+    ['XGETBV reads XCR0', [...OSXSAVE, 0x31, 0xc9, 0x0f, 0x01, 0xd0], ExitReason.Halt],
+    ['and nothing else', [...OSXSAVE, 0xb9, 1, 0, 0, 0, 0x0f, 0x01, 0xd0], ExitReason.Shutdown],
+    ['XGETBV is #UD while CR4.OSXSAVE is clear', [0x31, 0xc9, 0x0f, 0x01, 0xd0], ExitReason.Shutdown],
+  ])('%s', async (_, code, reason) => {
+    expect(await run(code, everything)).toBe(reason);
   });
 });
