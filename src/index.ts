@@ -26,6 +26,7 @@ export {
   type TraceLandmark,
   TraceRecord,
 } from './trace/record.js';
+export { type RepackOptions, type RepackResult, repackTrace } from './trace/repack.js';
 export { type RepairResult, repairTrace } from './trace/repair.js';
 export { type TraceVerdict, verifyTrace } from './trace/verify.js';
 export { TraceWriter } from './trace/writer.js';

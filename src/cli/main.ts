@@ -8,6 +8,7 @@ import { reportError } from './errors.js';
 import { addExport } from './export.js';
 import { describeFileError } from './files.js';
 import { addInspect } from './inspect.js';
+import { addPack } from './pack.js';
 import { addRecord } from './record.js';
 import { addRepair } from './repair.js';
 import { addReplay } from './replay.js';
@@ -42,6 +43,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addInspect(program, setExit);
   addExport(program, setExit);
   addDiff(program, setExit);
+  addPack(program, setExit);
   addVerify(program, setExit);
   addRepair(program, setExit);
   addDoctor(program, setExit);

@@ -1,14 +1,13 @@
 /** vmtape replay: repeats a recording and compares every record. */
-import { createHash } from 'node:crypto';
 import type { Command } from 'commander';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
 import type { CheckpointFile } from '../replay/checkpoint-file.js';
 import type { Divergence } from '../replay/divergence.js';
 import type { ReplayOptions, ReplayResult } from '../replay/options.js';
-import type { GuestFiles } from '../trace/memory-reader.js';
 import { type ConsoleOutput, isOnTerminal, openConsole } from './console.js';
-import { checkInput, checkOutput, readInput } from './files.js';
+import { checkInput, checkOutput } from './files.js';
+import { collect, guestFiles } from './guest-files.js';
 import { formatCount, Progress } from './progress.js';
 import { withSignals } from './signals.js';
 import { parseCount, parseWord, usageError } from './values.js';
@@ -134,20 +133,6 @@ function checkpointsOf(flags: ReplayFlags, engine: string, mode: string): number
 async function checkpointFile(path: string, every: number, output: string | undefined): Promise<CheckpointFile> {
   const { CheckpointFile } = await import('../replay/checkpoint-file.js');
   return new CheckpointFile(path, { every, output });
-}
-
-function collect(path: string, before: readonly string[]): string[] {
-  return [...before, path];
-}
-
-/** The files of --image by their SHA-256. */
-function guestFiles(paths: readonly string[]): GuestFiles {
-  const files = new Map<string, Uint8Array>();
-  for (const path of paths) {
-    const { bytes } = readInput('--image', path);
-    files.set(createHash('sha256').update(bytes).digest('hex'), bytes);
-  }
-  return (sha256) => files.get(sha256);
 }
 
 async function runReplay(

@@ -23,6 +23,11 @@ export class ResultFile {
     this.#descriptor = this.#do(() => openSync(this.#temporary, 'wx'));
   }
 
+  /** Where the file is until {@link finish}: for a writer that opens it itself. */
+  get temporary(): string {
+    return this.#temporary;
+  }
+
   write(bytes: Uint8Array): void {
     const descriptor = this.#descriptor as number;
     this.#do(() => {

@@ -68,7 +68,7 @@ export class MemoryWriter {
   }
 
   /** Writes a memory, and returns its number. Pages for which `isLeftOut` holds are taken for zeros. */
-  write(runs: readonly RamRun[], isLeftOut?: (page: number) => boolean): number {
+  write(runs: Iterable<RamRun>, isLeftOut?: (page: number) => boolean): number {
     const set = this.#sets++;
     const base = set % CHAIN_MAX === 0 ? -1 : set - 1;
     if (base < 0) this.#table.blobs.fill(ZERO_PAGE);

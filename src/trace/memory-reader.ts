@@ -88,7 +88,7 @@ export class MemoryReader {
       if (bytes.length !== PAGE_SIZE) throw damagedTrace(place, `has a page of ${bytes.length} bytes`);
       onBytes(table.page(slot) * PAGE_SIZE, bytes);
     }
-    if (set === 0) this.#place((gpa, bytes) => onPart(gpa, bytes, from, to, onBytes));
+    if (set === 0) for (const { gpa, bytes } of this.placed()) onPart(gpa, bytes, from, to, onBytes);
   }
 
   /** The frames of the memory and of those that it differs from, the first one first. */
@@ -112,7 +112,8 @@ export class MemoryReader {
     return chain;
   }
 
-  #place(onBytes: (gpa: number, bytes: Uint8Array) => void): void {
+  /** What stands over the pages of the page map at the start: parts of files, and patches, in the order in which they are done. */
+  placed(): Patch[] {
     const placements: Placement[] = [];
     const patches: Patch[] = [];
     for (const { frame, byte, set } of this.#index.root.maps) {
@@ -124,10 +125,11 @@ export class MemoryReader {
       patches.push(...more.patches);
       for (const placement of more.placements) this.#check(placement, found);
     }
-    for (const { file, offset, length, gpa } of placements) {
-      onBytes(gpa, this.#fileBytes(file).subarray(offset, offset + length));
-    }
-    for (const { gpa, bytes } of patches) onBytes(gpa, bytes);
+    const parts = placements.map(({ file, offset, length, gpa }) => ({
+      gpa,
+      bytes: this.#fileBytes(file).subarray(offset, offset + length),
+    }));
+    return [...parts, ...patches];
   }
 
   #check({ file, offset, length }: Placement, frame: Frame): void {

@@ -74,21 +74,22 @@ export function placedPages(placements: readonly Placement[]): Set<number> {
 
 /** Where the memory of the pages is not what zeros and the placed files, in their order, make of it. */
 export function patchesOf(
-  runs: readonly RamRun[],
+  runs: Iterable<RamRun>,
   placements: readonly Placement[],
   files: readonly Uint8Array[],
 ): Patch[] {
   const patches: Patch[] = [];
-  for (const page of [...placedPages(placements)].sort((a, b) => a - b)) {
+  const pages = placedPages(placements);
+  for (const { gpa, bytes } of runs) {
+    for (let at = 0; at < bytes.length; at += PAGE_SIZE) {
+      if (!pages.delete((gpa + at) / PAGE_SIZE)) continue;
+      patchPage(bytes.subarray(at, at + PAGE_SIZE), gpa + at, placedPage(gpa + at, placements, files), patches);
+    }
+  }
+  // What no run has is all zeros.
+  for (const page of pages) {
     const gpa = page * PAGE_SIZE;
-    const run = runs.find((one) => gpa >= one.gpa && gpa < one.gpa + one.bytes.length);
-    if (run)
-      patchPage(
-        run.bytes.subarray(gpa - run.gpa, gpa - run.gpa + PAGE_SIZE),
-        gpa,
-        placedPage(gpa, placements, files),
-        patches,
-      );
+    patchPage(new Uint8Array(PAGE_SIZE), gpa, placedPage(gpa, placements, files), patches);
   }
   return patches;
 }

@@ -12,8 +12,12 @@ import { parseEnd, parseHeader, type TraceEnd, type TraceHeader } from './header
 import type { PageTable } from './image.js';
 import { type GuestFiles, MemoryReader } from './memory-reader.js';
 import { unpackMessage } from './msgpack.js';
+import type { Patch } from './placements.js';
 import { parseMarks, type RunMark } from './run-digest.js';
 import { parsed, TraceIndex } from './trace-index.js';
+
+/** So many frames of contents, each of at most 1 MiB, are kept for what asks for them next. */
+const BLOB_FRAMES_KEPT = 8;
 
 /** How a trace is opened. */
 export interface TraceReaderOptions {
@@ -34,8 +38,8 @@ export class TraceReader {
   readonly #file: FrameFile;
   readonly #memory: MemoryReader;
   #rom: Uint8Array | undefined;
-  /** The frame of blobs that was used last. */
-  #blobs: BlobFrame | undefined;
+  /** The frames of blobs that were used last, the latest one at the end. */
+  readonly #blobs: BlobFrame[] = [];
 
   /** Opens the file, and reads the index and the header. Memory and records are read when they are asked for. */
   constructor(
@@ -143,12 +147,23 @@ export class TraceReader {
 
   /** The content of this number; a view. Throws {@link ColumnError} if there is none. */
   blob(number: number): Uint8Array {
-    const known = this.#blobs;
-    if (known && number >= known.first && number < known.first + known.count) return known.bytes(number);
+    const known = this.#blobs.findLastIndex(({ first, count }) => number >= first && number < first + count);
+    if (known === this.#blobs.length - 1 && known >= 0) return (this.#blobs[known] as BlobFrame).bytes(number);
+    const [frame = this.#blobFrame(number)] = known < 0 ? [] : this.#blobs.splice(known, 1);
+    this.#blobs.push(frame);
+    if (this.#blobs.length > BLOB_FRAMES_KEPT) this.#blobs.shift();
+    return frame.bytes(number);
+  }
+
+  #blobFrame(number: number): BlobFrame {
     const found = this.index.find(FrameKind.Blobs, number);
     if (!found) throw new ColumnError(`refers to blob ${number}, which there is not`);
-    this.#blobs = this.#memory.blobs(found);
-    return this.#blobs.bytes(number);
+    return this.#memory.blobs(found);
+  }
+
+  /** Parts of files, and patches, that stand over the pages of {@link memoryTable} at the start, in this order. */
+  placedParts(): Patch[] {
+    return this.#memory.placed();
   }
 
   /** Idempotent. */

@@ -15,8 +15,8 @@ import { marksMessages } from './run-digest.js';
 
 /** The memory at the start of the recording. */
 export interface TraceImage {
-  /** RAM, and the ROM below 4 GiB. */
-  readonly ram: readonly RamRun[];
+  /** RAM, and the ROM below 4 GiB; pages that are in no run are all zeros. */
+  readonly ram: Iterable<RamRun>;
   /** Instead of embedding what comes from the header's files: the files in their order, and where they stand in memory. */
   readonly placed?: { readonly files: readonly Uint8Array[]; readonly placements: readonly Placement[] } | undefined;
 }
