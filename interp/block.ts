@@ -101,6 +101,20 @@ export function jumpEntry(linear: u64): usize {
   return JUMPS + <usize>((<u32>linear ^ (<u32>linear >>> 13)) & (JUMP_ENTRIES - 1)) * 16;
 }
 
+/** Is an entry of the right linear address valid now? */
+// @ts-ignore: decorator
+@inline
+export function isValidJump(entry: usize): bool {
+  return load<u32>(entry, 8) == jumpContext;
+}
+
+/** Its block. */
+// @ts-ignore: decorator
+@inline
+export function jumpBlock(entry: usize): usize {
+  return load<u32>(entry, 12);
+}
+
 function bucket(physical: u32, size: u32): usize {
   return HASH + <usize>(((physical ^ (physical >>> 15) ^ (size << 9)) & (HASH_BUCKETS - 1)) * 4);
 }

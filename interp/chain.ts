@@ -6,10 +6,14 @@
  *
  * A taken branch to its own page keeps a link to the block of its target, which any alias of the page may use; others ask the table of
  * linear addresses (block.ts). Everything here counts the instructions of the block that ends, and leaves CPU_RIP exact.
+ *
+ * Conditions are nested instead of joined, and none chooses between a block and nothing: a conditional move would make the next instruction
+ * wait for the comparison.
  */
-import { BLOCK_HEADER, blockCount, blockLength, jumpContext, jumpEntry, keepLoose, LOOSE_BLOCK } from './block';
-import { currentOp, firstOp, opsBefore, setFirstOp } from './control';
+import { BLOCK_HEADER, blockCount, blockLength, isValidJump, jumpBlock, jumpContext, jumpEntry, keepLoose, LOOSE_BLOCK } from './block';
+import { checkTarget, checkTargetOf, currentOp, opsBefore, setFirstOp } from './control';
 import { codeLinear } from './fetch';
+import { separate } from './fuse';
 import { BLOCKS_BASE, CPU_RIP, CPU_RIP_BASE, RUN_RETIRED, RUN_STOP_AT } from './layout';
 import { codeEnd } from './mode';
 import { OP_BYTES, opStart } from './op';
@@ -40,11 +44,25 @@ export function beginBlock(block: usize, rip: u64): void {
   call_indirect<void>(load<u32>(first), first);
 }
 
-/** May a block begin at `rip` when so many instructions are retired? */
+/** Is there room for a block before RUN_STOP_AT when so many instructions are retired? */
 // @ts-ignore: decorator
 @inline
-function fits(block: usize, rip: u64, retired: u64): bool {
-  return retired + blockCount(block) <= load<u64>(RUN_STOP_AT) && rip + blockLength(block) <= codeEnd;
+export function hasRoom(block: usize, retired: u64): bool {
+  return retired + blockCount(block) <= load<u64>(RUN_STOP_AT);
+}
+
+/** Does a block at `rip` end before CS does? A branch with 64 bits is one of 64-bit mode, where CS has no end. */
+// @ts-ignore: decorator
+@inline
+export function isWithin<T>(block: usize, rip: u64): bool {
+  return sizeof<T>() == 8 ? true : rip + blockLength(block) <= codeEnd;
+}
+
+/** Linear address of the target of a branch with operand size `T`. */
+// @ts-ignore: decorator
+@inline
+export function targetLinear<T>(rip: u64): u64 {
+  return sizeof<T>() == 8 ? rip : codeLinear(rip);
 }
 
 /** Back to the run loop, `count` instructions of the block being done. */
@@ -56,24 +74,49 @@ function leaveChain(rip: u64, count: u64): void {
 /** Goes on at `rip`, `count` instructions of the block being done. */
 // @ts-ignore: decorator
 @inline
-export function chain(rip: u64, count: u64): void {
-  const linear = codeLinear(rip);
+export function chain<T>(rip: u64, count: u64): void {
+  const linear = targetLinear<T>(rip);
   const entry = jumpEntry(linear);
-  if (load<u64>(entry) == linear && load<u32>(entry, 8) == jumpContext) {
-    const block = <usize>load<u32>(entry, 12);
-    const retired = load<u64>(RUN_RETIRED) + count;
-    if (fits(block, rip, retired)) {
-      store<u64>(RUN_RETIRED, retired);
-      beginBlock(block, rip);
-      return;
+  if (load<u64>(entry) == linear) {
+    if (isValidJump(entry)) {
+      const block = jumpBlock(entry);
+      const retired = load<u64>(RUN_RETIRED) + count;
+      if (hasRoom(block, retired)) {
+        if (isWithin<T>(block, rip)) {
+          goTo(block, rip, retired);
+          return;
+        }
+      }
     }
   }
   leaveChain(rip, count);
 }
 
+/** Instructions that are retired when the branch `op` is. */
+// @ts-ignore: decorator
+@inline
+export function retiredWith(op: usize): u64 {
+  return load<u64>(RUN_RETIRED) + opsBefore(op) + 1;
+}
+
+/** Goes on to a block that fits when so many instructions are retired. */
+// @ts-ignore: decorator
+@inline
+export function goTo(block: usize, rip: u64, retired: u64): void {
+  store<u64>(RUN_RETIRED, retired);
+  beginBlock(block, rip);
+}
+
+/** The block that a relative branch is linked to; 0: none. */
+// @ts-ignore: decorator
+@inline
+export function linkedBlock(op: usize): usize {
+  return <usize>load<u32>(op, LINK);
+}
+
 /** Behind the last instruction of a block, which has set RIP if it wants another. */
 function endBlock(op: usize): void {
-  chain(load<u64>(CPU_RIP), opsBefore(op));
+  chain<u16>(load<u64>(CPU_RIP), opsBefore(op));
 }
 
 /** In the place of an instruction: the block ends before it. */
@@ -141,28 +184,36 @@ export function beginStep(block: usize, rip: u64): void {
   call_indirect<void>(load<u32>(one + BLOCK_HEADER), one + BLOCK_HEADER);
 }
 
-/** Where a branch keeps its link: it has no displacement of a memory operand. */
+/** Where a relative branch keeps its link: it has no displacement of a memory operand. */
 const LINK: usize = 24;
 
-/** A relative branch is taken, after its target was checked and its work done. `T` is its operand size. */
+/** A relative branch is taken, after its work was done. `T` is its operand size, `target` is neither cut to it nor checked. */
 // @ts-ignore: decorator
 @inline
-export function branchTo<T>(op: usize, rip: u64): void {
+export function branchTo<T>(op: usize, target: u64): void {
   if (sizeof<T>() == 2) {
     // IP wraps elsewhere under another base of CS.
-    chain(rip, opsBefore(op) + 1);
+    chain<T>(checkTarget(target, 2), opsBefore(op) + 1);
     return;
   }
-  const block = <usize>load<u32>(op, LINK);
-  const retired = load<u64>(RUN_RETIRED) + opsBefore(op) + 1;
-  if (block != 0 && fits(block, rip, retired)) {
-    store<u64>(RUN_RETIRED, retired);
-    beginBlock(block, rip);
-  } else branchUnlinked(op, rip);
+  const rip = sizeof<T>() == 4 ? target & 0xffffffff : target;
+  const block = linkedBlock(op);
+  if (block != 0) {
+    const retired = retiredWith(op);
+    if (hasRoom(block, retired)) {
+      // Its target is allowed: it ends before the end of CS, and in 64-bit mode lies in the page of the branch.
+      if (isWithin<T>(block, rip)) {
+        goTo(block, rip, retired);
+        return;
+      }
+    }
+  }
+  branchUnlinked<T>(op, rip);
 }
 
-/** Links the branch if its target is known now and of the same page, and takes it. */
-function branchUnlinked(op: usize, rip: u64): void {
+/** Links the branch if its target is known now and of the same page, and takes it. The target may still be a fault. */
+function branchUnlinked<T>(op: usize, rip: u64): void {
+  checkTargetOf<T>(rip);
   store<u32>(op, 0, LINK);
   const linear = codeLinear(rip);
   const entry = jumpEntry(linear);
@@ -170,7 +221,7 @@ function branchUnlinked(op: usize, rip: u64): void {
   if (op >= <usize>BLOCKS_BASE && (linear ^ here) >> 12 == 0 && load<u64>(entry) == linear && load<u32>(entry, 8) == jumpContext) {
     store<u32>(op, load<u32>(entry, 12), LINK);
   }
-  chain(rip, opsBefore(op) + 1);
+  chain<T>(rip, opsBefore(op) + 1);
 }
 
 /** The first ops of a block as one of its own, for a limit or a single step. */
@@ -178,6 +229,7 @@ export function copyBeginning(block: usize, count: u32): usize {
   const ops = LOOSE_BLOCK + BLOCK_HEADER;
   memory.copy(ops, block + BLOCK_HEADER, <usize>(count + 1) * OP_BYTES);
   const last = ops + <usize>count * OP_BYTES;
+  separate(last - OP_BYTES);
   store<u32>(last, cutHandler);
   keepLoose(block, count, opStart(last));
   return LOOSE_BLOCK;

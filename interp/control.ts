@@ -122,6 +122,22 @@ export function checkTarget(target: u64, size: i32): u64 {
   return rip;
 }
 
+/** The same by an operand size that a near branch has: 64 bits are those of 64-bit mode, 32 bits never. */
+// @ts-ignore: decorator
+@inline
+export function checkTargetOf<T>(target: u64): u64 {
+  if (sizeof<T>() == 8) {
+    if (!canonical(target)) raiseGP(0);
+    return target;
+  }
+  if (sizeof<T>() == 4) {
+    const rip = target & 0xffffffff;
+    if (rip >= codeEnd) raiseGP(0);
+    return rip;
+  }
+  return checkTarget(target, sizeof<T>());
+}
+
 /** Would {@link checkTarget} allow it? */
 // @ts-ignore: decorator
 @inline

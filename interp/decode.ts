@@ -78,6 +78,9 @@ function undefinedOpcode(op: usize): void {
 
 let undefinedHandler: u32 = 0;
 
+/** The number of the handler of what was decoded last (HANDLERS); 0: #UD. */
+export let decodedHandler: u32 = 0;
+
 export function initializeDecoder(): void {
   undefinedHandler = (<(op: usize) => void>undefinedOpcode).index;
   store<u64>(CPU_TWO_GIB, 0x8000_0000);
@@ -331,6 +334,7 @@ function isBareUndefined(): bool {
 
 /** Writes an op that only calls `handler`. */
 function writeBare(op: usize, start: u32, handler: u32): void {
+  decodedHandler = 0;
   memory.fill(op, 0, 32);
   store<u32>(op, handler);
   store<u8>(op, <u8>fetchLength, 10);
@@ -389,6 +393,7 @@ export function decodeInstruction(op: usize, start: u32): bool {
   const reg = (flags & ROW_PLUS_REGISTER) != 0 ? (opcode & 7) | ((rex & 1) << 3) : ((modrm >> 3) & 7) | ((rex & 4) << 1);
   const rm = (modrm & 7) | ((rex & 1) << 3);
   const segment = segmentOverride != NO_SEGMENT ? segmentOverride : stackSegment ? 2 : 3;
+  decodedHandler = number;
   store<u32>(op, load<u32>(HANDLERS + <usize>number * 4));
   store<u8>(op, <u8>((flags & ROW_REG_BYTE) != 0 ? byteRegister(reg) : reg * 8), 4);
   store<u8>(op, <u8>((flags & ROW_RM_BYTE) != 0 ? byteRegister(rm) : rm * 8), 5);

@@ -7,7 +7,7 @@ import { raiseGP, raiseSS } from './fault';
 import { CPU_GPR } from './layout';
 import { opAddressSize, opSegment } from './op';
 import { REG_RSP, SEG_SS } from './registers';
-import { currentStackSize, flatSegments, SEGMENT_VIEWS } from './mode';
+import { currentStackSize, flatSegments, flatStack, SEGMENT_VIEWS } from './mode';
 import { CONTEXT_STACK, CONTEXT_WIDE, looseContext, systemContext, TLB_READ, TLB_WRITE, tlbContext, tlbEntry, tlbTag } from './tlb';
 import { checkAlignment, checkSegment, probeSpan, readSlow, rmwBeginMissed, rmwReadSlow, rmwWriteSlow, writeMissed, writeSlow } from './access';
 
@@ -235,6 +235,60 @@ export function rmwWrite<T>(at: usize, value: T): void {
   else rmwWriteSlow(sizeof<T>(), <u64>value);
 }
 
+/** Memory offset of the operand if its address and the TLB allow the access at once; 0: they do not. */
+// @ts-ignore: decorator
+@inline
+export function operandReadAt<T>(op: usize): usize {
+  let linear = rawAddress(op);
+  if (load<u8>(op, 31) != ADDRESSING_FLAT) {
+    if (((flatSegments >> opSegment(op)) & 1) == 0 || <u32>linear > 0 - <u32>sizeof<T>()) return 0;
+    linear = <u64>(<u32>linear);
+  }
+  return offsetOf<T>(TLB_READ, linear);
+}
+
+/** The same for a write. Nothing that is written so is code or watched: nothing follows from it for the next instruction. */
+// @ts-ignore: decorator
+@inline
+export function operandWriteAt<T>(op: usize): usize {
+  let linear = rawAddress(op);
+  if (load<u8>(op, 31) != ADDRESSING_FLAT) {
+    if (((flatSegments >> (opSegment(op) + 8)) & 1) == 0 || <u32>linear > 0 - <u32>sizeof<T>()) return 0;
+    linear = <u64>(<u32>linear);
+  }
+  return offsetOf<T>(TLB_WRITE, linear);
+}
+
+/** The same for what a push writes. */
+// @ts-ignore: decorator
+@inline
+export function pushAddress<T>(): usize {
+  return stackOffset<T>(TLB_WRITE, load<u64>(CPU_GPR + REG_RSP) - sizeof<T>());
+}
+
+/** The same for what a pop reads. */
+// @ts-ignore: decorator
+@inline
+export function popAddress<T>(): usize {
+  return stackOffset<T>(TLB_READ, load<u64>(CPU_GPR + REG_RSP));
+}
+
+// @ts-ignore: decorator
+@inline
+function stackOffset<T>(tlb: usize, raw: u64): usize {
+  if (sizeof<T>() == 8) return offsetOf<T>(tlb, raw);
+  if (!flatStack || <u32>raw > 0 - <u32>sizeof<T>()) return 0;
+  return offsetOf<T>(tlb, <u64>(<u32>raw));
+}
+
+// @ts-ignore: decorator
+@inline
+function offsetOf<T>(tlb: usize, linear: u64): usize {
+  const entry = tlbEntry(tlb, linear);
+  if (load<u64>(entry) != tlbTag(linear, sizeof<T>(), tlbContext)) return 0;
+  return <usize>(<u32>linear + load<u32>(entry, 8));
+}
+
 /** Implicit accesses at supervisor privilege: descriptor tables, TSS, IDT, stacks of event delivery. */
 export function readSystem<T>(linear: u64): T {
   const entry = tlbEntry(TLB_READ, linear);
@@ -264,18 +318,36 @@ export function setStackPointer(value: u64): void {
   else store<u16>(CPU_GPR + REG_RSP, <u16>value);
 }
 
-/** Reads the stack at SP + displacement; SP stays. */
+/** Reads the stack at SP + displacement; SP stays. With 64 bits: in 64-bit mode only. */
 // @ts-ignore: decorator
 @inline
 export function popPeek<T>(displacement: i32): T {
-  return readSegment<T>(SEG_SS, cutAddress(load<u64>(CPU_GPR + REG_RSP) + <i64>displacement, currentStackSize));
+  const raw = load<u64>(CPU_GPR + REG_RSP) + <i64>displacement;
+  if (sizeof<T>() == 8) return readLinearOf<T>(SEG_SS, raw);
+  if (flatStack && <u32>raw <= 0 - <u32>sizeof<T>()) return readLinearOf<T>(SEG_SS, <u64>(<u32>raw));
+  return <T>popSegmented(raw, sizeof<T>());
 }
 
-/** Writes the stack at SP + displacement; SP stays. */
+/** Writes the stack at SP + displacement; SP stays. With 64 bits: in 64-bit mode only. */
 // @ts-ignore: decorator
 @inline
 export function pushAt<T>(displacement: i32, value: T): void {
-  writeSegment<T>(SEG_SS, cutAddress(load<u64>(CPU_GPR + REG_RSP) + <i64>displacement, currentStackSize), value);
+  const raw = load<u64>(CPU_GPR + REG_RSP) + <i64>displacement;
+  if (sizeof<T>() == 8) writeLinearOf<T>(SEG_SS, raw, value);
+  else if (flatStack && <u32>raw <= 0 - <u32>sizeof<T>()) writeLinearOf<T>(SEG_SS, <u64>(<u32>raw), value);
+  else pushSegmented(raw, sizeof<T>(), <u32>value);
+}
+
+/** The same through the segment's limits, for sizes of less than 8. */
+function popSegmented(raw: u64, size: u32): u32 {
+  const offset = cutAddress(raw, currentStackSize);
+  return size == 4 ? readSegment<u32>(SEG_SS, offset) : <u32>readSegment<u16>(SEG_SS, offset);
+}
+
+function pushSegmented(raw: u64, size: u32, value: u32): void {
+  const offset = cutAddress(raw, currentStackSize);
+  if (size == 4) writeSegment<u32>(SEG_SS, offset, value);
+  else writeSegment<u16>(SEG_SS, offset, <u16>value);
 }
 
 /** Raises what a push of `size` bytes would raise. */
@@ -283,6 +355,16 @@ export function probePush(size: u32): void {
   const linear = linearForWrite(SEG_SS, cutAddress(load<u64>(CPU_GPR + REG_RSP) - size, currentStackSize), size);
   checkAlignment(linear, size);
   probeSpan((tlbContext & CONTEXT_WIDE) != 0 ? linear : linear & 0xffffffff, size, true);
+}
+
+/** SP += delta, behind an access of `T`. */
+// @ts-ignore: decorator
+@inline
+export function moveStackPointerOf<T>(delta: i32): void {
+  const value = load<u64>(CPU_GPR + REG_RSP) + <i64>delta;
+  if (sizeof<T>() == 8) store<u64>(CPU_GPR + REG_RSP, value);
+  else if (flatStack) store<u64>(CPU_GPR + REG_RSP, <u64>(<u32>value));
+  else setStackPointer(value);
 }
 
 /** SP += delta, with no access. */
@@ -297,5 +379,5 @@ export function moveStackPointer(delta: i32): void {
 @inline
 export function pushValue<T>(value: T): void {
   pushAt<T>(-(<i32>sizeof<T>()), value);
-  moveStackPointer(-(<i32>sizeof<T>()));
+  moveStackPointerOf<T>(-(<i32>sizeof<T>()));
 }

@@ -102,11 +102,20 @@ export const SEGMENT_VIEWS: usize = TABLES_BASE;
  */
 export let flatSegments: u32 = 0;
 
+/** A 32-bit stack in a segment that is flat for reads and writes, outside 64-bit mode: ESP is the linear address. */
+export let flatStack: bool = false;
+
+function refreshFlatStack(): void {
+  const both: u32 = 0x101 << SEG_SS;
+  flatStack = !isMode64 && currentStackSize == 4 && (flatSegments & both) == both;
+}
+
 function noteFlat(index: u32, base: u64, readEnd: u64, writeEnd: u64): void {
   let bits: u32 = 0;
   if (base == 0 && readEnd > 0xffffffff) bits |= 1;
   if (base == 0 && writeEnd > 0xffffffff) bits |= 0x100;
   flatSegments = (flatSegments & ~(<u32>0x101 << index)) | (bits << index);
+  if (index == SEG_SS) refreshFlatStack();
 }
 
 /** Recomputes the view of one segment. */
@@ -157,6 +166,7 @@ export function updateMode(): void {
   codeMask = isMode64 ? u64.MAX_VALUE : 0xffffffff;
   codeEnd = isMode64 ? u64.MAX_VALUE : <u64>segmentLimit(SEG_CS) + 1;
   if (was64 != isMode64 || wasProtected != isProtected) for (let i: u32 = 0; i < 6; i++) refreshSegment(i);
+  refreshFlatStack();
   const user = currentCpl == 3;
   const aligned = user && (flags & FLAG_AC) != 0 && (cr0 & CR0_AM) != 0;
   setTlbContext(user, (load<u64>(CPU_CR4) & CR4_SMAP) != 0, (flags & FLAG_AC) != 0, aligned, isMode64, isLongMode);

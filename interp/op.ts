@@ -11,7 +11,7 @@
  *  8 u8  scale (shift count)                      28 u16 second immediate; with VEX: vvvv, byte offset in CPU_GPR
  *  9 u8  segment                                  30 u8  ModRM byte, 0 without one
  * 10 u8  length                                   31 u8  ADDRESSING_… or 0 (memory.ts)
- * 11 u8  prefixes
+ * 11 u8  prefixes, OP_FUSED
  * ```
  */
 
@@ -30,6 +30,9 @@ export const OP_DATA16: u32 = 8;
 export const OP_REX: u32 = 16;
 /** REX.W. */
 export const OP_REX_W: u32 = 32;
+
+/** No prefix: the handler executes the next instruction too; its own is at 28 (fuse.ts). */
+export const OP_FUSED: u32 = 64;
 
 /** Byte offset in CPU_GPR of the register that ModRM.reg (or +r) names. */
 // @ts-ignore: decorator
@@ -87,7 +90,7 @@ export function opSegment(op: usize): u32 {
   return load<u8>(op, 9);
 }
 
-/** OP_LOCK and the other prefix bits. */
+/** OP_LOCK and the other prefix bits, OP_FUSED. */
 // @ts-ignore: decorator
 @inline
 export function opFlags(op: usize): u32 {

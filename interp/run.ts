@@ -18,6 +18,7 @@ import {
 } from './fault';
 import { beginInstruction, codeLinear, fetchAborted, fetchByte, fetchCrossed, fetchLength, fetchPhysical, locate, pageLeft } from './fetch';
 import { FLAG_IF, FLAG_RF, FLAG_TF, changeControlFlags, materializeFlags, setStatus } from './flags';
+import { beginFusing, fuse } from './fuse';
 import { clearPendingIo, resumeIo } from './io';
 import {
   CPU_HALTED, CPU_INJECTED_INTERRUPT, CPU_INTERRUPT_SHADOW, CPU_MSR_DEBUGCTL, CPU_NMI_MASKED, CPU_NMI_PENDING, CPU_RFLAGS, CPU_RIP,
@@ -58,10 +59,12 @@ function decodeBlock(rip: u64, most: u32): usize {
   let op = block + BLOCK_HEADER;
   let start: u32 = 0;
   let count: u32 = 0;
+  beginFusing();
   for (;;) {
     beginInstruction(count == 0, codeEnd - (rip + start));
     const ends = decodeInstruction(op, start);
     if (fetchAborted) break;
+    fuse(op);
     start += fetchLength;
     count++;
     op += OP_BYTES;

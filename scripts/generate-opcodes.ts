@@ -9,6 +9,7 @@ import { fileURLToPath, pathToFileURL } from 'node:url';
 import { type Encoding, parseEncoding } from '../interp/opcodes/encoding.js';
 import type { OpcodeRow, OperandWidth } from '../interp/opcodes/row.js';
 import { CPUID_FEATURES, type CpuidFeature } from '../src/vmm/cpu/cpuid-features.js';
+import { generatePairs } from './generate-pairs.js';
 import { type OpcodeFamily, opcodeReference } from './opcode-reference.js';
 
 const here = fileURLToPath(new URL('.', import.meta.url));
@@ -91,14 +92,14 @@ class Handlers {
   readonly calls: string[] = [];
   /** Those that go on by themselves. */
   readonly going = new Set<string>();
-  readonly #numbers = new Map<string, number>();
+  readonly numbers = new Map<string, number>();
 
   number(call: string, type: string, goesOn: boolean): number {
     const text = call.replace(/\bT\b/g, type);
-    let number = this.#numbers.get(text);
+    let number = this.numbers.get(text);
     if (number === undefined) {
       number = this.calls.push(text);
-      this.#numbers.set(text, number);
+      this.numbers.set(text, number);
       if (goesOn) this.going.add(text);
     }
     return number;
@@ -108,12 +109,11 @@ class Handlers {
     return typesOf(row.size).map((type) => (call === undefined ? 0 : this.number(call, type, row.goesOn ?? false)));
   }
 
-  /** The functions, each noting which op is under way, and going on to the next one. */
-  functions(): string[] {
-    return this.calls.map((call, index) => {
-      const lines = ['setCurrentOp(op);', `${call};`, ...(this.going.has(call) ? [] : ['goOn(op);'])];
-      return `function h${index + 1}(op: usize): void {\n  ${lines.join('\n  ')}\n}`;
-    });
+  /** What the functions do: each notes which op is under way, and goes on to the next one. */
+  bodies(): string[] {
+    return this.calls.map((call) =>
+      ['setCurrentOp(op);', `${call};`, ...(this.going.has(call) ? [] : ['goOn(op);'])].join('\n  '),
+    );
   }
 }
 
@@ -185,13 +185,32 @@ function exportsOf(): Map<string, string> {
   }
   add(join(top, 'interp/registers.ts'), '../registers');
   add(join(top, 'interp/op.ts'), '../op');
+  add(join(top, 'interp/memory.ts'), '../memory');
+  add(join(top, 'interp/fuse.ts'), '../fuse');
   return names;
 }
 
 function importsOf(calls: readonly string[]): string[] {
   const names = exportsOf();
   const used = new Map<string, Set<string>>();
-  const known = new Set(['op', 'const', 'both', 'true', 'false', 'u8', 'u16', 'u32', 'u64']);
+  const known = new Set([
+    'op',
+    'second',
+    'at',
+    'if',
+    'return',
+    'setCurrentOp',
+    'goOn',
+    'usize',
+    'const',
+    'both',
+    'true',
+    'false',
+    'u8',
+    'u16',
+    'u32',
+    'u64',
+  ]);
   for (const call of calls) {
     for (const [name] of call.matchAll(/\b[A-Za-z_]\w*/g)) {
       if (known.has(name)) continue;
@@ -254,11 +273,13 @@ async function main(): Promise<void> {
     const order = [...indexes].sort((a, b) => priority(parsed[a] as Parsed) - priority(parsed[b] as Parsed));
     chain.push(...order, 0xffff);
   }
+  const fused = generatePairs(handlers.numbers, handlers.going, handlers.calls.length + 1);
+  const bodies = [...handlers.bodies(), ...fused.bodies];
   const text = [
     '/** Made by scripts/generate-opcodes.ts of interp/opcodes; do not edit. */',
     "import { goOn } from '../chain';",
     "import { setCurrentOp } from '../control';",
-    ...importsOf(handlers.calls),
+    ...importsOf([...handlers.calls, ...fused.calls]),
     '',
     `export const ROW_BYTES: usize = ${ROW_BYTES};`,
     '/** For each opcode of the four maps and of the three with VEX, where its rows begin in OPCODE_ROWS; 0: there are none. */',
@@ -274,14 +295,17 @@ async function main(): Promise<void> {
       features.flatMap(({ leaf, register, bit }) => [leaf, REGISTERS.indexOf(register) * 256 + bit]),
     ),
     `export const FEATURE_COUNT: u32 = ${features.length};`,
+    '/** For each handler where the pairs that it can begin are in FUSED_LISTS: u16 the second, u16 the pair, 0 behind the last. */',
+    numbers('FUSED_HEADS', 'u16', fused.heads),
+    numbers('FUSED_LISTS', 'u16', fused.lists),
     '/** The function-table index of each handler. */',
-    `export const HANDLERS: usize = memory.data(${(handlers.calls.length + 1) * 4}, 4);`,
+    `export const HANDLERS: usize = memory.data(${(bodies.length + 1) * 4}, 4);`,
     '',
-    ...handlers.functions(),
+    ...bodies.map((body, index) => `function h${index + 1}(op: usize): void {\n  ${body}\n}`),
     '',
     '/** Fills HANDLERS. */',
     'export function initializeHandlers(): void {',
-    ...handlers.calls.map(
+    ...bodies.map(
       (_, index) => `  store<u32>(HANDLERS + ${(index + 1) * 4}, (<(op: usize) => void>h${index + 1}).index);`,
     ),
     '}',
@@ -289,7 +313,7 @@ async function main(): Promise<void> {
   ].join('\n');
   put('interp/generated/opcodes.ts', text);
   put('docs/opcodes.md', opcodeReference(families));
-  console.log(`${parsed.length} rows, ${handlers.calls.length} handlers`);
+  console.log(`${parsed.length} rows, ${handlers.calls.length} handlers, ${fused.bodies.length} pairs`);
 }
 
 await main();

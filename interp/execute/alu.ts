@@ -49,9 +49,10 @@ function combineFlags<T>(kind: i32, a: T, b: T, carry: u32, result: T): void {
   else setFlagsSub<T>(a, b, carry, result);
 }
 
+/** `destination` op= b. */
 // @ts-ignore: decorator
 @inline
-function toRegister<T>(kind: i32, destination: usize, b: T): void {
+export function toRegister<T>(kind: i32, destination: usize, b: T): void {
   const a = getReg<T>(destination);
   const carry = carryFor(kind);
   const result = combine<T>(kind, a, b, carry);

@@ -2,7 +2,7 @@
  * The stack (SDM vol. 1, 6.2 and 7.3.1.4): PUSH, POP, PUSHA, POPA, ENTER, LEAVE. RSP changes last.
  */
 import {
-  cutAddress, effectiveAddress, linearForWrite, moveStackPointer, popPeek, probeWrite, pushAt, pushValue, readOperand,
+  cutAddress, effectiveAddress, linearForWrite, moveStackPointer, moveStackPointerOf, popPeek, probeWrite, pushAt, pushValue, readOperand,
   readSegment, setStackPointer, stackPointer, writeSegment,
 } from '../memory';
 import { cpl, stackSize } from '../mode';
@@ -58,7 +58,7 @@ export function pushSegment<T>(op: usize, segment: u32): void {
 @inline
 export function popReg<T>(op: usize): void {
   const value = popPeek<T>(0);
-  moveStackPointer(sizeof<T>());
+  moveStackPointerOf<T>(sizeof<T>());
   setReg<T>(opReg(op), value);
 }
 
@@ -67,7 +67,7 @@ export function popReg<T>(op: usize): void {
 @inline
 export function popRm<T>(op: usize): void {
   const value = popPeek<T>(0);
-  moveStackPointer(sizeof<T>());
+  moveStackPointerOf<T>(sizeof<T>());
   setReg<T>(opRm(op), value);
 }
 

@@ -12,6 +12,7 @@ import { ahToFlags, carryToAl, clearDirection, complementCarry, flagsToAh, popFl
 import { checkMmx, enterMmx, enteringMmx, enteringMmxWide, getMm, getMm64, memMm, rmMm, rmMm64, setGeneralMm, setMemMm, setMm, setMm64, setRmGeneralMm, setRmMm } from '../execute/mmx';
 import { cmovRegMem, cmovRegRm, leaRegMem, movAccOffset, movMemImm, movMemReg, movOffsetAcc, movRegImm, movRegMem, movRegRm, movRmImm, movRmReg, nop, prefetchRegister, setccMem, setccRm, touchMem, xlat } from '../execute/move';
 import { divMem, divRm, idivMem, idivRm, imulMem, imulRegMem, imulRegMemImm, imulRegRm, imulRegRmImm, imulRm, mulMem, mulRm } from '../execute/muldiv';
+import { aluRegAt, cmovRegAt, cmpAtImm, cmpAtReg, movAtReg, movRegAt, movzxByteAt, movzxWordAt, popRegAt, pushRegAt, testAtImm } from '../execute/placed';
 import { SHIFT_RCL, SHIFT_RCR, SHIFT_ROL, SHIFT_ROR, SHIFT_SAR, SHIFT_SHL, SHIFT_SHR, doubleMemCl, doubleMemImm, doubleRmCl, doubleRmImm, shiftMemCl, shiftMemImm, shiftMemOne, shiftRmCl, shiftRmImm, shiftRmOne } from '../execute/shift';
 import { aesdec, aesdeclast, aesenc, aesenclast, aesimc, aeskeygenassist, pclmulqdq } from '../execute/sse-aes';
 import { approximateLanes, approximateLow } from '../execute/sse-approximate';
@@ -31,7 +32,9 @@ import { clearX87Exceptions, initializeX87, loadControlWord, loadEnvironment, re
 import { x87ConditionalMove, x87DecrementTop, x87Exchange, x87Free, x87IncrementTop, x87LoadConstant, x87LoadDecimal, x87LoadF32, x87LoadF64, x87LoadF80, x87LoadI16, x87LoadI32, x87LoadI64, x87LoadRegister, x87Nothing, x87StoreDecimal, x87StoreF32, x87StoreF64, x87StoreF80, x87StoreInteger, x87StoreRegister } from '../execute/x87-move';
 import { x87Circular, x87Exponential, x87OfTwo } from '../execute/x87-transcendental';
 import { x87Absolute, x87ChangeSign, x87Extract, x87Remainder, x87RoundToInteger, x87Scale, x87SquareRoot } from '../execute/x87-unary';
-import { opImm, opRm } from '../op';
+import { alone } from '../fuse';
+import { operandReadAt, operandWriteAt, popAddress, pushAddress } from '../memory';
+import { OP_BYTES, opImm, opRm } from '../op';
 import { SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_LDTR, SEG_SS, SEG_TR, getReg } from '../registers';
 import { clearTaskSwitched, getExtendedControl, loadStatusMem, loadStatusReg, moveFromControl, moveToControl, setExtendedControl, storeStatusMem, storeStatusReg } from '../system/control-registers';
 import { cpuid } from '../system/cpuid';
@@ -1433,8 +1436,143 @@ export const FEATURES: usize = memory.data<u32>([
   2147483649, 512, 2147483649, 517, 2147483649, 779, 2147483649, 795,
 ]);
 export const FEATURE_COUNT: u32 = 36;
+/** For each handler where the pairs that it can begin are in FUSED_LISTS: u16 the second, u16 the pair, 0 behind the last. */
+export const FUSED_HEADS: usize = memory.data<u16>([
+  0, 0, 0, 0, 1480, 1505, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1440, 1451, 0, 0, 0, 0, 395, 0, 0, 870, 1305, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1474, 1477, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 1462, 1465, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1532, 1537, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 445, 0, 0, 958, 1359, 0, 0, 0, 0, 0, 0, 1542, 1547, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1468, 1471, 0, 0, 0,
+  0, 420, 0, 0, 923, 1340, 0, 0, 0, 0, 0, 0, 1552, 1569, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 1, 148, 0, 470, 1097, 0, 623, 1178, 0, 246, 0, 0, 0, 0, 721, 1228, 99, 0, 574, 1153, 50, 197, 0, 525, 1128, 0, 672,
+  1203, 295, 0, 0, 770, 1253, 0, 0, 0, 345, 0, 820, 1279, 320, 370, 0, 795, 1266, 0, 845, 1292, 0, 0, 0, 1992, 1997, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 1070, 1425, 0, 1014, 1391, 0, 0, 0, 1041, 1406, 0, 0, 0, 0, 0, 0, 987, 1376, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1952, 1965, 0, 1936, 1945, 0, 1978, 1985, 0, 1972, 1975, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 1929, 1922, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1694, 0, 1812, 1871,
+  0, 1638, 1665, 0, 1799, 0, 0, 0, 0, 1703, 1752, 0, 0, 0, 1806, 1809, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  1616, 1627, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2032, 0, 0, 1599, 1596, 0, 1586,
+  1591, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 1602, 1609, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2041, 2048, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2055, 2064, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2073, 2078, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2083, 2100, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2010, 2019, 0, 2000, 2005, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+  0, 0, 0, 0, 0, 0, 0,
+]);
+export const FUSED_LISTS: usize = memory.data<u16>([
+  0, 467, 1991, 470, 1992, 473, 1993, 476, 1994, 479, 1995, 482, 1996, 485, 1997, 488, 1998, 497, 1999, 500, 2000, 503, 2001, 506, 2002, 466, 2381, 469, 2382, 472, 2383, 475,
+  2384, 478, 2385, 481, 2386, 484, 2387, 487, 2388, 496, 2389, 499, 2390, 502, 2391, 505, 2392, 0, 467, 2003, 470, 2004, 473, 2005, 476, 2006, 479, 2007, 482, 2008, 485, 2009,
+  488, 2010, 497, 2011, 500, 2012, 503, 2013, 506, 2014, 466, 2393, 469, 2394, 472, 2395, 475, 2396, 478, 2397, 481, 2398, 484, 2399, 487, 2400, 496, 2401, 499, 2402, 502, 2403,
+  505, 2404, 0, 467, 2015, 470, 2016, 473, 2017, 476, 2018, 479, 2019, 482, 2020, 485, 2021, 488, 2022, 497, 2023, 500, 2024, 503, 2025, 506, 2026, 466, 2405, 469, 2406, 472,
+  2407, 475, 2408, 478, 2409, 481, 2410, 484, 2411, 487, 2412, 496, 2413, 499, 2414, 502, 2415, 505, 2416, 0, 467, 34795, 470, 34796, 473, 34797, 476, 34798, 479, 34799, 482, 34800,
+  485, 34801, 488, 34802, 497, 34803, 500, 34804, 503, 34805, 506, 34806, 466, 35185, 469, 35186, 472, 35187, 475, 35188, 478, 35189, 481, 35190, 484, 35191, 487, 35192, 496, 35193, 499, 35194,
+  502, 35195, 505, 35196, 0, 467, 34807, 470, 34808, 473, 34809, 476, 34810, 479, 34811, 482, 34812, 485, 34813, 488, 34814, 497, 34815, 500, 34816, 503, 34817, 506, 34818, 466, 35197, 469,
+  35198, 472, 35199, 475, 35200, 478, 35201, 481, 35202, 484, 35203, 487, 35204, 496, 35205, 499, 35206, 502, 35207, 505, 35208, 0, 467, 34819, 470, 34820, 473, 34821, 476, 34822, 479, 34823,
+  482, 34824, 485, 34825, 488, 34826, 497, 34827, 500, 34828, 503, 34829, 506, 34830, 466, 35209, 469, 35210, 472, 35211, 475, 35212, 478, 35213, 481, 35214, 484, 35215, 487, 35216, 496, 35217,
+  499, 35218, 502, 35219, 505, 35220, 0, 473, 2063, 476, 2064, 485, 2065, 488, 2066, 503, 2067, 506, 2068, 472, 2453, 475, 2454, 484, 2455, 487, 2456, 502, 2457, 505, 2458, 0,
+  473, 2069, 476, 2070, 485, 2071, 488, 2072, 503, 2073, 506, 2074, 472, 2459, 475, 2460, 484, 2461, 487, 2462, 502, 2463, 505, 2464, 0, 473, 2075, 476, 2076, 485, 2077, 488,
+  2078, 503, 2079, 506, 2080, 472, 2465, 475, 2466, 484, 2467, 487, 2468, 502, 2469, 505, 2470, 0, 473, 34849, 476, 34850, 485, 34851, 488, 34852, 503, 34853, 506, 34854, 472, 35239,
+  475, 35240, 484, 35241, 487, 35242, 502, 35243, 505, 35244, 0, 473, 2087, 476, 2088, 485, 2089, 488, 2090, 503, 2091, 506, 2092, 472, 2477, 475, 2478, 484, 2479, 487, 2480, 502,
+  2481, 505, 2482, 0, 473, 2093, 476, 2094, 485, 2095, 488, 2096, 503, 2097, 506, 2098, 472, 2483, 475, 2484, 484, 2485, 487, 2486, 502, 2487, 505, 2488, 0, 473, 2099, 476,
+  2100, 485, 2101, 488, 2102, 503, 2103, 506, 2104, 472, 2489, 475, 2490, 484, 2491, 487, 2492, 502, 2493, 505, 2494, 0, 467, 2105, 470, 2106, 473, 2107, 476, 2108, 479, 2109,
+  482, 2110, 485, 2111, 488, 2112, 497, 2113, 500, 2114, 503, 2115, 506, 2116, 466, 2495, 469, 2496, 472, 2497, 475, 2498, 478, 2499, 481, 2500, 484, 2501, 487, 2502, 496, 2503,
+  499, 2504, 502, 2505, 505, 2506, 863, 2707, 798, 2709, 857, 2711, 0, 467, 2117, 470, 2118, 473, 2119, 476, 2120, 479, 2121, 482, 2122, 485, 2123, 488, 2124, 497, 2125, 500,
+  2126, 503, 2127, 506, 2128, 466, 2507, 469, 2508, 472, 2509, 475, 2510, 478, 2511, 481, 2512, 484, 2513, 487, 2514, 496, 2515, 499, 2516, 502, 2517, 505, 2518, 0, 467, 2129,
+  470, 2130, 473, 2131, 476, 2132, 479, 2133, 482, 2134, 485, 2135, 488, 2136, 497, 2137, 500, 2138, 503, 2139, 506, 2140, 466, 2519, 469, 2520, 472, 2521, 475, 2522, 478, 2523,
+  481, 2524, 484, 2525, 487, 2526, 496, 2527, 499, 2528, 502, 2529, 505, 2530, 0, 467, 34909, 470, 34910, 473, 34911, 476, 34912, 479, 34913, 482, 34914, 485, 34915, 488, 34916, 497,
+  34917, 500, 34918, 503, 34919, 506, 34920, 466, 35299, 469, 35300, 472, 35301, 475, 35302, 478, 35303, 481, 35304, 484, 35305, 487, 35306, 496, 35307, 499, 35308, 502, 35309, 505, 35310, 0,
+  467, 34921, 470, 34922, 473, 34923, 476, 34924, 479, 34925, 482, 34926, 485, 34927, 488, 34928, 497, 34929, 500, 34930, 503, 34931, 506, 34932, 466, 35311, 469, 35312, 472, 35313, 475, 35314,
+  478, 35315, 481, 35316, 484, 35317, 487, 35318, 496, 35319, 499, 35320, 502, 35321, 505, 35322, 0, 467, 34933, 470, 34934, 473, 34935, 476, 34936, 479, 34937, 482, 34938, 485, 34939, 488,
+  34940, 497, 34941, 500, 34942, 503, 34943, 506, 34944, 466, 35323, 469, 35324, 472, 35325, 475, 35326, 478, 35327, 481, 35328, 484, 35329, 487, 35330, 496, 35331, 499, 35332, 502, 35333, 505,
+  35334, 0, 473, 2177, 476, 2178, 485, 2179, 488, 2180, 503, 2181, 506, 2182, 472, 2567, 475, 2568, 484, 2569, 487, 2570, 502, 2571, 505, 2572, 0, 473, 2183, 476, 2184, 485,
+  2185, 488, 2186, 503, 2187, 506, 2188, 472, 2573, 475, 2574, 484, 2575, 487, 2576, 502, 2577, 505, 2578, 0, 473, 2189, 476, 2190, 485, 2191, 488, 2192, 503, 2193, 506, 2194,
+  472, 2579, 475, 2580, 484, 2581, 487, 2582, 502, 2583, 505, 2584, 0, 473, 34963, 476, 34964, 485, 34965, 488, 34966, 503, 34967, 506, 34968, 472, 35353, 475, 35354, 484, 35355, 487,
+  35356, 502, 35357, 505, 35358, 0, 473, 2201, 476, 2202, 485, 2203, 488, 2204, 503, 2205, 506, 2206, 472, 2591, 475, 2592, 484, 2593, 487, 2594, 502, 2595, 505, 2596, 24, 2647,
+  220, 2649, 164, 2651, 200, 2653, 436, 2655, 437, 2656, 801, 2658, 548, 2660, 547, 2661, 1684, 2663, 1685, 2664, 1681, 2666, 1682, 2667, 798, 2682, 0, 473, 2207, 476, 2208, 485,
+  2209, 488, 2210, 503, 2211, 506, 2212, 472, 2597, 475, 2598, 484, 2599, 487, 2600, 502, 2601, 505, 2602, 809, 2673, 1690, 2675, 1691, 2676, 1681, 2678, 1682, 2679, 0, 473, 2213,
+  476, 2214, 485, 2215, 488, 2216, 503, 2217, 506, 2218, 472, 2603, 475, 2604, 484, 2605, 487, 2606, 502, 2607, 505, 2608, 809, 2669, 532, 2671, 0, 473, 2219, 476, 2220, 485,
+  2221, 488, 2222, 503, 2223, 506, 2224, 472, 2609, 475, 2610, 484, 2611, 487, 2612, 502, 2613, 505, 2614, 439, 2750, 0, 473, 2225, 476, 2226, 485, 2227, 488, 2228, 503, 2229,
+  506, 2230, 472, 2615, 475, 2616, 484, 2617, 487, 2618, 502, 2619, 505, 2620, 164, 2747, 0, 473, 2231, 476, 2232, 485, 2233, 488, 2234, 503, 2235, 506, 2236, 472, 2621, 475,
+  2622, 484, 2623, 487, 2624, 502, 2625, 505, 2626, 218, 2760, 116, 2762, 0, 473, 2237, 476, 2238, 485, 2239, 488, 2240, 503, 2241, 506, 2242, 472, 2627, 475, 2628, 484, 2629,
+  487, 2630, 502, 2631, 505, 2632, 809, 2757, 0, 467, 2243, 470, 2244, 473, 2245, 476, 2246, 479, 2247, 482, 2248, 485, 2249, 488, 2250, 497, 2251, 500, 2252, 503, 2253, 506,
+  2254, 864, 2708, 799, 2710, 857, 2712, 0, 467, 2255, 470, 2256, 473, 2257, 476, 2258, 479, 2259, 482, 2260, 485, 2261, 488, 2262, 497, 2263, 500, 2264, 503, 2265, 506, 2266,
+  0, 467, 2267, 470, 2268, 473, 2269, 476, 2270, 479, 2271, 482, 2272, 485, 2273, 488, 2274, 497, 2275, 500, 2276, 503, 2277, 506, 2278, 0, 467, 35047, 470, 35048, 473, 35049,
+  476, 35050, 479, 35051, 482, 35052, 485, 35053, 488, 35054, 497, 35055, 500, 35056, 503, 35057, 506, 35058, 0, 467, 35059, 470, 35060, 473, 35061, 476, 35062, 479, 35063, 482, 35064, 485,
+  35065, 488, 35066, 497, 35067, 500, 35068, 503, 35069, 506, 35070, 0, 467, 35071, 470, 35072, 473, 35073, 476, 35074, 479, 35075, 482, 35076, 485, 35077, 488, 35078, 497, 35079, 500, 35080,
+  503, 35081, 506, 35082, 0, 473, 2315, 476, 2316, 485, 2317, 488, 2318, 503, 2319, 506, 2320, 0, 473, 2321, 476, 2322, 485, 2323, 488, 2324, 503, 2325, 506, 2326, 0, 473,
+  2327, 476, 2328, 485, 2329, 488, 2330, 503, 2331, 506, 2332, 0, 473, 35101, 476, 35102, 485, 35103, 488, 35104, 503, 35105, 506, 35106, 0, 473, 2339, 476, 2340, 485, 2341, 488,
+  2342, 503, 2343, 506, 2344, 25, 2648, 221, 2650, 165, 2652, 201, 2654, 437, 2657, 802, 2659, 548, 2662, 1685, 2665, 1682, 2668, 798, 2681, 799, 2683, 0, 473, 2345, 476, 2346,
+  485, 2347, 488, 2348, 503, 2349, 506, 2350, 810, 2674, 1691, 2677, 1682, 2680, 0, 473, 2351, 476, 2352, 485, 2353, 488, 2354, 503, 2355, 506, 2356, 810, 2670, 533, 2672, 0,
+  473, 2357, 476, 2358, 485, 2359, 488, 2360, 503, 2361, 506, 2362, 440, 2749, 0, 473, 2363, 476, 2364, 485, 2365, 488, 2366, 503, 2367, 506, 2368, 165, 2748, 0, 473, 2369,
+  476, 2370, 485, 2371, 488, 2372, 503, 2373, 506, 2374, 218, 2759, 116, 2761, 117, 2763, 0, 473, 2375, 476, 2376, 485, 2377, 488, 2378, 503, 2379, 506, 2380, 810, 2758, 0,
+  15, 35401, 60, 35403, 798, 35405, 248, 35407, 1011, 35409, 0, 16, 35402, 61, 35404, 799, 35406, 249, 35408, 1012, 35410, 0, 200, 35411, 0, 201, 35412, 0, 99, 35413, 0, 100,
+  35414, 0, 801, 2684, 0, 802, 2685, 0, 24, 2686, 221, 2688, 220, 2689, 4, 2691, 172, 2693, 801, 2695, 809, 2697, 798, 2699, 1107, 2701, 198, 2732, 200, 2735, 1131, 2738,
+  0, 25, 2687, 221, 2690, 5, 2692, 173, 2694, 802, 2696, 810, 2698, 799, 2700, 1108, 2702, 198, 2731, 24, 2733, 200, 2734, 201, 2736, 1132, 2737, 0, 4, 2703, 172, 2705,
+  0, 5, 2704, 173, 2706, 0, 809, 2713, 60, 2740, 0, 810, 2714, 61, 2739, 0, 4, 2715, 116, 2717, 172, 2719, 832, 2721, 801, 2723, 809, 2725, 798, 2727, 1131, 2729,
+  0, 5, 2716, 117, 2718, 173, 2720, 833, 2722, 802, 2724, 810, 2726, 799, 2728, 1132, 2730, 0, 4, 35509, 529, 35511, 0, 5, 35510, 530, 35512, 0, 5, 2745, 0, 4,
+  2746, 0, 997, 2751, 801, 2753, 798, 2755, 0, 998, 2752, 802, 2754, 799, 2756, 0, 24, 2764, 801, 2766, 809, 2768, 804, 2770, 798, 2772, 0, 25, 2765, 802, 2767, 810,
+  2769, 804, 2771, 799, 2773, 0, 155, 35542, 24, 35544, 220, 35546, 4, 35548, 201, 35550, 200, 35551, 832, 35553, 801, 35555, 796, 35557, 809, 35559, 798, 35561, 526, 35563, 567, 35565,
+  0, 156, 35543, 25, 35545, 221, 35547, 5, 35549, 201, 35552, 833, 35554, 802, 35556, 796, 35558, 810, 35560, 799, 35562, 527, 35564, 568, 35566, 798, 35567, 526, 35568, 0, 24, 35569,
+  25, 35570, 455, 35571, 454, 35572, 0, 203, 35573, 15, 35575, 211, 35577, 24, 35579, 25, 35581, 60, 35582, 4, 35584, 116, 35586, 200, 35588, 144, 35590, 172, 35592, 997, 35594, 832,
+  35596, 801, 35598, 809, 35600, 814, 35602, 798, 35604, 523, 35606, 532, 35608, 529, 35610, 454, 35612, 455, 35613, 857, 35615, 439, 35618, 0, 204, 35574, 16, 35576, 212, 35578, 25, 35580,
+  61, 35583, 5, 35585, 117, 35587, 201, 35589, 145, 35591, 173, 35593, 998, 35595, 833, 35597, 802, 35599, 810, 35601, 815, 35603, 799, 35605, 524, 35607, 533, 35609, 530, 35611, 455, 35614,
+  857, 35616, 440, 35617, 523, 35619, 0, 198, 35620, 5, 35621, 4, 35622, 0, 809, 2855, 0, 810, 2856, 0, 15, 2857, 136, 2859, 220, 2861, 4, 2863, 116, 2865, 88, 2867,
+  172, 2869, 439, 2871, 440, 2872, 863, 2874, 436, 2876, 437, 2877, 832, 2879, 796, 2881, 809, 2883, 798, 2885, 548, 2887, 547, 2888, 529, 2890, 1681, 2892, 1682, 2893, 857, 2895,
+  1011, 2897, 1035, 2899, 1107, 2901, 1131, 2903, 1132, 2905, 860, 2907, 997, 2909, 0, 16, 2858, 137, 2860, 221, 2862, 5, 2864, 117, 2866, 89, 2868, 173, 2870, 440, 2873, 864,
+  2875, 437, 2878, 833, 2880, 796, 2882, 810, 2884, 799, 2886, 548, 2889, 530, 2891, 1682, 2894, 857, 2896, 1012, 2898, 1036, 2900, 1108, 2902, 1132, 2904, 861, 2906, 998, 2908, 798,
+  2910, 0, 5, 2911, 145, 2913, 804, 2915, 0, 4, 2912, 144, 2914, 804, 2916, 0, 24, 35685, 455, 35687, 454, 35688, 225, 35690, 0, 25, 35686, 455, 35689, 225, 35691, 0,
+  16, 2924, 15, 2925, 145, 2927, 144, 2928, 809, 2930, 810, 2932, 0, 16, 2926, 145, 2929, 810, 2931, 0, 203, 35701, 0, 204, 35702, 0, 4, 2935, 798, 2937, 1131, 2939,
+  0, 5, 2936, 799, 2938, 1132, 2940, 0, 271, 2941, 270, 2942, 0, 271, 2943, 0, 1684, 2944, 454, 2946, 0, 1685, 2945, 455, 2947, 0, 164, 2948, 439, 2951, 798, 2953,
+  1681, 2956, 0, 164, 2949, 165, 2950, 440, 2952, 798, 2954, 799, 2955, 1682, 2957, 0, 5, 2958, 4, 2959, 1131, 2960, 1132, 2961, 0, 4, 2962, 172, 2964, 1011, 2966, 0,
+  5, 2963, 173, 2965, 1012, 2967, 0, 116, 2968, 172, 2970, 798, 2972, 1035, 2974, 0, 117, 2969, 173, 2971, 799, 2973, 1036, 2975, 0, 4, 2976, 172, 2978, 0, 5, 2977,
+  173, 2979, 0, 4, 2980, 172, 2982, 997, 2984, 798, 2986, 1011, 2988, 1035, 2990, 809, 2993, 523, 2995, 0, 5, 2981, 173, 2983, 998, 2985, 799, 2987, 1012, 2989, 1036, 2991,
+  810, 2992, 523, 2994, 524, 2996, 0,
+]);
 /** The function-table index of each handler. */
-export const HANDLERS: usize = memory.data(7964, 4);
+export const HANDLERS: usize = memory.data(11988, 4);
 
 function h1(op: usize): void {
   setCurrentOp(op);
@@ -11290,6 +11428,8041 @@ function h1990(op: usize): void {
   waitX87(op);
   goOn(op);
 }
+function h1991(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h1992(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h1993(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h1994(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h1995(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h1996(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h1997(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h1998(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h1999(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2000(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2001(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2002(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2003(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2004(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2005(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2006(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2007(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2008(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2009(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2010(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2011(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2012(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2013(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2014(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2015(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2016(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2017(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2018(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2019(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2020(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2021(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2022(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2023(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2024(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2025(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2026(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2027(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2028(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2029(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2030(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2031(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2032(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2033(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2034(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2035(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2036(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2037(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2038(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2039(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2040(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2041(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2042(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2043(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2044(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2045(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2046(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2047(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2048(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2049(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2050(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2051(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2052(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2053(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2054(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2055(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2056(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2057(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2058(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2059(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2060(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2061(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2062(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2063(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2064(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2065(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2066(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2067(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2068(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2069(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2070(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2071(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2072(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2073(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2074(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2075(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2076(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2077(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2078(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2079(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2080(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2081(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2082(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2083(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2084(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2085(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2086(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2087(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2088(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2089(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2090(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2091(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2092(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2093(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2094(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2095(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2096(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2097(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2098(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2099(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2100(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2101(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2102(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2103(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2104(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2105(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2106(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2107(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2108(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2109(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2110(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2111(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2112(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2113(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2114(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2115(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2116(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2117(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2118(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2119(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2120(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2121(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2122(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2123(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2124(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2125(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2126(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2127(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2128(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2129(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2130(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2131(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2132(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2133(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2134(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2135(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2136(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2137(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2138(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2139(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2140(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2141(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2142(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2143(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2144(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2145(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2146(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2147(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2148(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2149(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2150(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2151(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2152(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2153(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2154(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2155(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2156(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2157(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2158(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2159(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2160(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2161(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2162(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2163(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2164(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2165(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2166(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2167(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2168(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2169(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2170(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2171(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2172(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2173(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2174(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2175(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2176(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2177(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2178(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2179(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2180(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2181(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2182(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2183(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2184(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2185(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2186(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2187(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2188(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2189(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2190(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2191(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2192(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2193(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2194(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2195(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2196(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2197(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2198(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2199(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2200(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2201(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2202(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2203(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2204(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2205(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2206(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2207(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2208(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2209(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2210(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2211(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2212(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2213(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2214(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2215(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2216(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2217(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2218(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2219(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2220(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2221(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2222(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2223(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2224(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2225(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2226(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2227(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2228(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2229(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2230(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2231(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2232(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2233(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2234(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2235(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2236(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2237(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2238(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2239(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2240(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2241(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2242(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2243(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2244(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2245(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2246(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2247(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2248(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2249(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2250(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2251(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2252(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2253(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2254(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2255(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2256(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2257(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2258(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2259(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2260(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2261(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2262(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2263(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2264(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2265(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2266(op: usize): void {
+  aluRmImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2267(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2268(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2269(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2270(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2271(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2272(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2273(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2274(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2275(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2276(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2277(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2278(op: usize): void {
+  aluAccImm<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2279(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2280(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2281(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2282(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2283(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2284(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2285(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2286(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2287(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2288(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2289(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2290(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2291(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2292(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2293(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2294(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2295(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2296(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2297(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2298(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2299(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2300(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2301(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2302(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2303(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 2);
+}
+function h2304(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 3);
+}
+function h2305(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2306(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2307(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 6);
+}
+function h2308(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 7);
+}
+function h2309(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2310(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2311(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 12);
+}
+function h2312(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 13);
+}
+function h2313(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2314(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2315(op: usize): void {
+  testRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2316(op: usize): void {
+  testRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2317(op: usize): void {
+  testRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2318(op: usize): void {
+  testRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2319(op: usize): void {
+  testRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2320(op: usize): void {
+  testRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2321(op: usize): void {
+  testRmImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2322(op: usize): void {
+  testRmImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2323(op: usize): void {
+  testRmImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2324(op: usize): void {
+  testRmImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2325(op: usize): void {
+  testRmImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2326(op: usize): void {
+  testRmImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2327(op: usize): void {
+  testAccImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2328(op: usize): void {
+  testAccImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2329(op: usize): void {
+  testAccImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2330(op: usize): void {
+  testAccImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2331(op: usize): void {
+  testAccImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2332(op: usize): void {
+  testAccImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2333(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2334(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2335(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2336(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2337(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2338(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2339(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2340(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2341(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2342(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2343(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2344(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2345(op: usize): void {
+  aluRmImm<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2346(op: usize): void {
+  aluRmImm<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2347(op: usize): void {
+  aluRmImm<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2348(op: usize): void {
+  aluRmImm<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2349(op: usize): void {
+  aluRmImm<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2350(op: usize): void {
+  aluRmImm<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2351(op: usize): void {
+  aluRmImm<u64>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2352(op: usize): void {
+  aluRmImm<u64>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2353(op: usize): void {
+  aluRmImm<u64>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2354(op: usize): void {
+  aluRmImm<u64>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2355(op: usize): void {
+  aluRmImm<u64>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2356(op: usize): void {
+  aluRmImm<u64>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2357(op: usize): void {
+  decRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2358(op: usize): void {
+  decRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2359(op: usize): void {
+  decRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2360(op: usize): void {
+  decRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2361(op: usize): void {
+  decRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2362(op: usize): void {
+  decRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2363(op: usize): void {
+  decReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2364(op: usize): void {
+  decReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2365(op: usize): void {
+  decReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2366(op: usize): void {
+  decReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2367(op: usize): void {
+  decReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2368(op: usize): void {
+  decReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2369(op: usize): void {
+  incRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2370(op: usize): void {
+  incRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2371(op: usize): void {
+  incRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2372(op: usize): void {
+  incRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2373(op: usize): void {
+  incRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2374(op: usize): void {
+  incRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2375(op: usize): void {
+  incReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 4);
+}
+function h2376(op: usize): void {
+  incReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 5);
+}
+function h2377(op: usize): void {
+  incReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 8);
+}
+function h2378(op: usize): void {
+  incReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 9);
+}
+function h2379(op: usize): void {
+  incReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 14);
+}
+function h2380(op: usize): void {
+  incReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u64>(second, 15);
+}
+function h2381(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2382(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2383(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2384(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2385(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2386(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2387(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2388(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2389(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2390(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2391(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2392(op: usize): void {
+  aluRmReg<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2393(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2394(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2395(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2396(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2397(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2398(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2399(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2400(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2401(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2402(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2403(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2404(op: usize): void {
+  aluRmImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2405(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2406(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2407(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2408(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2409(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2410(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2411(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2412(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2413(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2414(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2415(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2416(op: usize): void {
+  aluAccImm<u8>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2417(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2418(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2419(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2420(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2421(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2422(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2423(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2424(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2425(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2426(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2427(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2428(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2429(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2430(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2431(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2432(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2433(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2434(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2435(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2436(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2437(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2438(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2439(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2440(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2441(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2442(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2443(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2444(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2445(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2446(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2447(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2448(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2449(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2450(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2451(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2452(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u8>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2453(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2454(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2455(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2456(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2457(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2458(op: usize): void {
+  testRmReg<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2459(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2460(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2461(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2462(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2463(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2464(op: usize): void {
+  testRmImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2465(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2466(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2467(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2468(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2469(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2470(op: usize): void {
+  testAccImm<u8>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2471(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2472(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2473(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2474(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2475(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2476(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2477(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2478(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2479(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2480(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2481(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2482(op: usize): void {
+  aluRmImm<u8>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2483(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2484(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2485(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2486(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2487(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2488(op: usize): void {
+  aluRmImm<u8>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2489(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2490(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2491(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2492(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2493(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2494(op: usize): void {
+  aluRmImm<u8>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2495(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2496(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2497(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2498(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2499(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2500(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2501(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2502(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2503(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2504(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2505(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2506(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2507(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2508(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2509(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2510(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2511(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2512(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2513(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2514(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2515(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2516(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2517(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2518(op: usize): void {
+  aluRmImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2519(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2520(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2521(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2522(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2523(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2524(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2525(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2526(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2527(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2528(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2529(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2530(op: usize): void {
+  aluAccImm<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2531(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2532(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2533(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2534(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2535(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2536(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2537(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2538(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2539(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2540(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2541(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2542(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtReg<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2543(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2544(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2545(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2546(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2547(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2548(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2549(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2550(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2551(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2552(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2553(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2554(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmpAtImm<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2555(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 2);
+}
+function h2556(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 3);
+}
+function h2557(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2558(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2559(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 6);
+}
+function h2560(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 7);
+}
+function h2561(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2562(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2563(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 12);
+}
+function h2564(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 13);
+}
+function h2565(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2566(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_CMP, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2567(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2568(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2569(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2570(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2571(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2572(op: usize): void {
+  testRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2573(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2574(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2575(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2576(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2577(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2578(op: usize): void {
+  testRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2579(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2580(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2581(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2582(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2583(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2584(op: usize): void {
+  testAccImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2585(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2586(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2587(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2588(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2589(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2590(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  testAtImm<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2591(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2592(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2593(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2594(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2595(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2596(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2597(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2598(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2599(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2600(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2601(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2602(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2603(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2604(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2605(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2606(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2607(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2608(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2609(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2610(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2611(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2612(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2613(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2614(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2615(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2616(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2617(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2618(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2619(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2620(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2621(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2622(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2623(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2624(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2625(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2626(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2627(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 4);
+}
+function h2628(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 5);
+}
+function h2629(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 8);
+}
+function h2630(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 9);
+}
+function h2631(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 14);
+}
+function h2632(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpConditional<u32>(second, 15);
+}
+function h2633(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_ADD, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2634(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_ADD, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2635(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_ADD, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADC);
+  goOn(second);
+}
+function h2636(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_ADD, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADC);
+  goOn(second);
+}
+function h2637(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_ADD, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2638(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_ADD, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2639(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_ADD, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  notRm<u32>(second);
+  goOn(second);
+}
+function h2640(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_ADD, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  notRm<u64>(second);
+  goOn(second);
+}
+function h2641(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_ADD, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_ROL);
+  goOn(second);
+}
+function h2642(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_ADD, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_ROL);
+  goOn(second);
+}
+function h2643(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_SBB, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2644(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_SBB, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2645(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u32>(op, ALU_SUB, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u32>(second, ALU_SBB);
+  goOn(second);
+}
+function h2646(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  aluRegAt<u64>(op, ALU_SUB, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u64>(second, ALU_SBB);
+  goOn(second);
+}
+function h2647(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2648(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2649(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2650(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2651(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_SUB);
+  goOn(second);
+}
+function h2652(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_SUB);
+  goOn(second);
+}
+function h2653(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2654(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2655(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpRelative<u32>(second);
+}
+function h2656(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpRelative<u64>(second);
+}
+function h2657(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpRelative<u64>(second);
+}
+function h2658(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u32>(second);
+  goOn(second);
+}
+function h2659(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u64>(second);
+  goOn(second);
+}
+function h2660(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movsxdRm<u64>(second);
+  goOn(second);
+}
+function h2661(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movsxdRm<u32>(second);
+  goOn(second);
+}
+function h2662(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movsxdRm<u64>(second);
+  goOn(second);
+}
+function h2663(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  popReg<u32>(second);
+  goOn(second);
+}
+function h2664(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  popReg<u64>(second);
+  goOn(second);
+}
+function h2665(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  popReg<u64>(second);
+  goOn(second);
+}
+function h2666(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u32>(second);
+  goOn(second);
+}
+function h2667(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u64>(second);
+  goOn(second);
+}
+function h2668(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u64>(second);
+  goOn(second);
+}
+function h2669(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2670(op: usize): void {
+  aluRmImm<u64>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2671(op: usize): void {
+  aluRmImm<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxWordMem<u32>(second);
+  goOn(second);
+}
+function h2672(op: usize): void {
+  aluRmImm<u64>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxWordMem<u64>(second);
+  goOn(second);
+}
+function h2673(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2674(op: usize): void {
+  aluRmImm<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2675(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushMem<u32>(second);
+  goOn(second);
+}
+function h2676(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushMem<u64>(second);
+  goOn(second);
+}
+function h2677(op: usize): void {
+  aluRmImm<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushMem<u64>(second);
+  goOn(second);
+}
+function h2678(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u32>(second);
+  goOn(second);
+}
+function h2679(op: usize): void {
+  aluRmImm<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u64>(second);
+  goOn(second);
+}
+function h2680(op: usize): void {
+  aluRmImm<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u64>(second);
+  goOn(second);
+}
+function h2681(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2682(op: usize): void {
+  aluRmImm<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2683(op: usize): void {
+  aluRmImm<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2684(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADC);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u32>(second);
+  goOn(second);
+}
+function h2685(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADC);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u64>(second);
+  goOn(second);
+}
+function h2686(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2687(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2688(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2689(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2690(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2691(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2692(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2693(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_XOR);
+  goOn(second);
+}
+function h2694(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_XOR);
+  goOn(second);
+}
+function h2695(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u32>(second);
+  goOn(second);
+}
+function h2696(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u64>(second);
+  goOn(second);
+}
+function h2697(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2698(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2699(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2700(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2701(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_SHL);
+  goOn(second);
+}
+function h2702(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_SHL);
+  goOn(second);
+}
+function h2703(op: usize): void {
+  aluRmReg<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2704(op: usize): void {
+  aluRmReg<u64>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2705(op: usize): void {
+  aluRmReg<u32>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_XOR);
+  goOn(second);
+}
+function h2706(op: usize): void {
+  aluRmReg<u64>(op, ALU_AND);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_XOR);
+  goOn(second);
+}
+function h2707(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  cmovRegMem<u32>(second, 3);
+  goOn(second);
+}
+function h2708(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  cmovRegMem<u64>(second, 3);
+  goOn(second);
+}
+function h2709(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2710(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2711(op: usize): void {
+  aluRmReg<u32>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  setccRm(second, 2);
+  goOn(second);
+}
+function h2712(op: usize): void {
+  aluRmReg<u64>(op, ALU_CMP);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  setccRm(second, 2);
+  goOn(second);
+}
+function h2713(op: usize): void {
+  aluRmReg<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2714(op: usize): void {
+  aluRmReg<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2715(op: usize): void {
+  aluRmReg<u32>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2716(op: usize): void {
+  aluRmReg<u64>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2717(op: usize): void {
+  aluRmReg<u32>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_AND);
+  goOn(second);
+}
+function h2718(op: usize): void {
+  aluRmReg<u64>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_AND);
+  goOn(second);
+}
+function h2719(op: usize): void {
+  aluRmReg<u32>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_XOR);
+  goOn(second);
+}
+function h2720(op: usize): void {
+  aluRmReg<u64>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_XOR);
+  goOn(second);
+}
+function h2721(op: usize): void {
+  aluRmReg<u32>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  leaRegMem<u32>(second);
+  goOn(second);
+}
+function h2722(op: usize): void {
+  aluRmReg<u64>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  leaRegMem<u64>(second);
+  goOn(second);
+}
+function h2723(op: usize): void {
+  aluRmReg<u32>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u32>(second);
+  goOn(second);
+}
+function h2724(op: usize): void {
+  aluRmReg<u64>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u64>(second);
+  goOn(second);
+}
+function h2725(op: usize): void {
+  aluRmReg<u32>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2726(op: usize): void {
+  aluRmReg<u64>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2727(op: usize): void {
+  aluRmReg<u32>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2728(op: usize): void {
+  aluRmReg<u64>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2729(op: usize): void {
+  aluRmReg<u32>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2730(op: usize): void {
+  aluRmReg<u64>(op, ALU_XOR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2731(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluMemReg<u8>(second, ALU_CMP);
+  goOn(second);
+}
+function h2732(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluMemReg<u8>(second, ALU_CMP);
+  goOn(second);
+}
+function h2733(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2734(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2735(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2736(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2737(op: usize): void {
+  aluRmReg<u64>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2738(op: usize): void {
+  aluRmReg<u32>(op, ALU_ADD);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2739(op: usize): void {
+  aluRmReg<u64>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADC);
+  goOn(second);
+}
+function h2740(op: usize): void {
+  aluRmReg<u32>(op, ALU_SUB);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADC);
+  goOn(second);
+}
+function h2741(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmovRegAt<u32>(op, 3, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2742(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmovRegAt<u64>(op, 3, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2743(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmovRegAt<u32>(op, 3, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxWordRm<u32>(second);
+  goOn(second);
+}
+function h2744(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  cmovRegAt<u64>(op, 3, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxWordRm<u64>(second);
+  goOn(second);
+}
+function h2745(op: usize): void {
+  cmovRegRm<u64>(op, 3);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2746(op: usize): void {
+  cmovRegRm<u32>(op, 3);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2747(op: usize): void {
+  decReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_SUB);
+  goOn(second);
+}
+function h2748(op: usize): void {
+  decReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_SUB);
+  goOn(second);
+}
+function h2749(op: usize): void {
+  decRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  callRelative<u64>(second);
+}
+function h2750(op: usize): void {
+  decRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  callRelative<u32>(second);
+}
+function h2751(op: usize): void {
+  imulRegRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  imulRegRm<u32>(second);
+  goOn(second);
+}
+function h2752(op: usize): void {
+  imulRegRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  imulRegRm<u64>(second);
+  goOn(second);
+}
+function h2753(op: usize): void {
+  imulRegRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u32>(second);
+  goOn(second);
+}
+function h2754(op: usize): void {
+  imulRegRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u64>(second);
+  goOn(second);
+}
+function h2755(op: usize): void {
+  imulRegRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2756(op: usize): void {
+  imulRegRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2757(op: usize): void {
+  incReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2758(op: usize): void {
+  incReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2759(op: usize): void {
+  incRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluMemImm<u8>(second, ALU_CMP);
+  goOn(second);
+}
+function h2760(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluMemImm<u8>(second, ALU_CMP);
+  goOn(second);
+}
+function h2761(op: usize): void {
+  incRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_AND);
+  goOn(second);
+}
+function h2762(op: usize): void {
+  incRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_AND);
+  goOn(second);
+}
+function h2763(op: usize): void {
+  incRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_AND);
+  goOn(second);
+}
+function h2764(op: usize): void {
+  leaRegMem<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2765(op: usize): void {
+  leaRegMem<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2766(op: usize): void {
+  leaRegMem<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u32>(second);
+  goOn(second);
+}
+function h2767(op: usize): void {
+  leaRegMem<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u64>(second);
+  goOn(second);
+}
+function h2768(op: usize): void {
+  leaRegMem<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2769(op: usize): void {
+  leaRegMem<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2770(op: usize): void {
+  leaRegMem<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u8>(second);
+  goOn(second);
+}
+function h2771(op: usize): void {
+  leaRegMem<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u8>(second);
+  goOn(second);
+}
+function h2772(op: usize): void {
+  leaRegMem<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2773(op: usize): void {
+  leaRegMem<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2774(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u32>(second, ALU_SUB);
+  goOn(second);
+}
+function h2775(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u64>(second, ALU_SUB);
+  goOn(second);
+}
+function h2776(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2777(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2778(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2779(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2780(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2781(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2782(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2783(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2784(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2785(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  leaRegMem<u32>(second);
+  goOn(second);
+}
+function h2786(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  leaRegMem<u64>(second);
+  goOn(second);
+}
+function h2787(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u32>(second);
+  goOn(second);
+}
+function h2788(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u64>(second);
+  goOn(second);
+}
+function h2789(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u8>(second);
+  goOn(second);
+}
+function h2790(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u8>(second);
+  goOn(second);
+}
+function h2791(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2792(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2793(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2794(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2795(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxByteMem<u32>(second);
+  goOn(second);
+}
+function h2796(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxByteMem<u64>(second);
+  goOn(second);
+}
+function h2797(op: usize): void {
+  const at = operandWriteAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  xchgAccReg<u32>(second);
+  goOn(second);
+}
+function h2798(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  xchgAccReg<u64>(second);
+  goOn(second);
+}
+function h2799(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2800(op: usize): void {
+  const at = operandWriteAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxByteMem<u32>(second);
+  goOn(second);
+}
+function h2801(op: usize): void {
+  const at = operandWriteAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2802(op: usize): void {
+  const at = operandWriteAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2803(op: usize): void {
+  const at = operandWriteAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  returnNear<u64>(second);
+}
+function h2804(op: usize): void {
+  const at = operandWriteAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movAtReg<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  returnNear<u32>(second);
+}
+function h2805(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluMemReg<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2806(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluMemReg<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2807(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2808(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2809(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2810(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2811(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2812(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2813(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2814(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADC);
+  goOn(second);
+}
+function h2815(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADC);
+  goOn(second);
+}
+function h2816(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2817(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2818(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_AND);
+  goOn(second);
+}
+function h2819(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_AND);
+  goOn(second);
+}
+function h2820(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2821(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2822(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_SUB);
+  goOn(second);
+}
+function h2823(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_SUB);
+  goOn(second);
+}
+function h2824(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_XOR);
+  goOn(second);
+}
+function h2825(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_XOR);
+  goOn(second);
+}
+function h2826(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  imulRegRm<u32>(second);
+  goOn(second);
+}
+function h2827(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  imulRegRm<u64>(second);
+  goOn(second);
+}
+function h2828(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  leaRegMem<u32>(second);
+  goOn(second);
+}
+function h2829(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  leaRegMem<u64>(second);
+  goOn(second);
+}
+function h2830(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u32>(second);
+  goOn(second);
+}
+function h2831(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u64>(second);
+  goOn(second);
+}
+function h2832(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2833(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2834(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmImm<u32>(second);
+  goOn(second);
+}
+function h2835(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmImm<u64>(second);
+  goOn(second);
+}
+function h2836(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2837(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2838(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxByteRm<u32>(second);
+  goOn(second);
+}
+function h2839(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxByteRm<u64>(second);
+  goOn(second);
+}
+function h2840(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxWordMem<u32>(second);
+  goOn(second);
+}
+function h2841(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxWordMem<u64>(second);
+  goOn(second);
+}
+function h2842(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxWordRm<u32>(second);
+  goOn(second);
+}
+function h2843(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxWordRm<u64>(second);
+  goOn(second);
+}
+function h2844(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  returnNear<u32>(second);
+}
+function h2845(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  returnNear<u64>(second);
+}
+function h2846(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  returnNear<u64>(second);
+}
+function h2847(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  setccRm(second, 2);
+  goOn(second);
+}
+function h2848(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  setccRm(second, 2);
+  goOn(second);
+}
+function h2849(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  callRelative<u64>(second);
+}
+function h2850(op: usize): void {
+  const at = operandReadAt<u32>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  callRelative<u32>(second);
+}
+function h2851(op: usize): void {
+  const at = operandReadAt<u64>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxByteRm<u32>(second);
+  goOn(second);
+}
+function h2852(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluMemReg<u8>(second, ALU_CMP);
+  goOn(second);
+}
+function h2853(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2854(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movRegAt<u8>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2855(op: usize): void {
+  movRmImm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2856(op: usize): void {
+  movRmImm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2857(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2858(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2859(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_AND);
+  goOn(second);
+}
+function h2860(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_AND);
+  goOn(second);
+}
+function h2861(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2862(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2863(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2864(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2865(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_AND);
+  goOn(second);
+}
+function h2866(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_AND);
+  goOn(second);
+}
+function h2867(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_SBB);
+  goOn(second);
+}
+function h2868(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_SBB);
+  goOn(second);
+}
+function h2869(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_XOR);
+  goOn(second);
+}
+function h2870(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_XOR);
+  goOn(second);
+}
+function h2871(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  callRelative<u32>(second);
+}
+function h2872(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  callRelative<u64>(second);
+}
+function h2873(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  callRelative<u64>(second);
+}
+function h2874(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  cmovRegMem<u32>(second, 3);
+  goOn(second);
+}
+function h2875(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  cmovRegMem<u64>(second, 3);
+  goOn(second);
+}
+function h2876(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpRelative<u32>(second);
+}
+function h2877(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpRelative<u64>(second);
+}
+function h2878(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  jumpRelative<u64>(second);
+}
+function h2879(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  leaRegMem<u32>(second);
+  goOn(second);
+}
+function h2880(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  leaRegMem<u64>(second);
+  goOn(second);
+}
+function h2881(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u8>(second);
+  goOn(second);
+}
+function h2882(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movMemReg<u8>(second);
+  goOn(second);
+}
+function h2883(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2884(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2885(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2886(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2887(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movsxdRm<u64>(second);
+  goOn(second);
+}
+function h2888(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movsxdRm<u32>(second);
+  goOn(second);
+}
+function h2889(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movsxdRm<u64>(second);
+  goOn(second);
+}
+function h2890(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxWordRm<u32>(second);
+  goOn(second);
+}
+function h2891(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxWordRm<u64>(second);
+  goOn(second);
+}
+function h2892(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u32>(second);
+  goOn(second);
+}
+function h2893(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u64>(second);
+  goOn(second);
+}
+function h2894(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u64>(second);
+  goOn(second);
+}
+function h2895(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  setccRm(second, 2);
+  goOn(second);
+}
+function h2896(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  setccRm(second, 2);
+  goOn(second);
+}
+function h2897(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_ROL);
+  goOn(second);
+}
+function h2898(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_ROL);
+  goOn(second);
+}
+function h2899(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_ROR);
+  goOn(second);
+}
+function h2900(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_ROR);
+  goOn(second);
+}
+function h2901(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_SHL);
+  goOn(second);
+}
+function h2902(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_SHL);
+  goOn(second);
+}
+function h2903(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2904(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2905(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2906(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  cmovRegRm<u64>(second, 3);
+  goOn(second);
+}
+function h2907(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  cmovRegRm<u32>(second, 3);
+  goOn(second);
+}
+function h2908(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  imulRegRm<u64>(second);
+  goOn(second);
+}
+function h2909(op: usize): void {
+  movRmReg<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  imulRegRm<u32>(second);
+  goOn(second);
+}
+function h2910(op: usize): void {
+  movRmReg<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2911(op: usize): void {
+  movsxdRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2912(op: usize): void {
+  movsxdRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2913(op: usize): void {
+  movsxdRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_SUB);
+  goOn(second);
+}
+function h2914(op: usize): void {
+  movsxdRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_SUB);
+  goOn(second);
+}
+function h2915(op: usize): void {
+  movsxdRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u8>(second);
+  goOn(second);
+}
+function h2916(op: usize): void {
+  movsxdRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u8>(second);
+  goOn(second);
+}
+function h2917(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movzxByteAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2918(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movzxByteAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2919(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movzxByteAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  returnNear<u64>(second);
+}
+function h2920(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movzxByteAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  returnNear<u32>(second);
+}
+function h2921(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movzxByteAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  returnNear<u64>(second);
+}
+function h2922(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movzxByteAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  testRmReg<u8>(second);
+  goOn(second);
+}
+function h2923(op: usize): void {
+  const at = operandReadAt<u8>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movzxByteAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  testRmReg<u8>(second);
+  goOn(second);
+}
+function h2924(op: usize): void {
+  movzxByteRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2925(op: usize): void {
+  movzxByteRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2926(op: usize): void {
+  movzxByteRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRegMem<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2927(op: usize): void {
+  movzxByteRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_SUB);
+  goOn(second);
+}
+function h2928(op: usize): void {
+  movzxByteRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_SUB);
+  goOn(second);
+}
+function h2929(op: usize): void {
+  movzxByteRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_SUB);
+  goOn(second);
+}
+function h2930(op: usize): void {
+  movzxByteRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2931(op: usize): void {
+  movzxByteRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2932(op: usize): void {
+  movzxByteRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2933(op: usize): void {
+  const at = operandReadAt<u16>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movzxWordAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluMemReg<u32>(second, ALU_CMP);
+  goOn(second);
+}
+function h2934(op: usize): void {
+  const at = operandReadAt<u16>(op);
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  movzxWordAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluMemReg<u64>(second, ALU_CMP);
+  goOn(second);
+}
+function h2935(op: usize): void {
+  movzxWordRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2936(op: usize): void {
+  movzxWordRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2937(op: usize): void {
+  movzxWordRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2938(op: usize): void {
+  movzxWordRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2939(op: usize): void {
+  movzxWordRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2940(op: usize): void {
+  movzxWordRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2941(op: usize): void {
+  notRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  incRm<u64>(second);
+  goOn(second);
+}
+function h2942(op: usize): void {
+  notRm<u32>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  incRm<u32>(second);
+  goOn(second);
+}
+function h2943(op: usize): void {
+  notRm<u64>(op);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  incRm<u64>(second);
+  goOn(second);
+}
+function h2944(op: usize): void {
+  const at = popAddress<u32>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  popRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  popReg<u32>(second);
+  goOn(second);
+}
+function h2945(op: usize): void {
+  const at = popAddress<u64>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  popRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  popReg<u64>(second);
+  goOn(second);
+}
+function h2946(op: usize): void {
+  const at = popAddress<u32>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  popRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  returnNear<u32>(second);
+}
+function h2947(op: usize): void {
+  const at = popAddress<u64>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  popRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  returnNear<u64>(second);
+}
+function h2948(op: usize): void {
+  const at = pushAddress<u32>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  pushRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_SUB);
+  goOn(second);
+}
+function h2949(op: usize): void {
+  const at = pushAddress<u64>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  pushRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u32>(second, ALU_SUB);
+  goOn(second);
+}
+function h2950(op: usize): void {
+  const at = pushAddress<u64>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  pushRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmImm<u64>(second, ALU_SUB);
+  goOn(second);
+}
+function h2951(op: usize): void {
+  const at = pushAddress<u32>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  pushRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  callRelative<u32>(second);
+}
+function h2952(op: usize): void {
+  const at = pushAddress<u64>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  pushRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  callRelative<u64>(second);
+}
+function h2953(op: usize): void {
+  const at = pushAddress<u32>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  pushRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2954(op: usize): void {
+  const at = pushAddress<u64>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  pushRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2955(op: usize): void {
+  const at = pushAddress<u64>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  pushRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2956(op: usize): void {
+  const at = pushAddress<u32>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  pushRegAt<u32>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u32>(second);
+  goOn(second);
+}
+function h2957(op: usize): void {
+  const at = pushAddress<u64>();
+  if (at == 0) {
+    alone(op);
+    return;
+  }
+  pushRegAt<u64>(op, at);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  pushReg<u64>(second);
+  goOn(second);
+}
+function h2958(op: usize): void {
+  setccRm(op, 2);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2959(op: usize): void {
+  setccRm(op, 2);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2960(op: usize): void {
+  setccRm(op, 2);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2961(op: usize): void {
+  setccRm(op, 2);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_SHR);
+  goOn(second);
+}
+function h2962(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_ROL);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2963(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_ROL);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2964(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_ROL);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_XOR);
+  goOn(second);
+}
+function h2965(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_ROL);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_XOR);
+  goOn(second);
+}
+function h2966(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_ROL);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_ROL);
+  goOn(second);
+}
+function h2967(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_ROL);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_ROL);
+  goOn(second);
+}
+function h2968(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_ROR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_AND);
+  goOn(second);
+}
+function h2969(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_ROR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_AND);
+  goOn(second);
+}
+function h2970(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_ROR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_XOR);
+  goOn(second);
+}
+function h2971(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_ROR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_XOR);
+  goOn(second);
+}
+function h2972(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_ROR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2973(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_ROR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2974(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_ROR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_ROR);
+  goOn(second);
+}
+function h2975(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_ROR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_ROR);
+  goOn(second);
+}
+function h2976(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_SHL);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2977(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHL);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2978(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_SHL);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_XOR);
+  goOn(second);
+}
+function h2979(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHL);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_XOR);
+  goOn(second);
+}
+function h2980(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_ADD);
+  goOn(second);
+}
+function h2981(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_ADD);
+  goOn(second);
+}
+function h2982(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u32>(second, ALU_XOR);
+  goOn(second);
+}
+function h2983(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  aluRmReg<u64>(second, ALU_XOR);
+  goOn(second);
+}
+function h2984(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  imulRegRm<u32>(second);
+  goOn(second);
+}
+function h2985(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  imulRegRm<u64>(second);
+  goOn(second);
+}
+function h2986(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u32>(second);
+  goOn(second);
+}
+function h2987(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRmReg<u64>(second);
+  goOn(second);
+}
+function h2988(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_ROL);
+  goOn(second);
+}
+function h2989(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_ROL);
+  goOn(second);
+}
+function h2990(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u32>(second, SHIFT_ROR);
+  goOn(second);
+}
+function h2991(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  shiftRmImm<u64>(second, SHIFT_ROR);
+  goOn(second);
+}
+function h2992(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u64>(second);
+  goOn(second);
+}
+function h2993(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movRegMem<u32>(second);
+  goOn(second);
+}
+function h2994(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxByteRm<u32>(second);
+  goOn(second);
+}
+function h2995(op: usize): void {
+  shiftRmImm<u32>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxByteRm<u32>(second);
+  goOn(second);
+}
+function h2996(op: usize): void {
+  shiftRmImm<u64>(op, SHIFT_SHR);
+  const second = op + OP_BYTES;
+  setCurrentOp(second);
+  movzxByteRm<u64>(second);
+  goOn(second);
+}
 
 /** Fills HANDLERS. */
 export function initializeHandlers(): void {
@@ -13283,4 +21456,1010 @@ export function initializeHandlers(): void {
   store<u32>(HANDLERS + 7952, (<(op: usize) => void>h1988).index);
   store<u32>(HANDLERS + 7956, (<(op: usize) => void>h1989).index);
   store<u32>(HANDLERS + 7960, (<(op: usize) => void>h1990).index);
+  store<u32>(HANDLERS + 7964, (<(op: usize) => void>h1991).index);
+  store<u32>(HANDLERS + 7968, (<(op: usize) => void>h1992).index);
+  store<u32>(HANDLERS + 7972, (<(op: usize) => void>h1993).index);
+  store<u32>(HANDLERS + 7976, (<(op: usize) => void>h1994).index);
+  store<u32>(HANDLERS + 7980, (<(op: usize) => void>h1995).index);
+  store<u32>(HANDLERS + 7984, (<(op: usize) => void>h1996).index);
+  store<u32>(HANDLERS + 7988, (<(op: usize) => void>h1997).index);
+  store<u32>(HANDLERS + 7992, (<(op: usize) => void>h1998).index);
+  store<u32>(HANDLERS + 7996, (<(op: usize) => void>h1999).index);
+  store<u32>(HANDLERS + 8000, (<(op: usize) => void>h2000).index);
+  store<u32>(HANDLERS + 8004, (<(op: usize) => void>h2001).index);
+  store<u32>(HANDLERS + 8008, (<(op: usize) => void>h2002).index);
+  store<u32>(HANDLERS + 8012, (<(op: usize) => void>h2003).index);
+  store<u32>(HANDLERS + 8016, (<(op: usize) => void>h2004).index);
+  store<u32>(HANDLERS + 8020, (<(op: usize) => void>h2005).index);
+  store<u32>(HANDLERS + 8024, (<(op: usize) => void>h2006).index);
+  store<u32>(HANDLERS + 8028, (<(op: usize) => void>h2007).index);
+  store<u32>(HANDLERS + 8032, (<(op: usize) => void>h2008).index);
+  store<u32>(HANDLERS + 8036, (<(op: usize) => void>h2009).index);
+  store<u32>(HANDLERS + 8040, (<(op: usize) => void>h2010).index);
+  store<u32>(HANDLERS + 8044, (<(op: usize) => void>h2011).index);
+  store<u32>(HANDLERS + 8048, (<(op: usize) => void>h2012).index);
+  store<u32>(HANDLERS + 8052, (<(op: usize) => void>h2013).index);
+  store<u32>(HANDLERS + 8056, (<(op: usize) => void>h2014).index);
+  store<u32>(HANDLERS + 8060, (<(op: usize) => void>h2015).index);
+  store<u32>(HANDLERS + 8064, (<(op: usize) => void>h2016).index);
+  store<u32>(HANDLERS + 8068, (<(op: usize) => void>h2017).index);
+  store<u32>(HANDLERS + 8072, (<(op: usize) => void>h2018).index);
+  store<u32>(HANDLERS + 8076, (<(op: usize) => void>h2019).index);
+  store<u32>(HANDLERS + 8080, (<(op: usize) => void>h2020).index);
+  store<u32>(HANDLERS + 8084, (<(op: usize) => void>h2021).index);
+  store<u32>(HANDLERS + 8088, (<(op: usize) => void>h2022).index);
+  store<u32>(HANDLERS + 8092, (<(op: usize) => void>h2023).index);
+  store<u32>(HANDLERS + 8096, (<(op: usize) => void>h2024).index);
+  store<u32>(HANDLERS + 8100, (<(op: usize) => void>h2025).index);
+  store<u32>(HANDLERS + 8104, (<(op: usize) => void>h2026).index);
+  store<u32>(HANDLERS + 8108, (<(op: usize) => void>h2027).index);
+  store<u32>(HANDLERS + 8112, (<(op: usize) => void>h2028).index);
+  store<u32>(HANDLERS + 8116, (<(op: usize) => void>h2029).index);
+  store<u32>(HANDLERS + 8120, (<(op: usize) => void>h2030).index);
+  store<u32>(HANDLERS + 8124, (<(op: usize) => void>h2031).index);
+  store<u32>(HANDLERS + 8128, (<(op: usize) => void>h2032).index);
+  store<u32>(HANDLERS + 8132, (<(op: usize) => void>h2033).index);
+  store<u32>(HANDLERS + 8136, (<(op: usize) => void>h2034).index);
+  store<u32>(HANDLERS + 8140, (<(op: usize) => void>h2035).index);
+  store<u32>(HANDLERS + 8144, (<(op: usize) => void>h2036).index);
+  store<u32>(HANDLERS + 8148, (<(op: usize) => void>h2037).index);
+  store<u32>(HANDLERS + 8152, (<(op: usize) => void>h2038).index);
+  store<u32>(HANDLERS + 8156, (<(op: usize) => void>h2039).index);
+  store<u32>(HANDLERS + 8160, (<(op: usize) => void>h2040).index);
+  store<u32>(HANDLERS + 8164, (<(op: usize) => void>h2041).index);
+  store<u32>(HANDLERS + 8168, (<(op: usize) => void>h2042).index);
+  store<u32>(HANDLERS + 8172, (<(op: usize) => void>h2043).index);
+  store<u32>(HANDLERS + 8176, (<(op: usize) => void>h2044).index);
+  store<u32>(HANDLERS + 8180, (<(op: usize) => void>h2045).index);
+  store<u32>(HANDLERS + 8184, (<(op: usize) => void>h2046).index);
+  store<u32>(HANDLERS + 8188, (<(op: usize) => void>h2047).index);
+  store<u32>(HANDLERS + 8192, (<(op: usize) => void>h2048).index);
+  store<u32>(HANDLERS + 8196, (<(op: usize) => void>h2049).index);
+  store<u32>(HANDLERS + 8200, (<(op: usize) => void>h2050).index);
+  store<u32>(HANDLERS + 8204, (<(op: usize) => void>h2051).index);
+  store<u32>(HANDLERS + 8208, (<(op: usize) => void>h2052).index);
+  store<u32>(HANDLERS + 8212, (<(op: usize) => void>h2053).index);
+  store<u32>(HANDLERS + 8216, (<(op: usize) => void>h2054).index);
+  store<u32>(HANDLERS + 8220, (<(op: usize) => void>h2055).index);
+  store<u32>(HANDLERS + 8224, (<(op: usize) => void>h2056).index);
+  store<u32>(HANDLERS + 8228, (<(op: usize) => void>h2057).index);
+  store<u32>(HANDLERS + 8232, (<(op: usize) => void>h2058).index);
+  store<u32>(HANDLERS + 8236, (<(op: usize) => void>h2059).index);
+  store<u32>(HANDLERS + 8240, (<(op: usize) => void>h2060).index);
+  store<u32>(HANDLERS + 8244, (<(op: usize) => void>h2061).index);
+  store<u32>(HANDLERS + 8248, (<(op: usize) => void>h2062).index);
+  store<u32>(HANDLERS + 8252, (<(op: usize) => void>h2063).index);
+  store<u32>(HANDLERS + 8256, (<(op: usize) => void>h2064).index);
+  store<u32>(HANDLERS + 8260, (<(op: usize) => void>h2065).index);
+  store<u32>(HANDLERS + 8264, (<(op: usize) => void>h2066).index);
+  store<u32>(HANDLERS + 8268, (<(op: usize) => void>h2067).index);
+  store<u32>(HANDLERS + 8272, (<(op: usize) => void>h2068).index);
+  store<u32>(HANDLERS + 8276, (<(op: usize) => void>h2069).index);
+  store<u32>(HANDLERS + 8280, (<(op: usize) => void>h2070).index);
+  store<u32>(HANDLERS + 8284, (<(op: usize) => void>h2071).index);
+  store<u32>(HANDLERS + 8288, (<(op: usize) => void>h2072).index);
+  store<u32>(HANDLERS + 8292, (<(op: usize) => void>h2073).index);
+  store<u32>(HANDLERS + 8296, (<(op: usize) => void>h2074).index);
+  store<u32>(HANDLERS + 8300, (<(op: usize) => void>h2075).index);
+  store<u32>(HANDLERS + 8304, (<(op: usize) => void>h2076).index);
+  store<u32>(HANDLERS + 8308, (<(op: usize) => void>h2077).index);
+  store<u32>(HANDLERS + 8312, (<(op: usize) => void>h2078).index);
+  store<u32>(HANDLERS + 8316, (<(op: usize) => void>h2079).index);
+  store<u32>(HANDLERS + 8320, (<(op: usize) => void>h2080).index);
+  store<u32>(HANDLERS + 8324, (<(op: usize) => void>h2081).index);
+  store<u32>(HANDLERS + 8328, (<(op: usize) => void>h2082).index);
+  store<u32>(HANDLERS + 8332, (<(op: usize) => void>h2083).index);
+  store<u32>(HANDLERS + 8336, (<(op: usize) => void>h2084).index);
+  store<u32>(HANDLERS + 8340, (<(op: usize) => void>h2085).index);
+  store<u32>(HANDLERS + 8344, (<(op: usize) => void>h2086).index);
+  store<u32>(HANDLERS + 8348, (<(op: usize) => void>h2087).index);
+  store<u32>(HANDLERS + 8352, (<(op: usize) => void>h2088).index);
+  store<u32>(HANDLERS + 8356, (<(op: usize) => void>h2089).index);
+  store<u32>(HANDLERS + 8360, (<(op: usize) => void>h2090).index);
+  store<u32>(HANDLERS + 8364, (<(op: usize) => void>h2091).index);
+  store<u32>(HANDLERS + 8368, (<(op: usize) => void>h2092).index);
+  store<u32>(HANDLERS + 8372, (<(op: usize) => void>h2093).index);
+  store<u32>(HANDLERS + 8376, (<(op: usize) => void>h2094).index);
+  store<u32>(HANDLERS + 8380, (<(op: usize) => void>h2095).index);
+  store<u32>(HANDLERS + 8384, (<(op: usize) => void>h2096).index);
+  store<u32>(HANDLERS + 8388, (<(op: usize) => void>h2097).index);
+  store<u32>(HANDLERS + 8392, (<(op: usize) => void>h2098).index);
+  store<u32>(HANDLERS + 8396, (<(op: usize) => void>h2099).index);
+  store<u32>(HANDLERS + 8400, (<(op: usize) => void>h2100).index);
+  store<u32>(HANDLERS + 8404, (<(op: usize) => void>h2101).index);
+  store<u32>(HANDLERS + 8408, (<(op: usize) => void>h2102).index);
+  store<u32>(HANDLERS + 8412, (<(op: usize) => void>h2103).index);
+  store<u32>(HANDLERS + 8416, (<(op: usize) => void>h2104).index);
+  store<u32>(HANDLERS + 8420, (<(op: usize) => void>h2105).index);
+  store<u32>(HANDLERS + 8424, (<(op: usize) => void>h2106).index);
+  store<u32>(HANDLERS + 8428, (<(op: usize) => void>h2107).index);
+  store<u32>(HANDLERS + 8432, (<(op: usize) => void>h2108).index);
+  store<u32>(HANDLERS + 8436, (<(op: usize) => void>h2109).index);
+  store<u32>(HANDLERS + 8440, (<(op: usize) => void>h2110).index);
+  store<u32>(HANDLERS + 8444, (<(op: usize) => void>h2111).index);
+  store<u32>(HANDLERS + 8448, (<(op: usize) => void>h2112).index);
+  store<u32>(HANDLERS + 8452, (<(op: usize) => void>h2113).index);
+  store<u32>(HANDLERS + 8456, (<(op: usize) => void>h2114).index);
+  store<u32>(HANDLERS + 8460, (<(op: usize) => void>h2115).index);
+  store<u32>(HANDLERS + 8464, (<(op: usize) => void>h2116).index);
+  store<u32>(HANDLERS + 8468, (<(op: usize) => void>h2117).index);
+  store<u32>(HANDLERS + 8472, (<(op: usize) => void>h2118).index);
+  store<u32>(HANDLERS + 8476, (<(op: usize) => void>h2119).index);
+  store<u32>(HANDLERS + 8480, (<(op: usize) => void>h2120).index);
+  store<u32>(HANDLERS + 8484, (<(op: usize) => void>h2121).index);
+  store<u32>(HANDLERS + 8488, (<(op: usize) => void>h2122).index);
+  store<u32>(HANDLERS + 8492, (<(op: usize) => void>h2123).index);
+  store<u32>(HANDLERS + 8496, (<(op: usize) => void>h2124).index);
+  store<u32>(HANDLERS + 8500, (<(op: usize) => void>h2125).index);
+  store<u32>(HANDLERS + 8504, (<(op: usize) => void>h2126).index);
+  store<u32>(HANDLERS + 8508, (<(op: usize) => void>h2127).index);
+  store<u32>(HANDLERS + 8512, (<(op: usize) => void>h2128).index);
+  store<u32>(HANDLERS + 8516, (<(op: usize) => void>h2129).index);
+  store<u32>(HANDLERS + 8520, (<(op: usize) => void>h2130).index);
+  store<u32>(HANDLERS + 8524, (<(op: usize) => void>h2131).index);
+  store<u32>(HANDLERS + 8528, (<(op: usize) => void>h2132).index);
+  store<u32>(HANDLERS + 8532, (<(op: usize) => void>h2133).index);
+  store<u32>(HANDLERS + 8536, (<(op: usize) => void>h2134).index);
+  store<u32>(HANDLERS + 8540, (<(op: usize) => void>h2135).index);
+  store<u32>(HANDLERS + 8544, (<(op: usize) => void>h2136).index);
+  store<u32>(HANDLERS + 8548, (<(op: usize) => void>h2137).index);
+  store<u32>(HANDLERS + 8552, (<(op: usize) => void>h2138).index);
+  store<u32>(HANDLERS + 8556, (<(op: usize) => void>h2139).index);
+  store<u32>(HANDLERS + 8560, (<(op: usize) => void>h2140).index);
+  store<u32>(HANDLERS + 8564, (<(op: usize) => void>h2141).index);
+  store<u32>(HANDLERS + 8568, (<(op: usize) => void>h2142).index);
+  store<u32>(HANDLERS + 8572, (<(op: usize) => void>h2143).index);
+  store<u32>(HANDLERS + 8576, (<(op: usize) => void>h2144).index);
+  store<u32>(HANDLERS + 8580, (<(op: usize) => void>h2145).index);
+  store<u32>(HANDLERS + 8584, (<(op: usize) => void>h2146).index);
+  store<u32>(HANDLERS + 8588, (<(op: usize) => void>h2147).index);
+  store<u32>(HANDLERS + 8592, (<(op: usize) => void>h2148).index);
+  store<u32>(HANDLERS + 8596, (<(op: usize) => void>h2149).index);
+  store<u32>(HANDLERS + 8600, (<(op: usize) => void>h2150).index);
+  store<u32>(HANDLERS + 8604, (<(op: usize) => void>h2151).index);
+  store<u32>(HANDLERS + 8608, (<(op: usize) => void>h2152).index);
+  store<u32>(HANDLERS + 8612, (<(op: usize) => void>h2153).index);
+  store<u32>(HANDLERS + 8616, (<(op: usize) => void>h2154).index);
+  store<u32>(HANDLERS + 8620, (<(op: usize) => void>h2155).index);
+  store<u32>(HANDLERS + 8624, (<(op: usize) => void>h2156).index);
+  store<u32>(HANDLERS + 8628, (<(op: usize) => void>h2157).index);
+  store<u32>(HANDLERS + 8632, (<(op: usize) => void>h2158).index);
+  store<u32>(HANDLERS + 8636, (<(op: usize) => void>h2159).index);
+  store<u32>(HANDLERS + 8640, (<(op: usize) => void>h2160).index);
+  store<u32>(HANDLERS + 8644, (<(op: usize) => void>h2161).index);
+  store<u32>(HANDLERS + 8648, (<(op: usize) => void>h2162).index);
+  store<u32>(HANDLERS + 8652, (<(op: usize) => void>h2163).index);
+  store<u32>(HANDLERS + 8656, (<(op: usize) => void>h2164).index);
+  store<u32>(HANDLERS + 8660, (<(op: usize) => void>h2165).index);
+  store<u32>(HANDLERS + 8664, (<(op: usize) => void>h2166).index);
+  store<u32>(HANDLERS + 8668, (<(op: usize) => void>h2167).index);
+  store<u32>(HANDLERS + 8672, (<(op: usize) => void>h2168).index);
+  store<u32>(HANDLERS + 8676, (<(op: usize) => void>h2169).index);
+  store<u32>(HANDLERS + 8680, (<(op: usize) => void>h2170).index);
+  store<u32>(HANDLERS + 8684, (<(op: usize) => void>h2171).index);
+  store<u32>(HANDLERS + 8688, (<(op: usize) => void>h2172).index);
+  store<u32>(HANDLERS + 8692, (<(op: usize) => void>h2173).index);
+  store<u32>(HANDLERS + 8696, (<(op: usize) => void>h2174).index);
+  store<u32>(HANDLERS + 8700, (<(op: usize) => void>h2175).index);
+  store<u32>(HANDLERS + 8704, (<(op: usize) => void>h2176).index);
+  store<u32>(HANDLERS + 8708, (<(op: usize) => void>h2177).index);
+  store<u32>(HANDLERS + 8712, (<(op: usize) => void>h2178).index);
+  store<u32>(HANDLERS + 8716, (<(op: usize) => void>h2179).index);
+  store<u32>(HANDLERS + 8720, (<(op: usize) => void>h2180).index);
+  store<u32>(HANDLERS + 8724, (<(op: usize) => void>h2181).index);
+  store<u32>(HANDLERS + 8728, (<(op: usize) => void>h2182).index);
+  store<u32>(HANDLERS + 8732, (<(op: usize) => void>h2183).index);
+  store<u32>(HANDLERS + 8736, (<(op: usize) => void>h2184).index);
+  store<u32>(HANDLERS + 8740, (<(op: usize) => void>h2185).index);
+  store<u32>(HANDLERS + 8744, (<(op: usize) => void>h2186).index);
+  store<u32>(HANDLERS + 8748, (<(op: usize) => void>h2187).index);
+  store<u32>(HANDLERS + 8752, (<(op: usize) => void>h2188).index);
+  store<u32>(HANDLERS + 8756, (<(op: usize) => void>h2189).index);
+  store<u32>(HANDLERS + 8760, (<(op: usize) => void>h2190).index);
+  store<u32>(HANDLERS + 8764, (<(op: usize) => void>h2191).index);
+  store<u32>(HANDLERS + 8768, (<(op: usize) => void>h2192).index);
+  store<u32>(HANDLERS + 8772, (<(op: usize) => void>h2193).index);
+  store<u32>(HANDLERS + 8776, (<(op: usize) => void>h2194).index);
+  store<u32>(HANDLERS + 8780, (<(op: usize) => void>h2195).index);
+  store<u32>(HANDLERS + 8784, (<(op: usize) => void>h2196).index);
+  store<u32>(HANDLERS + 8788, (<(op: usize) => void>h2197).index);
+  store<u32>(HANDLERS + 8792, (<(op: usize) => void>h2198).index);
+  store<u32>(HANDLERS + 8796, (<(op: usize) => void>h2199).index);
+  store<u32>(HANDLERS + 8800, (<(op: usize) => void>h2200).index);
+  store<u32>(HANDLERS + 8804, (<(op: usize) => void>h2201).index);
+  store<u32>(HANDLERS + 8808, (<(op: usize) => void>h2202).index);
+  store<u32>(HANDLERS + 8812, (<(op: usize) => void>h2203).index);
+  store<u32>(HANDLERS + 8816, (<(op: usize) => void>h2204).index);
+  store<u32>(HANDLERS + 8820, (<(op: usize) => void>h2205).index);
+  store<u32>(HANDLERS + 8824, (<(op: usize) => void>h2206).index);
+  store<u32>(HANDLERS + 8828, (<(op: usize) => void>h2207).index);
+  store<u32>(HANDLERS + 8832, (<(op: usize) => void>h2208).index);
+  store<u32>(HANDLERS + 8836, (<(op: usize) => void>h2209).index);
+  store<u32>(HANDLERS + 8840, (<(op: usize) => void>h2210).index);
+  store<u32>(HANDLERS + 8844, (<(op: usize) => void>h2211).index);
+  store<u32>(HANDLERS + 8848, (<(op: usize) => void>h2212).index);
+  store<u32>(HANDLERS + 8852, (<(op: usize) => void>h2213).index);
+  store<u32>(HANDLERS + 8856, (<(op: usize) => void>h2214).index);
+  store<u32>(HANDLERS + 8860, (<(op: usize) => void>h2215).index);
+  store<u32>(HANDLERS + 8864, (<(op: usize) => void>h2216).index);
+  store<u32>(HANDLERS + 8868, (<(op: usize) => void>h2217).index);
+  store<u32>(HANDLERS + 8872, (<(op: usize) => void>h2218).index);
+  store<u32>(HANDLERS + 8876, (<(op: usize) => void>h2219).index);
+  store<u32>(HANDLERS + 8880, (<(op: usize) => void>h2220).index);
+  store<u32>(HANDLERS + 8884, (<(op: usize) => void>h2221).index);
+  store<u32>(HANDLERS + 8888, (<(op: usize) => void>h2222).index);
+  store<u32>(HANDLERS + 8892, (<(op: usize) => void>h2223).index);
+  store<u32>(HANDLERS + 8896, (<(op: usize) => void>h2224).index);
+  store<u32>(HANDLERS + 8900, (<(op: usize) => void>h2225).index);
+  store<u32>(HANDLERS + 8904, (<(op: usize) => void>h2226).index);
+  store<u32>(HANDLERS + 8908, (<(op: usize) => void>h2227).index);
+  store<u32>(HANDLERS + 8912, (<(op: usize) => void>h2228).index);
+  store<u32>(HANDLERS + 8916, (<(op: usize) => void>h2229).index);
+  store<u32>(HANDLERS + 8920, (<(op: usize) => void>h2230).index);
+  store<u32>(HANDLERS + 8924, (<(op: usize) => void>h2231).index);
+  store<u32>(HANDLERS + 8928, (<(op: usize) => void>h2232).index);
+  store<u32>(HANDLERS + 8932, (<(op: usize) => void>h2233).index);
+  store<u32>(HANDLERS + 8936, (<(op: usize) => void>h2234).index);
+  store<u32>(HANDLERS + 8940, (<(op: usize) => void>h2235).index);
+  store<u32>(HANDLERS + 8944, (<(op: usize) => void>h2236).index);
+  store<u32>(HANDLERS + 8948, (<(op: usize) => void>h2237).index);
+  store<u32>(HANDLERS + 8952, (<(op: usize) => void>h2238).index);
+  store<u32>(HANDLERS + 8956, (<(op: usize) => void>h2239).index);
+  store<u32>(HANDLERS + 8960, (<(op: usize) => void>h2240).index);
+  store<u32>(HANDLERS + 8964, (<(op: usize) => void>h2241).index);
+  store<u32>(HANDLERS + 8968, (<(op: usize) => void>h2242).index);
+  store<u32>(HANDLERS + 8972, (<(op: usize) => void>h2243).index);
+  store<u32>(HANDLERS + 8976, (<(op: usize) => void>h2244).index);
+  store<u32>(HANDLERS + 8980, (<(op: usize) => void>h2245).index);
+  store<u32>(HANDLERS + 8984, (<(op: usize) => void>h2246).index);
+  store<u32>(HANDLERS + 8988, (<(op: usize) => void>h2247).index);
+  store<u32>(HANDLERS + 8992, (<(op: usize) => void>h2248).index);
+  store<u32>(HANDLERS + 8996, (<(op: usize) => void>h2249).index);
+  store<u32>(HANDLERS + 9000, (<(op: usize) => void>h2250).index);
+  store<u32>(HANDLERS + 9004, (<(op: usize) => void>h2251).index);
+  store<u32>(HANDLERS + 9008, (<(op: usize) => void>h2252).index);
+  store<u32>(HANDLERS + 9012, (<(op: usize) => void>h2253).index);
+  store<u32>(HANDLERS + 9016, (<(op: usize) => void>h2254).index);
+  store<u32>(HANDLERS + 9020, (<(op: usize) => void>h2255).index);
+  store<u32>(HANDLERS + 9024, (<(op: usize) => void>h2256).index);
+  store<u32>(HANDLERS + 9028, (<(op: usize) => void>h2257).index);
+  store<u32>(HANDLERS + 9032, (<(op: usize) => void>h2258).index);
+  store<u32>(HANDLERS + 9036, (<(op: usize) => void>h2259).index);
+  store<u32>(HANDLERS + 9040, (<(op: usize) => void>h2260).index);
+  store<u32>(HANDLERS + 9044, (<(op: usize) => void>h2261).index);
+  store<u32>(HANDLERS + 9048, (<(op: usize) => void>h2262).index);
+  store<u32>(HANDLERS + 9052, (<(op: usize) => void>h2263).index);
+  store<u32>(HANDLERS + 9056, (<(op: usize) => void>h2264).index);
+  store<u32>(HANDLERS + 9060, (<(op: usize) => void>h2265).index);
+  store<u32>(HANDLERS + 9064, (<(op: usize) => void>h2266).index);
+  store<u32>(HANDLERS + 9068, (<(op: usize) => void>h2267).index);
+  store<u32>(HANDLERS + 9072, (<(op: usize) => void>h2268).index);
+  store<u32>(HANDLERS + 9076, (<(op: usize) => void>h2269).index);
+  store<u32>(HANDLERS + 9080, (<(op: usize) => void>h2270).index);
+  store<u32>(HANDLERS + 9084, (<(op: usize) => void>h2271).index);
+  store<u32>(HANDLERS + 9088, (<(op: usize) => void>h2272).index);
+  store<u32>(HANDLERS + 9092, (<(op: usize) => void>h2273).index);
+  store<u32>(HANDLERS + 9096, (<(op: usize) => void>h2274).index);
+  store<u32>(HANDLERS + 9100, (<(op: usize) => void>h2275).index);
+  store<u32>(HANDLERS + 9104, (<(op: usize) => void>h2276).index);
+  store<u32>(HANDLERS + 9108, (<(op: usize) => void>h2277).index);
+  store<u32>(HANDLERS + 9112, (<(op: usize) => void>h2278).index);
+  store<u32>(HANDLERS + 9116, (<(op: usize) => void>h2279).index);
+  store<u32>(HANDLERS + 9120, (<(op: usize) => void>h2280).index);
+  store<u32>(HANDLERS + 9124, (<(op: usize) => void>h2281).index);
+  store<u32>(HANDLERS + 9128, (<(op: usize) => void>h2282).index);
+  store<u32>(HANDLERS + 9132, (<(op: usize) => void>h2283).index);
+  store<u32>(HANDLERS + 9136, (<(op: usize) => void>h2284).index);
+  store<u32>(HANDLERS + 9140, (<(op: usize) => void>h2285).index);
+  store<u32>(HANDLERS + 9144, (<(op: usize) => void>h2286).index);
+  store<u32>(HANDLERS + 9148, (<(op: usize) => void>h2287).index);
+  store<u32>(HANDLERS + 9152, (<(op: usize) => void>h2288).index);
+  store<u32>(HANDLERS + 9156, (<(op: usize) => void>h2289).index);
+  store<u32>(HANDLERS + 9160, (<(op: usize) => void>h2290).index);
+  store<u32>(HANDLERS + 9164, (<(op: usize) => void>h2291).index);
+  store<u32>(HANDLERS + 9168, (<(op: usize) => void>h2292).index);
+  store<u32>(HANDLERS + 9172, (<(op: usize) => void>h2293).index);
+  store<u32>(HANDLERS + 9176, (<(op: usize) => void>h2294).index);
+  store<u32>(HANDLERS + 9180, (<(op: usize) => void>h2295).index);
+  store<u32>(HANDLERS + 9184, (<(op: usize) => void>h2296).index);
+  store<u32>(HANDLERS + 9188, (<(op: usize) => void>h2297).index);
+  store<u32>(HANDLERS + 9192, (<(op: usize) => void>h2298).index);
+  store<u32>(HANDLERS + 9196, (<(op: usize) => void>h2299).index);
+  store<u32>(HANDLERS + 9200, (<(op: usize) => void>h2300).index);
+  store<u32>(HANDLERS + 9204, (<(op: usize) => void>h2301).index);
+  store<u32>(HANDLERS + 9208, (<(op: usize) => void>h2302).index);
+  store<u32>(HANDLERS + 9212, (<(op: usize) => void>h2303).index);
+  store<u32>(HANDLERS + 9216, (<(op: usize) => void>h2304).index);
+  store<u32>(HANDLERS + 9220, (<(op: usize) => void>h2305).index);
+  store<u32>(HANDLERS + 9224, (<(op: usize) => void>h2306).index);
+  store<u32>(HANDLERS + 9228, (<(op: usize) => void>h2307).index);
+  store<u32>(HANDLERS + 9232, (<(op: usize) => void>h2308).index);
+  store<u32>(HANDLERS + 9236, (<(op: usize) => void>h2309).index);
+  store<u32>(HANDLERS + 9240, (<(op: usize) => void>h2310).index);
+  store<u32>(HANDLERS + 9244, (<(op: usize) => void>h2311).index);
+  store<u32>(HANDLERS + 9248, (<(op: usize) => void>h2312).index);
+  store<u32>(HANDLERS + 9252, (<(op: usize) => void>h2313).index);
+  store<u32>(HANDLERS + 9256, (<(op: usize) => void>h2314).index);
+  store<u32>(HANDLERS + 9260, (<(op: usize) => void>h2315).index);
+  store<u32>(HANDLERS + 9264, (<(op: usize) => void>h2316).index);
+  store<u32>(HANDLERS + 9268, (<(op: usize) => void>h2317).index);
+  store<u32>(HANDLERS + 9272, (<(op: usize) => void>h2318).index);
+  store<u32>(HANDLERS + 9276, (<(op: usize) => void>h2319).index);
+  store<u32>(HANDLERS + 9280, (<(op: usize) => void>h2320).index);
+  store<u32>(HANDLERS + 9284, (<(op: usize) => void>h2321).index);
+  store<u32>(HANDLERS + 9288, (<(op: usize) => void>h2322).index);
+  store<u32>(HANDLERS + 9292, (<(op: usize) => void>h2323).index);
+  store<u32>(HANDLERS + 9296, (<(op: usize) => void>h2324).index);
+  store<u32>(HANDLERS + 9300, (<(op: usize) => void>h2325).index);
+  store<u32>(HANDLERS + 9304, (<(op: usize) => void>h2326).index);
+  store<u32>(HANDLERS + 9308, (<(op: usize) => void>h2327).index);
+  store<u32>(HANDLERS + 9312, (<(op: usize) => void>h2328).index);
+  store<u32>(HANDLERS + 9316, (<(op: usize) => void>h2329).index);
+  store<u32>(HANDLERS + 9320, (<(op: usize) => void>h2330).index);
+  store<u32>(HANDLERS + 9324, (<(op: usize) => void>h2331).index);
+  store<u32>(HANDLERS + 9328, (<(op: usize) => void>h2332).index);
+  store<u32>(HANDLERS + 9332, (<(op: usize) => void>h2333).index);
+  store<u32>(HANDLERS + 9336, (<(op: usize) => void>h2334).index);
+  store<u32>(HANDLERS + 9340, (<(op: usize) => void>h2335).index);
+  store<u32>(HANDLERS + 9344, (<(op: usize) => void>h2336).index);
+  store<u32>(HANDLERS + 9348, (<(op: usize) => void>h2337).index);
+  store<u32>(HANDLERS + 9352, (<(op: usize) => void>h2338).index);
+  store<u32>(HANDLERS + 9356, (<(op: usize) => void>h2339).index);
+  store<u32>(HANDLERS + 9360, (<(op: usize) => void>h2340).index);
+  store<u32>(HANDLERS + 9364, (<(op: usize) => void>h2341).index);
+  store<u32>(HANDLERS + 9368, (<(op: usize) => void>h2342).index);
+  store<u32>(HANDLERS + 9372, (<(op: usize) => void>h2343).index);
+  store<u32>(HANDLERS + 9376, (<(op: usize) => void>h2344).index);
+  store<u32>(HANDLERS + 9380, (<(op: usize) => void>h2345).index);
+  store<u32>(HANDLERS + 9384, (<(op: usize) => void>h2346).index);
+  store<u32>(HANDLERS + 9388, (<(op: usize) => void>h2347).index);
+  store<u32>(HANDLERS + 9392, (<(op: usize) => void>h2348).index);
+  store<u32>(HANDLERS + 9396, (<(op: usize) => void>h2349).index);
+  store<u32>(HANDLERS + 9400, (<(op: usize) => void>h2350).index);
+  store<u32>(HANDLERS + 9404, (<(op: usize) => void>h2351).index);
+  store<u32>(HANDLERS + 9408, (<(op: usize) => void>h2352).index);
+  store<u32>(HANDLERS + 9412, (<(op: usize) => void>h2353).index);
+  store<u32>(HANDLERS + 9416, (<(op: usize) => void>h2354).index);
+  store<u32>(HANDLERS + 9420, (<(op: usize) => void>h2355).index);
+  store<u32>(HANDLERS + 9424, (<(op: usize) => void>h2356).index);
+  store<u32>(HANDLERS + 9428, (<(op: usize) => void>h2357).index);
+  store<u32>(HANDLERS + 9432, (<(op: usize) => void>h2358).index);
+  store<u32>(HANDLERS + 9436, (<(op: usize) => void>h2359).index);
+  store<u32>(HANDLERS + 9440, (<(op: usize) => void>h2360).index);
+  store<u32>(HANDLERS + 9444, (<(op: usize) => void>h2361).index);
+  store<u32>(HANDLERS + 9448, (<(op: usize) => void>h2362).index);
+  store<u32>(HANDLERS + 9452, (<(op: usize) => void>h2363).index);
+  store<u32>(HANDLERS + 9456, (<(op: usize) => void>h2364).index);
+  store<u32>(HANDLERS + 9460, (<(op: usize) => void>h2365).index);
+  store<u32>(HANDLERS + 9464, (<(op: usize) => void>h2366).index);
+  store<u32>(HANDLERS + 9468, (<(op: usize) => void>h2367).index);
+  store<u32>(HANDLERS + 9472, (<(op: usize) => void>h2368).index);
+  store<u32>(HANDLERS + 9476, (<(op: usize) => void>h2369).index);
+  store<u32>(HANDLERS + 9480, (<(op: usize) => void>h2370).index);
+  store<u32>(HANDLERS + 9484, (<(op: usize) => void>h2371).index);
+  store<u32>(HANDLERS + 9488, (<(op: usize) => void>h2372).index);
+  store<u32>(HANDLERS + 9492, (<(op: usize) => void>h2373).index);
+  store<u32>(HANDLERS + 9496, (<(op: usize) => void>h2374).index);
+  store<u32>(HANDLERS + 9500, (<(op: usize) => void>h2375).index);
+  store<u32>(HANDLERS + 9504, (<(op: usize) => void>h2376).index);
+  store<u32>(HANDLERS + 9508, (<(op: usize) => void>h2377).index);
+  store<u32>(HANDLERS + 9512, (<(op: usize) => void>h2378).index);
+  store<u32>(HANDLERS + 9516, (<(op: usize) => void>h2379).index);
+  store<u32>(HANDLERS + 9520, (<(op: usize) => void>h2380).index);
+  store<u32>(HANDLERS + 9524, (<(op: usize) => void>h2381).index);
+  store<u32>(HANDLERS + 9528, (<(op: usize) => void>h2382).index);
+  store<u32>(HANDLERS + 9532, (<(op: usize) => void>h2383).index);
+  store<u32>(HANDLERS + 9536, (<(op: usize) => void>h2384).index);
+  store<u32>(HANDLERS + 9540, (<(op: usize) => void>h2385).index);
+  store<u32>(HANDLERS + 9544, (<(op: usize) => void>h2386).index);
+  store<u32>(HANDLERS + 9548, (<(op: usize) => void>h2387).index);
+  store<u32>(HANDLERS + 9552, (<(op: usize) => void>h2388).index);
+  store<u32>(HANDLERS + 9556, (<(op: usize) => void>h2389).index);
+  store<u32>(HANDLERS + 9560, (<(op: usize) => void>h2390).index);
+  store<u32>(HANDLERS + 9564, (<(op: usize) => void>h2391).index);
+  store<u32>(HANDLERS + 9568, (<(op: usize) => void>h2392).index);
+  store<u32>(HANDLERS + 9572, (<(op: usize) => void>h2393).index);
+  store<u32>(HANDLERS + 9576, (<(op: usize) => void>h2394).index);
+  store<u32>(HANDLERS + 9580, (<(op: usize) => void>h2395).index);
+  store<u32>(HANDLERS + 9584, (<(op: usize) => void>h2396).index);
+  store<u32>(HANDLERS + 9588, (<(op: usize) => void>h2397).index);
+  store<u32>(HANDLERS + 9592, (<(op: usize) => void>h2398).index);
+  store<u32>(HANDLERS + 9596, (<(op: usize) => void>h2399).index);
+  store<u32>(HANDLERS + 9600, (<(op: usize) => void>h2400).index);
+  store<u32>(HANDLERS + 9604, (<(op: usize) => void>h2401).index);
+  store<u32>(HANDLERS + 9608, (<(op: usize) => void>h2402).index);
+  store<u32>(HANDLERS + 9612, (<(op: usize) => void>h2403).index);
+  store<u32>(HANDLERS + 9616, (<(op: usize) => void>h2404).index);
+  store<u32>(HANDLERS + 9620, (<(op: usize) => void>h2405).index);
+  store<u32>(HANDLERS + 9624, (<(op: usize) => void>h2406).index);
+  store<u32>(HANDLERS + 9628, (<(op: usize) => void>h2407).index);
+  store<u32>(HANDLERS + 9632, (<(op: usize) => void>h2408).index);
+  store<u32>(HANDLERS + 9636, (<(op: usize) => void>h2409).index);
+  store<u32>(HANDLERS + 9640, (<(op: usize) => void>h2410).index);
+  store<u32>(HANDLERS + 9644, (<(op: usize) => void>h2411).index);
+  store<u32>(HANDLERS + 9648, (<(op: usize) => void>h2412).index);
+  store<u32>(HANDLERS + 9652, (<(op: usize) => void>h2413).index);
+  store<u32>(HANDLERS + 9656, (<(op: usize) => void>h2414).index);
+  store<u32>(HANDLERS + 9660, (<(op: usize) => void>h2415).index);
+  store<u32>(HANDLERS + 9664, (<(op: usize) => void>h2416).index);
+  store<u32>(HANDLERS + 9668, (<(op: usize) => void>h2417).index);
+  store<u32>(HANDLERS + 9672, (<(op: usize) => void>h2418).index);
+  store<u32>(HANDLERS + 9676, (<(op: usize) => void>h2419).index);
+  store<u32>(HANDLERS + 9680, (<(op: usize) => void>h2420).index);
+  store<u32>(HANDLERS + 9684, (<(op: usize) => void>h2421).index);
+  store<u32>(HANDLERS + 9688, (<(op: usize) => void>h2422).index);
+  store<u32>(HANDLERS + 9692, (<(op: usize) => void>h2423).index);
+  store<u32>(HANDLERS + 9696, (<(op: usize) => void>h2424).index);
+  store<u32>(HANDLERS + 9700, (<(op: usize) => void>h2425).index);
+  store<u32>(HANDLERS + 9704, (<(op: usize) => void>h2426).index);
+  store<u32>(HANDLERS + 9708, (<(op: usize) => void>h2427).index);
+  store<u32>(HANDLERS + 9712, (<(op: usize) => void>h2428).index);
+  store<u32>(HANDLERS + 9716, (<(op: usize) => void>h2429).index);
+  store<u32>(HANDLERS + 9720, (<(op: usize) => void>h2430).index);
+  store<u32>(HANDLERS + 9724, (<(op: usize) => void>h2431).index);
+  store<u32>(HANDLERS + 9728, (<(op: usize) => void>h2432).index);
+  store<u32>(HANDLERS + 9732, (<(op: usize) => void>h2433).index);
+  store<u32>(HANDLERS + 9736, (<(op: usize) => void>h2434).index);
+  store<u32>(HANDLERS + 9740, (<(op: usize) => void>h2435).index);
+  store<u32>(HANDLERS + 9744, (<(op: usize) => void>h2436).index);
+  store<u32>(HANDLERS + 9748, (<(op: usize) => void>h2437).index);
+  store<u32>(HANDLERS + 9752, (<(op: usize) => void>h2438).index);
+  store<u32>(HANDLERS + 9756, (<(op: usize) => void>h2439).index);
+  store<u32>(HANDLERS + 9760, (<(op: usize) => void>h2440).index);
+  store<u32>(HANDLERS + 9764, (<(op: usize) => void>h2441).index);
+  store<u32>(HANDLERS + 9768, (<(op: usize) => void>h2442).index);
+  store<u32>(HANDLERS + 9772, (<(op: usize) => void>h2443).index);
+  store<u32>(HANDLERS + 9776, (<(op: usize) => void>h2444).index);
+  store<u32>(HANDLERS + 9780, (<(op: usize) => void>h2445).index);
+  store<u32>(HANDLERS + 9784, (<(op: usize) => void>h2446).index);
+  store<u32>(HANDLERS + 9788, (<(op: usize) => void>h2447).index);
+  store<u32>(HANDLERS + 9792, (<(op: usize) => void>h2448).index);
+  store<u32>(HANDLERS + 9796, (<(op: usize) => void>h2449).index);
+  store<u32>(HANDLERS + 9800, (<(op: usize) => void>h2450).index);
+  store<u32>(HANDLERS + 9804, (<(op: usize) => void>h2451).index);
+  store<u32>(HANDLERS + 9808, (<(op: usize) => void>h2452).index);
+  store<u32>(HANDLERS + 9812, (<(op: usize) => void>h2453).index);
+  store<u32>(HANDLERS + 9816, (<(op: usize) => void>h2454).index);
+  store<u32>(HANDLERS + 9820, (<(op: usize) => void>h2455).index);
+  store<u32>(HANDLERS + 9824, (<(op: usize) => void>h2456).index);
+  store<u32>(HANDLERS + 9828, (<(op: usize) => void>h2457).index);
+  store<u32>(HANDLERS + 9832, (<(op: usize) => void>h2458).index);
+  store<u32>(HANDLERS + 9836, (<(op: usize) => void>h2459).index);
+  store<u32>(HANDLERS + 9840, (<(op: usize) => void>h2460).index);
+  store<u32>(HANDLERS + 9844, (<(op: usize) => void>h2461).index);
+  store<u32>(HANDLERS + 9848, (<(op: usize) => void>h2462).index);
+  store<u32>(HANDLERS + 9852, (<(op: usize) => void>h2463).index);
+  store<u32>(HANDLERS + 9856, (<(op: usize) => void>h2464).index);
+  store<u32>(HANDLERS + 9860, (<(op: usize) => void>h2465).index);
+  store<u32>(HANDLERS + 9864, (<(op: usize) => void>h2466).index);
+  store<u32>(HANDLERS + 9868, (<(op: usize) => void>h2467).index);
+  store<u32>(HANDLERS + 9872, (<(op: usize) => void>h2468).index);
+  store<u32>(HANDLERS + 9876, (<(op: usize) => void>h2469).index);
+  store<u32>(HANDLERS + 9880, (<(op: usize) => void>h2470).index);
+  store<u32>(HANDLERS + 9884, (<(op: usize) => void>h2471).index);
+  store<u32>(HANDLERS + 9888, (<(op: usize) => void>h2472).index);
+  store<u32>(HANDLERS + 9892, (<(op: usize) => void>h2473).index);
+  store<u32>(HANDLERS + 9896, (<(op: usize) => void>h2474).index);
+  store<u32>(HANDLERS + 9900, (<(op: usize) => void>h2475).index);
+  store<u32>(HANDLERS + 9904, (<(op: usize) => void>h2476).index);
+  store<u32>(HANDLERS + 9908, (<(op: usize) => void>h2477).index);
+  store<u32>(HANDLERS + 9912, (<(op: usize) => void>h2478).index);
+  store<u32>(HANDLERS + 9916, (<(op: usize) => void>h2479).index);
+  store<u32>(HANDLERS + 9920, (<(op: usize) => void>h2480).index);
+  store<u32>(HANDLERS + 9924, (<(op: usize) => void>h2481).index);
+  store<u32>(HANDLERS + 9928, (<(op: usize) => void>h2482).index);
+  store<u32>(HANDLERS + 9932, (<(op: usize) => void>h2483).index);
+  store<u32>(HANDLERS + 9936, (<(op: usize) => void>h2484).index);
+  store<u32>(HANDLERS + 9940, (<(op: usize) => void>h2485).index);
+  store<u32>(HANDLERS + 9944, (<(op: usize) => void>h2486).index);
+  store<u32>(HANDLERS + 9948, (<(op: usize) => void>h2487).index);
+  store<u32>(HANDLERS + 9952, (<(op: usize) => void>h2488).index);
+  store<u32>(HANDLERS + 9956, (<(op: usize) => void>h2489).index);
+  store<u32>(HANDLERS + 9960, (<(op: usize) => void>h2490).index);
+  store<u32>(HANDLERS + 9964, (<(op: usize) => void>h2491).index);
+  store<u32>(HANDLERS + 9968, (<(op: usize) => void>h2492).index);
+  store<u32>(HANDLERS + 9972, (<(op: usize) => void>h2493).index);
+  store<u32>(HANDLERS + 9976, (<(op: usize) => void>h2494).index);
+  store<u32>(HANDLERS + 9980, (<(op: usize) => void>h2495).index);
+  store<u32>(HANDLERS + 9984, (<(op: usize) => void>h2496).index);
+  store<u32>(HANDLERS + 9988, (<(op: usize) => void>h2497).index);
+  store<u32>(HANDLERS + 9992, (<(op: usize) => void>h2498).index);
+  store<u32>(HANDLERS + 9996, (<(op: usize) => void>h2499).index);
+  store<u32>(HANDLERS + 10000, (<(op: usize) => void>h2500).index);
+  store<u32>(HANDLERS + 10004, (<(op: usize) => void>h2501).index);
+  store<u32>(HANDLERS + 10008, (<(op: usize) => void>h2502).index);
+  store<u32>(HANDLERS + 10012, (<(op: usize) => void>h2503).index);
+  store<u32>(HANDLERS + 10016, (<(op: usize) => void>h2504).index);
+  store<u32>(HANDLERS + 10020, (<(op: usize) => void>h2505).index);
+  store<u32>(HANDLERS + 10024, (<(op: usize) => void>h2506).index);
+  store<u32>(HANDLERS + 10028, (<(op: usize) => void>h2507).index);
+  store<u32>(HANDLERS + 10032, (<(op: usize) => void>h2508).index);
+  store<u32>(HANDLERS + 10036, (<(op: usize) => void>h2509).index);
+  store<u32>(HANDLERS + 10040, (<(op: usize) => void>h2510).index);
+  store<u32>(HANDLERS + 10044, (<(op: usize) => void>h2511).index);
+  store<u32>(HANDLERS + 10048, (<(op: usize) => void>h2512).index);
+  store<u32>(HANDLERS + 10052, (<(op: usize) => void>h2513).index);
+  store<u32>(HANDLERS + 10056, (<(op: usize) => void>h2514).index);
+  store<u32>(HANDLERS + 10060, (<(op: usize) => void>h2515).index);
+  store<u32>(HANDLERS + 10064, (<(op: usize) => void>h2516).index);
+  store<u32>(HANDLERS + 10068, (<(op: usize) => void>h2517).index);
+  store<u32>(HANDLERS + 10072, (<(op: usize) => void>h2518).index);
+  store<u32>(HANDLERS + 10076, (<(op: usize) => void>h2519).index);
+  store<u32>(HANDLERS + 10080, (<(op: usize) => void>h2520).index);
+  store<u32>(HANDLERS + 10084, (<(op: usize) => void>h2521).index);
+  store<u32>(HANDLERS + 10088, (<(op: usize) => void>h2522).index);
+  store<u32>(HANDLERS + 10092, (<(op: usize) => void>h2523).index);
+  store<u32>(HANDLERS + 10096, (<(op: usize) => void>h2524).index);
+  store<u32>(HANDLERS + 10100, (<(op: usize) => void>h2525).index);
+  store<u32>(HANDLERS + 10104, (<(op: usize) => void>h2526).index);
+  store<u32>(HANDLERS + 10108, (<(op: usize) => void>h2527).index);
+  store<u32>(HANDLERS + 10112, (<(op: usize) => void>h2528).index);
+  store<u32>(HANDLERS + 10116, (<(op: usize) => void>h2529).index);
+  store<u32>(HANDLERS + 10120, (<(op: usize) => void>h2530).index);
+  store<u32>(HANDLERS + 10124, (<(op: usize) => void>h2531).index);
+  store<u32>(HANDLERS + 10128, (<(op: usize) => void>h2532).index);
+  store<u32>(HANDLERS + 10132, (<(op: usize) => void>h2533).index);
+  store<u32>(HANDLERS + 10136, (<(op: usize) => void>h2534).index);
+  store<u32>(HANDLERS + 10140, (<(op: usize) => void>h2535).index);
+  store<u32>(HANDLERS + 10144, (<(op: usize) => void>h2536).index);
+  store<u32>(HANDLERS + 10148, (<(op: usize) => void>h2537).index);
+  store<u32>(HANDLERS + 10152, (<(op: usize) => void>h2538).index);
+  store<u32>(HANDLERS + 10156, (<(op: usize) => void>h2539).index);
+  store<u32>(HANDLERS + 10160, (<(op: usize) => void>h2540).index);
+  store<u32>(HANDLERS + 10164, (<(op: usize) => void>h2541).index);
+  store<u32>(HANDLERS + 10168, (<(op: usize) => void>h2542).index);
+  store<u32>(HANDLERS + 10172, (<(op: usize) => void>h2543).index);
+  store<u32>(HANDLERS + 10176, (<(op: usize) => void>h2544).index);
+  store<u32>(HANDLERS + 10180, (<(op: usize) => void>h2545).index);
+  store<u32>(HANDLERS + 10184, (<(op: usize) => void>h2546).index);
+  store<u32>(HANDLERS + 10188, (<(op: usize) => void>h2547).index);
+  store<u32>(HANDLERS + 10192, (<(op: usize) => void>h2548).index);
+  store<u32>(HANDLERS + 10196, (<(op: usize) => void>h2549).index);
+  store<u32>(HANDLERS + 10200, (<(op: usize) => void>h2550).index);
+  store<u32>(HANDLERS + 10204, (<(op: usize) => void>h2551).index);
+  store<u32>(HANDLERS + 10208, (<(op: usize) => void>h2552).index);
+  store<u32>(HANDLERS + 10212, (<(op: usize) => void>h2553).index);
+  store<u32>(HANDLERS + 10216, (<(op: usize) => void>h2554).index);
+  store<u32>(HANDLERS + 10220, (<(op: usize) => void>h2555).index);
+  store<u32>(HANDLERS + 10224, (<(op: usize) => void>h2556).index);
+  store<u32>(HANDLERS + 10228, (<(op: usize) => void>h2557).index);
+  store<u32>(HANDLERS + 10232, (<(op: usize) => void>h2558).index);
+  store<u32>(HANDLERS + 10236, (<(op: usize) => void>h2559).index);
+  store<u32>(HANDLERS + 10240, (<(op: usize) => void>h2560).index);
+  store<u32>(HANDLERS + 10244, (<(op: usize) => void>h2561).index);
+  store<u32>(HANDLERS + 10248, (<(op: usize) => void>h2562).index);
+  store<u32>(HANDLERS + 10252, (<(op: usize) => void>h2563).index);
+  store<u32>(HANDLERS + 10256, (<(op: usize) => void>h2564).index);
+  store<u32>(HANDLERS + 10260, (<(op: usize) => void>h2565).index);
+  store<u32>(HANDLERS + 10264, (<(op: usize) => void>h2566).index);
+  store<u32>(HANDLERS + 10268, (<(op: usize) => void>h2567).index);
+  store<u32>(HANDLERS + 10272, (<(op: usize) => void>h2568).index);
+  store<u32>(HANDLERS + 10276, (<(op: usize) => void>h2569).index);
+  store<u32>(HANDLERS + 10280, (<(op: usize) => void>h2570).index);
+  store<u32>(HANDLERS + 10284, (<(op: usize) => void>h2571).index);
+  store<u32>(HANDLERS + 10288, (<(op: usize) => void>h2572).index);
+  store<u32>(HANDLERS + 10292, (<(op: usize) => void>h2573).index);
+  store<u32>(HANDLERS + 10296, (<(op: usize) => void>h2574).index);
+  store<u32>(HANDLERS + 10300, (<(op: usize) => void>h2575).index);
+  store<u32>(HANDLERS + 10304, (<(op: usize) => void>h2576).index);
+  store<u32>(HANDLERS + 10308, (<(op: usize) => void>h2577).index);
+  store<u32>(HANDLERS + 10312, (<(op: usize) => void>h2578).index);
+  store<u32>(HANDLERS + 10316, (<(op: usize) => void>h2579).index);
+  store<u32>(HANDLERS + 10320, (<(op: usize) => void>h2580).index);
+  store<u32>(HANDLERS + 10324, (<(op: usize) => void>h2581).index);
+  store<u32>(HANDLERS + 10328, (<(op: usize) => void>h2582).index);
+  store<u32>(HANDLERS + 10332, (<(op: usize) => void>h2583).index);
+  store<u32>(HANDLERS + 10336, (<(op: usize) => void>h2584).index);
+  store<u32>(HANDLERS + 10340, (<(op: usize) => void>h2585).index);
+  store<u32>(HANDLERS + 10344, (<(op: usize) => void>h2586).index);
+  store<u32>(HANDLERS + 10348, (<(op: usize) => void>h2587).index);
+  store<u32>(HANDLERS + 10352, (<(op: usize) => void>h2588).index);
+  store<u32>(HANDLERS + 10356, (<(op: usize) => void>h2589).index);
+  store<u32>(HANDLERS + 10360, (<(op: usize) => void>h2590).index);
+  store<u32>(HANDLERS + 10364, (<(op: usize) => void>h2591).index);
+  store<u32>(HANDLERS + 10368, (<(op: usize) => void>h2592).index);
+  store<u32>(HANDLERS + 10372, (<(op: usize) => void>h2593).index);
+  store<u32>(HANDLERS + 10376, (<(op: usize) => void>h2594).index);
+  store<u32>(HANDLERS + 10380, (<(op: usize) => void>h2595).index);
+  store<u32>(HANDLERS + 10384, (<(op: usize) => void>h2596).index);
+  store<u32>(HANDLERS + 10388, (<(op: usize) => void>h2597).index);
+  store<u32>(HANDLERS + 10392, (<(op: usize) => void>h2598).index);
+  store<u32>(HANDLERS + 10396, (<(op: usize) => void>h2599).index);
+  store<u32>(HANDLERS + 10400, (<(op: usize) => void>h2600).index);
+  store<u32>(HANDLERS + 10404, (<(op: usize) => void>h2601).index);
+  store<u32>(HANDLERS + 10408, (<(op: usize) => void>h2602).index);
+  store<u32>(HANDLERS + 10412, (<(op: usize) => void>h2603).index);
+  store<u32>(HANDLERS + 10416, (<(op: usize) => void>h2604).index);
+  store<u32>(HANDLERS + 10420, (<(op: usize) => void>h2605).index);
+  store<u32>(HANDLERS + 10424, (<(op: usize) => void>h2606).index);
+  store<u32>(HANDLERS + 10428, (<(op: usize) => void>h2607).index);
+  store<u32>(HANDLERS + 10432, (<(op: usize) => void>h2608).index);
+  store<u32>(HANDLERS + 10436, (<(op: usize) => void>h2609).index);
+  store<u32>(HANDLERS + 10440, (<(op: usize) => void>h2610).index);
+  store<u32>(HANDLERS + 10444, (<(op: usize) => void>h2611).index);
+  store<u32>(HANDLERS + 10448, (<(op: usize) => void>h2612).index);
+  store<u32>(HANDLERS + 10452, (<(op: usize) => void>h2613).index);
+  store<u32>(HANDLERS + 10456, (<(op: usize) => void>h2614).index);
+  store<u32>(HANDLERS + 10460, (<(op: usize) => void>h2615).index);
+  store<u32>(HANDLERS + 10464, (<(op: usize) => void>h2616).index);
+  store<u32>(HANDLERS + 10468, (<(op: usize) => void>h2617).index);
+  store<u32>(HANDLERS + 10472, (<(op: usize) => void>h2618).index);
+  store<u32>(HANDLERS + 10476, (<(op: usize) => void>h2619).index);
+  store<u32>(HANDLERS + 10480, (<(op: usize) => void>h2620).index);
+  store<u32>(HANDLERS + 10484, (<(op: usize) => void>h2621).index);
+  store<u32>(HANDLERS + 10488, (<(op: usize) => void>h2622).index);
+  store<u32>(HANDLERS + 10492, (<(op: usize) => void>h2623).index);
+  store<u32>(HANDLERS + 10496, (<(op: usize) => void>h2624).index);
+  store<u32>(HANDLERS + 10500, (<(op: usize) => void>h2625).index);
+  store<u32>(HANDLERS + 10504, (<(op: usize) => void>h2626).index);
+  store<u32>(HANDLERS + 10508, (<(op: usize) => void>h2627).index);
+  store<u32>(HANDLERS + 10512, (<(op: usize) => void>h2628).index);
+  store<u32>(HANDLERS + 10516, (<(op: usize) => void>h2629).index);
+  store<u32>(HANDLERS + 10520, (<(op: usize) => void>h2630).index);
+  store<u32>(HANDLERS + 10524, (<(op: usize) => void>h2631).index);
+  store<u32>(HANDLERS + 10528, (<(op: usize) => void>h2632).index);
+  store<u32>(HANDLERS + 10532, (<(op: usize) => void>h2633).index);
+  store<u32>(HANDLERS + 10536, (<(op: usize) => void>h2634).index);
+  store<u32>(HANDLERS + 10540, (<(op: usize) => void>h2635).index);
+  store<u32>(HANDLERS + 10544, (<(op: usize) => void>h2636).index);
+  store<u32>(HANDLERS + 10548, (<(op: usize) => void>h2637).index);
+  store<u32>(HANDLERS + 10552, (<(op: usize) => void>h2638).index);
+  store<u32>(HANDLERS + 10556, (<(op: usize) => void>h2639).index);
+  store<u32>(HANDLERS + 10560, (<(op: usize) => void>h2640).index);
+  store<u32>(HANDLERS + 10564, (<(op: usize) => void>h2641).index);
+  store<u32>(HANDLERS + 10568, (<(op: usize) => void>h2642).index);
+  store<u32>(HANDLERS + 10572, (<(op: usize) => void>h2643).index);
+  store<u32>(HANDLERS + 10576, (<(op: usize) => void>h2644).index);
+  store<u32>(HANDLERS + 10580, (<(op: usize) => void>h2645).index);
+  store<u32>(HANDLERS + 10584, (<(op: usize) => void>h2646).index);
+  store<u32>(HANDLERS + 10588, (<(op: usize) => void>h2647).index);
+  store<u32>(HANDLERS + 10592, (<(op: usize) => void>h2648).index);
+  store<u32>(HANDLERS + 10596, (<(op: usize) => void>h2649).index);
+  store<u32>(HANDLERS + 10600, (<(op: usize) => void>h2650).index);
+  store<u32>(HANDLERS + 10604, (<(op: usize) => void>h2651).index);
+  store<u32>(HANDLERS + 10608, (<(op: usize) => void>h2652).index);
+  store<u32>(HANDLERS + 10612, (<(op: usize) => void>h2653).index);
+  store<u32>(HANDLERS + 10616, (<(op: usize) => void>h2654).index);
+  store<u32>(HANDLERS + 10620, (<(op: usize) => void>h2655).index);
+  store<u32>(HANDLERS + 10624, (<(op: usize) => void>h2656).index);
+  store<u32>(HANDLERS + 10628, (<(op: usize) => void>h2657).index);
+  store<u32>(HANDLERS + 10632, (<(op: usize) => void>h2658).index);
+  store<u32>(HANDLERS + 10636, (<(op: usize) => void>h2659).index);
+  store<u32>(HANDLERS + 10640, (<(op: usize) => void>h2660).index);
+  store<u32>(HANDLERS + 10644, (<(op: usize) => void>h2661).index);
+  store<u32>(HANDLERS + 10648, (<(op: usize) => void>h2662).index);
+  store<u32>(HANDLERS + 10652, (<(op: usize) => void>h2663).index);
+  store<u32>(HANDLERS + 10656, (<(op: usize) => void>h2664).index);
+  store<u32>(HANDLERS + 10660, (<(op: usize) => void>h2665).index);
+  store<u32>(HANDLERS + 10664, (<(op: usize) => void>h2666).index);
+  store<u32>(HANDLERS + 10668, (<(op: usize) => void>h2667).index);
+  store<u32>(HANDLERS + 10672, (<(op: usize) => void>h2668).index);
+  store<u32>(HANDLERS + 10676, (<(op: usize) => void>h2669).index);
+  store<u32>(HANDLERS + 10680, (<(op: usize) => void>h2670).index);
+  store<u32>(HANDLERS + 10684, (<(op: usize) => void>h2671).index);
+  store<u32>(HANDLERS + 10688, (<(op: usize) => void>h2672).index);
+  store<u32>(HANDLERS + 10692, (<(op: usize) => void>h2673).index);
+  store<u32>(HANDLERS + 10696, (<(op: usize) => void>h2674).index);
+  store<u32>(HANDLERS + 10700, (<(op: usize) => void>h2675).index);
+  store<u32>(HANDLERS + 10704, (<(op: usize) => void>h2676).index);
+  store<u32>(HANDLERS + 10708, (<(op: usize) => void>h2677).index);
+  store<u32>(HANDLERS + 10712, (<(op: usize) => void>h2678).index);
+  store<u32>(HANDLERS + 10716, (<(op: usize) => void>h2679).index);
+  store<u32>(HANDLERS + 10720, (<(op: usize) => void>h2680).index);
+  store<u32>(HANDLERS + 10724, (<(op: usize) => void>h2681).index);
+  store<u32>(HANDLERS + 10728, (<(op: usize) => void>h2682).index);
+  store<u32>(HANDLERS + 10732, (<(op: usize) => void>h2683).index);
+  store<u32>(HANDLERS + 10736, (<(op: usize) => void>h2684).index);
+  store<u32>(HANDLERS + 10740, (<(op: usize) => void>h2685).index);
+  store<u32>(HANDLERS + 10744, (<(op: usize) => void>h2686).index);
+  store<u32>(HANDLERS + 10748, (<(op: usize) => void>h2687).index);
+  store<u32>(HANDLERS + 10752, (<(op: usize) => void>h2688).index);
+  store<u32>(HANDLERS + 10756, (<(op: usize) => void>h2689).index);
+  store<u32>(HANDLERS + 10760, (<(op: usize) => void>h2690).index);
+  store<u32>(HANDLERS + 10764, (<(op: usize) => void>h2691).index);
+  store<u32>(HANDLERS + 10768, (<(op: usize) => void>h2692).index);
+  store<u32>(HANDLERS + 10772, (<(op: usize) => void>h2693).index);
+  store<u32>(HANDLERS + 10776, (<(op: usize) => void>h2694).index);
+  store<u32>(HANDLERS + 10780, (<(op: usize) => void>h2695).index);
+  store<u32>(HANDLERS + 10784, (<(op: usize) => void>h2696).index);
+  store<u32>(HANDLERS + 10788, (<(op: usize) => void>h2697).index);
+  store<u32>(HANDLERS + 10792, (<(op: usize) => void>h2698).index);
+  store<u32>(HANDLERS + 10796, (<(op: usize) => void>h2699).index);
+  store<u32>(HANDLERS + 10800, (<(op: usize) => void>h2700).index);
+  store<u32>(HANDLERS + 10804, (<(op: usize) => void>h2701).index);
+  store<u32>(HANDLERS + 10808, (<(op: usize) => void>h2702).index);
+  store<u32>(HANDLERS + 10812, (<(op: usize) => void>h2703).index);
+  store<u32>(HANDLERS + 10816, (<(op: usize) => void>h2704).index);
+  store<u32>(HANDLERS + 10820, (<(op: usize) => void>h2705).index);
+  store<u32>(HANDLERS + 10824, (<(op: usize) => void>h2706).index);
+  store<u32>(HANDLERS + 10828, (<(op: usize) => void>h2707).index);
+  store<u32>(HANDLERS + 10832, (<(op: usize) => void>h2708).index);
+  store<u32>(HANDLERS + 10836, (<(op: usize) => void>h2709).index);
+  store<u32>(HANDLERS + 10840, (<(op: usize) => void>h2710).index);
+  store<u32>(HANDLERS + 10844, (<(op: usize) => void>h2711).index);
+  store<u32>(HANDLERS + 10848, (<(op: usize) => void>h2712).index);
+  store<u32>(HANDLERS + 10852, (<(op: usize) => void>h2713).index);
+  store<u32>(HANDLERS + 10856, (<(op: usize) => void>h2714).index);
+  store<u32>(HANDLERS + 10860, (<(op: usize) => void>h2715).index);
+  store<u32>(HANDLERS + 10864, (<(op: usize) => void>h2716).index);
+  store<u32>(HANDLERS + 10868, (<(op: usize) => void>h2717).index);
+  store<u32>(HANDLERS + 10872, (<(op: usize) => void>h2718).index);
+  store<u32>(HANDLERS + 10876, (<(op: usize) => void>h2719).index);
+  store<u32>(HANDLERS + 10880, (<(op: usize) => void>h2720).index);
+  store<u32>(HANDLERS + 10884, (<(op: usize) => void>h2721).index);
+  store<u32>(HANDLERS + 10888, (<(op: usize) => void>h2722).index);
+  store<u32>(HANDLERS + 10892, (<(op: usize) => void>h2723).index);
+  store<u32>(HANDLERS + 10896, (<(op: usize) => void>h2724).index);
+  store<u32>(HANDLERS + 10900, (<(op: usize) => void>h2725).index);
+  store<u32>(HANDLERS + 10904, (<(op: usize) => void>h2726).index);
+  store<u32>(HANDLERS + 10908, (<(op: usize) => void>h2727).index);
+  store<u32>(HANDLERS + 10912, (<(op: usize) => void>h2728).index);
+  store<u32>(HANDLERS + 10916, (<(op: usize) => void>h2729).index);
+  store<u32>(HANDLERS + 10920, (<(op: usize) => void>h2730).index);
+  store<u32>(HANDLERS + 10924, (<(op: usize) => void>h2731).index);
+  store<u32>(HANDLERS + 10928, (<(op: usize) => void>h2732).index);
+  store<u32>(HANDLERS + 10932, (<(op: usize) => void>h2733).index);
+  store<u32>(HANDLERS + 10936, (<(op: usize) => void>h2734).index);
+  store<u32>(HANDLERS + 10940, (<(op: usize) => void>h2735).index);
+  store<u32>(HANDLERS + 10944, (<(op: usize) => void>h2736).index);
+  store<u32>(HANDLERS + 10948, (<(op: usize) => void>h2737).index);
+  store<u32>(HANDLERS + 10952, (<(op: usize) => void>h2738).index);
+  store<u32>(HANDLERS + 10956, (<(op: usize) => void>h2739).index);
+  store<u32>(HANDLERS + 10960, (<(op: usize) => void>h2740).index);
+  store<u32>(HANDLERS + 10964, (<(op: usize) => void>h2741).index);
+  store<u32>(HANDLERS + 10968, (<(op: usize) => void>h2742).index);
+  store<u32>(HANDLERS + 10972, (<(op: usize) => void>h2743).index);
+  store<u32>(HANDLERS + 10976, (<(op: usize) => void>h2744).index);
+  store<u32>(HANDLERS + 10980, (<(op: usize) => void>h2745).index);
+  store<u32>(HANDLERS + 10984, (<(op: usize) => void>h2746).index);
+  store<u32>(HANDLERS + 10988, (<(op: usize) => void>h2747).index);
+  store<u32>(HANDLERS + 10992, (<(op: usize) => void>h2748).index);
+  store<u32>(HANDLERS + 10996, (<(op: usize) => void>h2749).index);
+  store<u32>(HANDLERS + 11000, (<(op: usize) => void>h2750).index);
+  store<u32>(HANDLERS + 11004, (<(op: usize) => void>h2751).index);
+  store<u32>(HANDLERS + 11008, (<(op: usize) => void>h2752).index);
+  store<u32>(HANDLERS + 11012, (<(op: usize) => void>h2753).index);
+  store<u32>(HANDLERS + 11016, (<(op: usize) => void>h2754).index);
+  store<u32>(HANDLERS + 11020, (<(op: usize) => void>h2755).index);
+  store<u32>(HANDLERS + 11024, (<(op: usize) => void>h2756).index);
+  store<u32>(HANDLERS + 11028, (<(op: usize) => void>h2757).index);
+  store<u32>(HANDLERS + 11032, (<(op: usize) => void>h2758).index);
+  store<u32>(HANDLERS + 11036, (<(op: usize) => void>h2759).index);
+  store<u32>(HANDLERS + 11040, (<(op: usize) => void>h2760).index);
+  store<u32>(HANDLERS + 11044, (<(op: usize) => void>h2761).index);
+  store<u32>(HANDLERS + 11048, (<(op: usize) => void>h2762).index);
+  store<u32>(HANDLERS + 11052, (<(op: usize) => void>h2763).index);
+  store<u32>(HANDLERS + 11056, (<(op: usize) => void>h2764).index);
+  store<u32>(HANDLERS + 11060, (<(op: usize) => void>h2765).index);
+  store<u32>(HANDLERS + 11064, (<(op: usize) => void>h2766).index);
+  store<u32>(HANDLERS + 11068, (<(op: usize) => void>h2767).index);
+  store<u32>(HANDLERS + 11072, (<(op: usize) => void>h2768).index);
+  store<u32>(HANDLERS + 11076, (<(op: usize) => void>h2769).index);
+  store<u32>(HANDLERS + 11080, (<(op: usize) => void>h2770).index);
+  store<u32>(HANDLERS + 11084, (<(op: usize) => void>h2771).index);
+  store<u32>(HANDLERS + 11088, (<(op: usize) => void>h2772).index);
+  store<u32>(HANDLERS + 11092, (<(op: usize) => void>h2773).index);
+  store<u32>(HANDLERS + 11096, (<(op: usize) => void>h2774).index);
+  store<u32>(HANDLERS + 11100, (<(op: usize) => void>h2775).index);
+  store<u32>(HANDLERS + 11104, (<(op: usize) => void>h2776).index);
+  store<u32>(HANDLERS + 11108, (<(op: usize) => void>h2777).index);
+  store<u32>(HANDLERS + 11112, (<(op: usize) => void>h2778).index);
+  store<u32>(HANDLERS + 11116, (<(op: usize) => void>h2779).index);
+  store<u32>(HANDLERS + 11120, (<(op: usize) => void>h2780).index);
+  store<u32>(HANDLERS + 11124, (<(op: usize) => void>h2781).index);
+  store<u32>(HANDLERS + 11128, (<(op: usize) => void>h2782).index);
+  store<u32>(HANDLERS + 11132, (<(op: usize) => void>h2783).index);
+  store<u32>(HANDLERS + 11136, (<(op: usize) => void>h2784).index);
+  store<u32>(HANDLERS + 11140, (<(op: usize) => void>h2785).index);
+  store<u32>(HANDLERS + 11144, (<(op: usize) => void>h2786).index);
+  store<u32>(HANDLERS + 11148, (<(op: usize) => void>h2787).index);
+  store<u32>(HANDLERS + 11152, (<(op: usize) => void>h2788).index);
+  store<u32>(HANDLERS + 11156, (<(op: usize) => void>h2789).index);
+  store<u32>(HANDLERS + 11160, (<(op: usize) => void>h2790).index);
+  store<u32>(HANDLERS + 11164, (<(op: usize) => void>h2791).index);
+  store<u32>(HANDLERS + 11168, (<(op: usize) => void>h2792).index);
+  store<u32>(HANDLERS + 11172, (<(op: usize) => void>h2793).index);
+  store<u32>(HANDLERS + 11176, (<(op: usize) => void>h2794).index);
+  store<u32>(HANDLERS + 11180, (<(op: usize) => void>h2795).index);
+  store<u32>(HANDLERS + 11184, (<(op: usize) => void>h2796).index);
+  store<u32>(HANDLERS + 11188, (<(op: usize) => void>h2797).index);
+  store<u32>(HANDLERS + 11192, (<(op: usize) => void>h2798).index);
+  store<u32>(HANDLERS + 11196, (<(op: usize) => void>h2799).index);
+  store<u32>(HANDLERS + 11200, (<(op: usize) => void>h2800).index);
+  store<u32>(HANDLERS + 11204, (<(op: usize) => void>h2801).index);
+  store<u32>(HANDLERS + 11208, (<(op: usize) => void>h2802).index);
+  store<u32>(HANDLERS + 11212, (<(op: usize) => void>h2803).index);
+  store<u32>(HANDLERS + 11216, (<(op: usize) => void>h2804).index);
+  store<u32>(HANDLERS + 11220, (<(op: usize) => void>h2805).index);
+  store<u32>(HANDLERS + 11224, (<(op: usize) => void>h2806).index);
+  store<u32>(HANDLERS + 11228, (<(op: usize) => void>h2807).index);
+  store<u32>(HANDLERS + 11232, (<(op: usize) => void>h2808).index);
+  store<u32>(HANDLERS + 11236, (<(op: usize) => void>h2809).index);
+  store<u32>(HANDLERS + 11240, (<(op: usize) => void>h2810).index);
+  store<u32>(HANDLERS + 11244, (<(op: usize) => void>h2811).index);
+  store<u32>(HANDLERS + 11248, (<(op: usize) => void>h2812).index);
+  store<u32>(HANDLERS + 11252, (<(op: usize) => void>h2813).index);
+  store<u32>(HANDLERS + 11256, (<(op: usize) => void>h2814).index);
+  store<u32>(HANDLERS + 11260, (<(op: usize) => void>h2815).index);
+  store<u32>(HANDLERS + 11264, (<(op: usize) => void>h2816).index);
+  store<u32>(HANDLERS + 11268, (<(op: usize) => void>h2817).index);
+  store<u32>(HANDLERS + 11272, (<(op: usize) => void>h2818).index);
+  store<u32>(HANDLERS + 11276, (<(op: usize) => void>h2819).index);
+  store<u32>(HANDLERS + 11280, (<(op: usize) => void>h2820).index);
+  store<u32>(HANDLERS + 11284, (<(op: usize) => void>h2821).index);
+  store<u32>(HANDLERS + 11288, (<(op: usize) => void>h2822).index);
+  store<u32>(HANDLERS + 11292, (<(op: usize) => void>h2823).index);
+  store<u32>(HANDLERS + 11296, (<(op: usize) => void>h2824).index);
+  store<u32>(HANDLERS + 11300, (<(op: usize) => void>h2825).index);
+  store<u32>(HANDLERS + 11304, (<(op: usize) => void>h2826).index);
+  store<u32>(HANDLERS + 11308, (<(op: usize) => void>h2827).index);
+  store<u32>(HANDLERS + 11312, (<(op: usize) => void>h2828).index);
+  store<u32>(HANDLERS + 11316, (<(op: usize) => void>h2829).index);
+  store<u32>(HANDLERS + 11320, (<(op: usize) => void>h2830).index);
+  store<u32>(HANDLERS + 11324, (<(op: usize) => void>h2831).index);
+  store<u32>(HANDLERS + 11328, (<(op: usize) => void>h2832).index);
+  store<u32>(HANDLERS + 11332, (<(op: usize) => void>h2833).index);
+  store<u32>(HANDLERS + 11336, (<(op: usize) => void>h2834).index);
+  store<u32>(HANDLERS + 11340, (<(op: usize) => void>h2835).index);
+  store<u32>(HANDLERS + 11344, (<(op: usize) => void>h2836).index);
+  store<u32>(HANDLERS + 11348, (<(op: usize) => void>h2837).index);
+  store<u32>(HANDLERS + 11352, (<(op: usize) => void>h2838).index);
+  store<u32>(HANDLERS + 11356, (<(op: usize) => void>h2839).index);
+  store<u32>(HANDLERS + 11360, (<(op: usize) => void>h2840).index);
+  store<u32>(HANDLERS + 11364, (<(op: usize) => void>h2841).index);
+  store<u32>(HANDLERS + 11368, (<(op: usize) => void>h2842).index);
+  store<u32>(HANDLERS + 11372, (<(op: usize) => void>h2843).index);
+  store<u32>(HANDLERS + 11376, (<(op: usize) => void>h2844).index);
+  store<u32>(HANDLERS + 11380, (<(op: usize) => void>h2845).index);
+  store<u32>(HANDLERS + 11384, (<(op: usize) => void>h2846).index);
+  store<u32>(HANDLERS + 11388, (<(op: usize) => void>h2847).index);
+  store<u32>(HANDLERS + 11392, (<(op: usize) => void>h2848).index);
+  store<u32>(HANDLERS + 11396, (<(op: usize) => void>h2849).index);
+  store<u32>(HANDLERS + 11400, (<(op: usize) => void>h2850).index);
+  store<u32>(HANDLERS + 11404, (<(op: usize) => void>h2851).index);
+  store<u32>(HANDLERS + 11408, (<(op: usize) => void>h2852).index);
+  store<u32>(HANDLERS + 11412, (<(op: usize) => void>h2853).index);
+  store<u32>(HANDLERS + 11416, (<(op: usize) => void>h2854).index);
+  store<u32>(HANDLERS + 11420, (<(op: usize) => void>h2855).index);
+  store<u32>(HANDLERS + 11424, (<(op: usize) => void>h2856).index);
+  store<u32>(HANDLERS + 11428, (<(op: usize) => void>h2857).index);
+  store<u32>(HANDLERS + 11432, (<(op: usize) => void>h2858).index);
+  store<u32>(HANDLERS + 11436, (<(op: usize) => void>h2859).index);
+  store<u32>(HANDLERS + 11440, (<(op: usize) => void>h2860).index);
+  store<u32>(HANDLERS + 11444, (<(op: usize) => void>h2861).index);
+  store<u32>(HANDLERS + 11448, (<(op: usize) => void>h2862).index);
+  store<u32>(HANDLERS + 11452, (<(op: usize) => void>h2863).index);
+  store<u32>(HANDLERS + 11456, (<(op: usize) => void>h2864).index);
+  store<u32>(HANDLERS + 11460, (<(op: usize) => void>h2865).index);
+  store<u32>(HANDLERS + 11464, (<(op: usize) => void>h2866).index);
+  store<u32>(HANDLERS + 11468, (<(op: usize) => void>h2867).index);
+  store<u32>(HANDLERS + 11472, (<(op: usize) => void>h2868).index);
+  store<u32>(HANDLERS + 11476, (<(op: usize) => void>h2869).index);
+  store<u32>(HANDLERS + 11480, (<(op: usize) => void>h2870).index);
+  store<u32>(HANDLERS + 11484, (<(op: usize) => void>h2871).index);
+  store<u32>(HANDLERS + 11488, (<(op: usize) => void>h2872).index);
+  store<u32>(HANDLERS + 11492, (<(op: usize) => void>h2873).index);
+  store<u32>(HANDLERS + 11496, (<(op: usize) => void>h2874).index);
+  store<u32>(HANDLERS + 11500, (<(op: usize) => void>h2875).index);
+  store<u32>(HANDLERS + 11504, (<(op: usize) => void>h2876).index);
+  store<u32>(HANDLERS + 11508, (<(op: usize) => void>h2877).index);
+  store<u32>(HANDLERS + 11512, (<(op: usize) => void>h2878).index);
+  store<u32>(HANDLERS + 11516, (<(op: usize) => void>h2879).index);
+  store<u32>(HANDLERS + 11520, (<(op: usize) => void>h2880).index);
+  store<u32>(HANDLERS + 11524, (<(op: usize) => void>h2881).index);
+  store<u32>(HANDLERS + 11528, (<(op: usize) => void>h2882).index);
+  store<u32>(HANDLERS + 11532, (<(op: usize) => void>h2883).index);
+  store<u32>(HANDLERS + 11536, (<(op: usize) => void>h2884).index);
+  store<u32>(HANDLERS + 11540, (<(op: usize) => void>h2885).index);
+  store<u32>(HANDLERS + 11544, (<(op: usize) => void>h2886).index);
+  store<u32>(HANDLERS + 11548, (<(op: usize) => void>h2887).index);
+  store<u32>(HANDLERS + 11552, (<(op: usize) => void>h2888).index);
+  store<u32>(HANDLERS + 11556, (<(op: usize) => void>h2889).index);
+  store<u32>(HANDLERS + 11560, (<(op: usize) => void>h2890).index);
+  store<u32>(HANDLERS + 11564, (<(op: usize) => void>h2891).index);
+  store<u32>(HANDLERS + 11568, (<(op: usize) => void>h2892).index);
+  store<u32>(HANDLERS + 11572, (<(op: usize) => void>h2893).index);
+  store<u32>(HANDLERS + 11576, (<(op: usize) => void>h2894).index);
+  store<u32>(HANDLERS + 11580, (<(op: usize) => void>h2895).index);
+  store<u32>(HANDLERS + 11584, (<(op: usize) => void>h2896).index);
+  store<u32>(HANDLERS + 11588, (<(op: usize) => void>h2897).index);
+  store<u32>(HANDLERS + 11592, (<(op: usize) => void>h2898).index);
+  store<u32>(HANDLERS + 11596, (<(op: usize) => void>h2899).index);
+  store<u32>(HANDLERS + 11600, (<(op: usize) => void>h2900).index);
+  store<u32>(HANDLERS + 11604, (<(op: usize) => void>h2901).index);
+  store<u32>(HANDLERS + 11608, (<(op: usize) => void>h2902).index);
+  store<u32>(HANDLERS + 11612, (<(op: usize) => void>h2903).index);
+  store<u32>(HANDLERS + 11616, (<(op: usize) => void>h2904).index);
+  store<u32>(HANDLERS + 11620, (<(op: usize) => void>h2905).index);
+  store<u32>(HANDLERS + 11624, (<(op: usize) => void>h2906).index);
+  store<u32>(HANDLERS + 11628, (<(op: usize) => void>h2907).index);
+  store<u32>(HANDLERS + 11632, (<(op: usize) => void>h2908).index);
+  store<u32>(HANDLERS + 11636, (<(op: usize) => void>h2909).index);
+  store<u32>(HANDLERS + 11640, (<(op: usize) => void>h2910).index);
+  store<u32>(HANDLERS + 11644, (<(op: usize) => void>h2911).index);
+  store<u32>(HANDLERS + 11648, (<(op: usize) => void>h2912).index);
+  store<u32>(HANDLERS + 11652, (<(op: usize) => void>h2913).index);
+  store<u32>(HANDLERS + 11656, (<(op: usize) => void>h2914).index);
+  store<u32>(HANDLERS + 11660, (<(op: usize) => void>h2915).index);
+  store<u32>(HANDLERS + 11664, (<(op: usize) => void>h2916).index);
+  store<u32>(HANDLERS + 11668, (<(op: usize) => void>h2917).index);
+  store<u32>(HANDLERS + 11672, (<(op: usize) => void>h2918).index);
+  store<u32>(HANDLERS + 11676, (<(op: usize) => void>h2919).index);
+  store<u32>(HANDLERS + 11680, (<(op: usize) => void>h2920).index);
+  store<u32>(HANDLERS + 11684, (<(op: usize) => void>h2921).index);
+  store<u32>(HANDLERS + 11688, (<(op: usize) => void>h2922).index);
+  store<u32>(HANDLERS + 11692, (<(op: usize) => void>h2923).index);
+  store<u32>(HANDLERS + 11696, (<(op: usize) => void>h2924).index);
+  store<u32>(HANDLERS + 11700, (<(op: usize) => void>h2925).index);
+  store<u32>(HANDLERS + 11704, (<(op: usize) => void>h2926).index);
+  store<u32>(HANDLERS + 11708, (<(op: usize) => void>h2927).index);
+  store<u32>(HANDLERS + 11712, (<(op: usize) => void>h2928).index);
+  store<u32>(HANDLERS + 11716, (<(op: usize) => void>h2929).index);
+  store<u32>(HANDLERS + 11720, (<(op: usize) => void>h2930).index);
+  store<u32>(HANDLERS + 11724, (<(op: usize) => void>h2931).index);
+  store<u32>(HANDLERS + 11728, (<(op: usize) => void>h2932).index);
+  store<u32>(HANDLERS + 11732, (<(op: usize) => void>h2933).index);
+  store<u32>(HANDLERS + 11736, (<(op: usize) => void>h2934).index);
+  store<u32>(HANDLERS + 11740, (<(op: usize) => void>h2935).index);
+  store<u32>(HANDLERS + 11744, (<(op: usize) => void>h2936).index);
+  store<u32>(HANDLERS + 11748, (<(op: usize) => void>h2937).index);
+  store<u32>(HANDLERS + 11752, (<(op: usize) => void>h2938).index);
+  store<u32>(HANDLERS + 11756, (<(op: usize) => void>h2939).index);
+  store<u32>(HANDLERS + 11760, (<(op: usize) => void>h2940).index);
+  store<u32>(HANDLERS + 11764, (<(op: usize) => void>h2941).index);
+  store<u32>(HANDLERS + 11768, (<(op: usize) => void>h2942).index);
+  store<u32>(HANDLERS + 11772, (<(op: usize) => void>h2943).index);
+  store<u32>(HANDLERS + 11776, (<(op: usize) => void>h2944).index);
+  store<u32>(HANDLERS + 11780, (<(op: usize) => void>h2945).index);
+  store<u32>(HANDLERS + 11784, (<(op: usize) => void>h2946).index);
+  store<u32>(HANDLERS + 11788, (<(op: usize) => void>h2947).index);
+  store<u32>(HANDLERS + 11792, (<(op: usize) => void>h2948).index);
+  store<u32>(HANDLERS + 11796, (<(op: usize) => void>h2949).index);
+  store<u32>(HANDLERS + 11800, (<(op: usize) => void>h2950).index);
+  store<u32>(HANDLERS + 11804, (<(op: usize) => void>h2951).index);
+  store<u32>(HANDLERS + 11808, (<(op: usize) => void>h2952).index);
+  store<u32>(HANDLERS + 11812, (<(op: usize) => void>h2953).index);
+  store<u32>(HANDLERS + 11816, (<(op: usize) => void>h2954).index);
+  store<u32>(HANDLERS + 11820, (<(op: usize) => void>h2955).index);
+  store<u32>(HANDLERS + 11824, (<(op: usize) => void>h2956).index);
+  store<u32>(HANDLERS + 11828, (<(op: usize) => void>h2957).index);
+  store<u32>(HANDLERS + 11832, (<(op: usize) => void>h2958).index);
+  store<u32>(HANDLERS + 11836, (<(op: usize) => void>h2959).index);
+  store<u32>(HANDLERS + 11840, (<(op: usize) => void>h2960).index);
+  store<u32>(HANDLERS + 11844, (<(op: usize) => void>h2961).index);
+  store<u32>(HANDLERS + 11848, (<(op: usize) => void>h2962).index);
+  store<u32>(HANDLERS + 11852, (<(op: usize) => void>h2963).index);
+  store<u32>(HANDLERS + 11856, (<(op: usize) => void>h2964).index);
+  store<u32>(HANDLERS + 11860, (<(op: usize) => void>h2965).index);
+  store<u32>(HANDLERS + 11864, (<(op: usize) => void>h2966).index);
+  store<u32>(HANDLERS + 11868, (<(op: usize) => void>h2967).index);
+  store<u32>(HANDLERS + 11872, (<(op: usize) => void>h2968).index);
+  store<u32>(HANDLERS + 11876, (<(op: usize) => void>h2969).index);
+  store<u32>(HANDLERS + 11880, (<(op: usize) => void>h2970).index);
+  store<u32>(HANDLERS + 11884, (<(op: usize) => void>h2971).index);
+  store<u32>(HANDLERS + 11888, (<(op: usize) => void>h2972).index);
+  store<u32>(HANDLERS + 11892, (<(op: usize) => void>h2973).index);
+  store<u32>(HANDLERS + 11896, (<(op: usize) => void>h2974).index);
+  store<u32>(HANDLERS + 11900, (<(op: usize) => void>h2975).index);
+  store<u32>(HANDLERS + 11904, (<(op: usize) => void>h2976).index);
+  store<u32>(HANDLERS + 11908, (<(op: usize) => void>h2977).index);
+  store<u32>(HANDLERS + 11912, (<(op: usize) => void>h2978).index);
+  store<u32>(HANDLERS + 11916, (<(op: usize) => void>h2979).index);
+  store<u32>(HANDLERS + 11920, (<(op: usize) => void>h2980).index);
+  store<u32>(HANDLERS + 11924, (<(op: usize) => void>h2981).index);
+  store<u32>(HANDLERS + 11928, (<(op: usize) => void>h2982).index);
+  store<u32>(HANDLERS + 11932, (<(op: usize) => void>h2983).index);
+  store<u32>(HANDLERS + 11936, (<(op: usize) => void>h2984).index);
+  store<u32>(HANDLERS + 11940, (<(op: usize) => void>h2985).index);
+  store<u32>(HANDLERS + 11944, (<(op: usize) => void>h2986).index);
+  store<u32>(HANDLERS + 11948, (<(op: usize) => void>h2987).index);
+  store<u32>(HANDLERS + 11952, (<(op: usize) => void>h2988).index);
+  store<u32>(HANDLERS + 11956, (<(op: usize) => void>h2989).index);
+  store<u32>(HANDLERS + 11960, (<(op: usize) => void>h2990).index);
+  store<u32>(HANDLERS + 11964, (<(op: usize) => void>h2991).index);
+  store<u32>(HANDLERS + 11968, (<(op: usize) => void>h2992).index);
+  store<u32>(HANDLERS + 11972, (<(op: usize) => void>h2993).index);
+  store<u32>(HANDLERS + 11976, (<(op: usize) => void>h2994).index);
+  store<u32>(HANDLERS + 11980, (<(op: usize) => void>h2995).index);
+  store<u32>(HANDLERS + 11984, (<(op: usize) => void>h2996).index);
 }
