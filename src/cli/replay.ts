@@ -4,7 +4,7 @@ import { ExitCode, VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
 import type { CheckpointFile } from '../replay/checkpoint-file.js';
 import type { Divergence } from '../replay/divergence.js';
-import type { ReplayOptions, ReplayResult } from '../replay/options.js';
+import type { ComparedDigests, ReplayOptions, ReplayResult } from '../replay/options.js';
 import { type ConsoleOutput, isOnTerminal, openConsole } from './console.js';
 import { checkInput, checkOutput } from './files.js';
 import { collect, guestFiles } from './guest-files.js';
@@ -200,7 +200,7 @@ function sayResult(path: string, result: ReplayResult, { start, from, checkpoint
   switch (result.kind) {
     case 'complete':
       if (result.damage) break; // one line, the error's
-      say(`${path}: all ${formatCount(result.records - start)} records${since} are equal`);
+      say(`${path}: all ${formatCount(result.records - start)} records${since} are equal${stateText(result.digests)}`);
       for (const note of result.notes) say(`note: ${note}`);
       break;
     case 'stopped':
@@ -219,6 +219,11 @@ function sayResult(path: string, result: ReplayResult, { start, from, checkpoint
   }
   if (checkpoints !== undefined) say(`${output}: ${formatCount(checkpoints)} checkpoints were added`);
   return exitCodeOf(result);
+}
+
+function stateText({ states }: ComparedDigests): string {
+  if (states === 0) return '';
+  return `, and the whole state at ${states === 1 ? 'one place' : `${formatCount(states)} places`}`;
 }
 
 /** The report of a difference, for people (docs/reading-a-divergence.md). */

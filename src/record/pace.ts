@@ -12,6 +12,8 @@ import type { Machine } from '../vmm/machine.js';
 const INSTRUCTIONS = 2 ** 24;
 /** Otherwise: nanoseconds that a record waits at most, but for the slice under way. */
 const WAIT = 500_000_000;
+/** On KVM: nanoseconds of the host from one digest of the whole state to the next, at least. */
+const DIGEST_WAIT = 1_000_000_000;
 /** With more bytes that wait to be written than this, the guest waits too. */
 const BACKLOG_MAX = 0x200_0000;
 
@@ -22,6 +24,8 @@ export class RecordPace {
   readonly #host: HostPort;
   readonly #counting: boolean;
   #windowEnd = INSTRUCTIONS;
+  /** When the last digest of the whole state was taken. */
+  #digestAt: number;
   /** Since when records wait; -1: none was seen waiting. */
   #since = -1;
 
@@ -30,6 +34,7 @@ export class RecordPace {
     this.#writer = writer;
     this.#host = host;
     this.#counting = writer.records.counting;
+    this.#digestAt = host.now();
   }
 
   /** A record is about to be written at this count of instructions. */
@@ -44,6 +49,15 @@ export class RecordPace {
     if (this.#counting) this.before(this.#machine.vcpu.retired);
     if (!this.#counting || this.#machine.idleUntil !== undefined) this.#flushByTime();
     if (writer.backlog > BACKLOG_MAX) await writer.drained();
+  }
+
+  /** On KVM: it is time for a digest of the whole state. */
+  get isDigestDue(): boolean {
+    return !this.#counting && this.#host.now() - this.#digestAt >= DIGEST_WAIT;
+  }
+  /** One was taken. */
+  digested(): void {
+    if (!this.#counting) this.#digestAt = this.#host.now();
   }
 
   #nextWindow(retired: number): void {

@@ -11,10 +11,13 @@ import type { MachineEnd } from '../vmm/machine-options.js';
 import type { Landing, MachineTaps } from '../vmm/machine-taps.js';
 import { isWithinString } from '../vmm/machine-walk.js';
 import { memoryDigest } from '../vmm/memory-digest.js';
+import { DigestForm, StateDigest } from '../vmm/state-digest.js';
 import type { RecordOptions, RecordSummary } from './options.js';
 import { RecordPace } from './pace.js';
 import { headerOf, imageOf } from './trace-start.js';
 
+/** Instructions from one digest of the whole state to the next, on the interpreter. */
+const DIGEST_DISTANCE = 10_000_000;
 /** A digest of the run alone. */
 const NO_STATE = new Uint8Array(0);
 
@@ -103,7 +106,7 @@ export class RecordSession {
       registers,
       memoryDigest: isExact ? memoryDigest(this.#options.machine.guest) : '',
       inexact,
-      assists: machine.assists,
+      assists: vcpu.assists ?? 0,
     });
     this.#summary = {
       end,
@@ -111,7 +114,7 @@ export class RecordSession {
       bytes: this.#writer.bytes,
       instructions: Number.isNaN(vcpu.retired) ? undefined : vcpu.retired,
       inexact,
-      assists: machine.assists,
+      assists: vcpu.assists ?? 0,
     };
     return this.#summary;
   }
@@ -123,17 +126,32 @@ class RecordTaps implements MachineTaps {
   #writer!: TraceWriter;
   #records!: RecordFrameWriter;
   #pace!: RecordPace;
+  #state!: StateDigest;
   readonly #digest = new RunDigest();
+  nextBoundary = Number.POSITIVE_INFINITY;
 
   attach(machine: Machine, writer: TraceWriter, pace: RecordPace): void {
     this.#machine = machine;
     this.#writer = writer;
     this.#records = writer.records;
     this.#pace = pace;
+    const { counting } = writer.records;
+    const form = counting ? DigestForm.Exact : DigestForm.Portable;
+    this.#state = new StateDigest(machine.vcpu, machine.memory, machine.written.reader(), form);
+    if (counting) this.nextBoundary = machine.vcpu.retired + DIGEST_DISTANCE;
   }
 
   betweenSlices(): Promise<void> {
+    if (this.#pace.isDigestDue) this.nextBoundary = 0;
     return this.#pace.betweenSlices();
+  }
+
+  boundary(): void {
+    const retired = this.#begin();
+    this.#records.digest(retired, this.#digest.bytes(), this.#state.take());
+    this.nextBoundary = this.#records.counting ? retired + DIGEST_DISTANCE : Number.POSITIVE_INFINITY;
+    this.#pace.digested();
+    this.#written();
   }
 
   /** The instructions retired at the record that is about to be written. */

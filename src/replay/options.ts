@@ -41,6 +41,15 @@ export interface ReplayOptions {
   readonly windowExact?: boolean;
 }
 
+/** The digests of a replay that came to its end. */
+export interface ComparedDigests {
+  /** The rolling digest of all that guest and devices did, in hex: equal for all replays of a trace. */
+  readonly run: string;
+  /** Digests of the whole state that were equal, and those whose place this engine does not find. */
+  readonly states: number;
+  readonly passedOver: number;
+}
+
 /** How a replay ended. */
 export type ReplayResult =
   | {
@@ -49,6 +58,7 @@ export type ReplayResult =
       readonly end: MachineEnd;
       /** Instructions retired; undefined where the engine does not count. */
       readonly instructions: number | undefined;
+      readonly digests: ComparedDigests;
       /** What limits the word "exact": open ledger rows that were hit, a trace that was not closed. */
       readonly notes: readonly string[];
       /** The trace could not be read to a clean end: all that could be was replayed. Throw it: exit code 5. */

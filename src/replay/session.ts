@@ -5,11 +5,10 @@
  * what the guest must do next.
  */
 import { assert } from '../base/assert.js';
-import { hexBytes } from '../base/hex.js';
 import { type FoundCheckpoint, TraceReader } from '../trace/reader.js';
 import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
-import { RUN_DIGEST_SIZE, RunDigest } from '../trace/run-digest.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
+import { DirtyLog } from '../vmm/dirty-log.js';
 import { timeScaleOfTrace } from '../vmm/guest-time.js';
 import { HookPerformer } from '../vmm/hooks/perform.js';
 import { HOOK_PORT, isHookSize } from '../vmm/hooks/table.js';
@@ -21,6 +20,7 @@ import type { LoadedGuest } from '../vmm/machine-options.js';
 import { Landing } from '../vmm/machine-taps.js';
 import { restoreMachine, type SavedState, saveMachine } from './checkpoint.js';
 import { checkHook, checkPlain, compareAccess, digestAccess, type ExitAccess } from './compare.js';
+import { DigestChecker, hasState } from './digests.js';
 import { endOf, finalDifference, unknownEnd } from './end.js';
 import { RecordFeed } from './feed.js';
 import { enterGuest, guestOf } from './guest.js';
@@ -57,8 +57,7 @@ export class ReplaySession {
   /** Both the trace and the engine count instructions. */
   readonly #comparesCounts: boolean;
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
-  /** Of what guest and devices did here. */
-  readonly #digest = new RunDigest();
+  readonly digests: DigestChecker;
   #skipped = 0;
   #stopped = false;
   /** The element under comparison; reused. */
@@ -105,6 +104,7 @@ export class ReplaySession {
     this.#feed = new RecordFeed(reader.cursor(this.start), options.until);
     this.#compared = { exit: vcpu.exit, offset: 0, fault: false, answered: false };
     this.#comparesCounts = header.counting && vcpu.engine === 'interp';
+    this.digests = new DigestChecker(vcpu, guest.memory, new DirtyLog(vcpu), this.#comparesCounts);
     this.#walker = new LandingWalker(vcpu, guest.memory, this.#comparesCounts, options.windowExact);
     this.#walker.landmarks.timeScale = timeScaleOfTrace(header.host);
     this.landmarks = this.#walker.landmarks;
@@ -188,7 +188,7 @@ export class ReplaySession {
   #resume(from: FoundCheckpoint): void {
     const own = restoreMachine(this, from);
     this.#skipped = own.skipped;
-    this.#digest.resume(own.digest);
+    this.digests.run.resume(own.digest);
     this.landmarks.noteTime(own.timeBefore);
     this.landmarks.noteTime(own.time);
   }
@@ -201,7 +201,7 @@ export class ReplaySession {
   /** Saves the state, at a boundary. */
   save(): SavedState {
     const [timeBefore, time] = this.landmarks.times;
-    const own = { skipped: this.#skipped, timeBefore, time, digest: this.#digest.bytes() };
+    const own = { skipped: this.#skipped, timeBefore, time, digest: this.digests.run.bytes() };
     return saveMachine(this, this.#feed.consumed, own);
   }
 
@@ -213,6 +213,11 @@ export class ReplaySession {
     }
     const record = this.#feed.peek();
     if (!record) return this.#noMoreRecords();
+    if (hasState(record)) {
+      if (!this.digests.reach(record, SLICE_INSTRUCTIONS)) return false;
+      this.#feed.consume();
+      return true;
+    }
     if (this.#incidental(record)) return true;
     if (record.kind === RecordKind.Inject) {
       if (!this.#walker.reach(record)) return false;
@@ -267,20 +272,13 @@ export class ReplaySession {
       case RecordKind.Assist:
         break;
       case RecordKind.Digest:
-        this.#checkRun(record);
+        this.digests.checkRun(record);
         break;
       default:
         return false;
     }
     this.#feed.consume();
     return true;
-  }
-
-  /** What guest and devices did so far is what they did in the recording. */
-  #checkRun(record: TraceRecord): void {
-    if (record.bytes.length !== RUN_DIGEST_SIZE || this.#digest.is(record.bytes)) return;
-    const actual = `run ${hexBytes(this.#digest.bytes())}`;
-    throw new DivergenceFound('the digest of the records so far differs', describeRecord(record), actual);
   }
 
   /** Idle time was skipped in the recording: the interpreter's own TSC follows. */
@@ -340,12 +338,9 @@ export class ReplaySession {
           this.#actual(),
         );
       }
-      if (record.kind === RecordKind.Inject) {
-        throw new DivergenceFound(
-          'the guest makes an exit where an interrupt was',
-          describeRecord(record),
-          this.#actual(),
-        );
+      if (record.kind === RecordKind.Inject || hasState(record)) {
+        const what = record.kind === RecordKind.Inject ? 'an interrupt' : 'a digest of the state';
+        throw new DivergenceFound(`the guest makes an exit where ${what} was`, describeRecord(record), this.#actual());
       }
       if (this.#incidental(record)) continue;
       if (this.#comparesCounts && record.retired !== this.vcpu.retired) {
@@ -365,7 +360,7 @@ export class ReplaySession {
     const record = this.#expected(false);
     if (record) {
       checkPlain(record, kind, this.#actual());
-      this.#digest.plain(kind);
+      this.digests.run.plain(kind);
       if (kind === RecordKind.Halt) this.board?.halt(this.vcpu.exit);
       this.#feed.consume();
     }
@@ -408,7 +403,7 @@ export class ReplaySession {
         if (exit.isWrite) this.effects?.written(exit, access.offset);
       }
       fault = record.fault;
-      digestAccess(this.#digest, access);
+      digestAccess(this.digests.run, access);
       this.#feed.consume();
     }
     if (fault) vcpu.failMsr();
@@ -430,7 +425,7 @@ export class ReplaySession {
     if (site < 0) {
       compareAccess.question(record, access);
       board?.access(exit, 0);
-      digestAccess(this.#digest, access);
+      digestAccess(this.digests.run, access);
       this.#feed.consume();
       return true;
     }
@@ -443,7 +438,7 @@ export class ReplaySession {
     }
     checkHook(record, site, hooks);
     hooks.apply(site, vcpu);
-    this.#digest.hook(site, record.hookKind, hooks.low, hooks.high, hooks.aux, hooks.ebx);
+    this.digests.run.hook(site, record.hookKind, hooks.low, hooks.high, hooks.aux, hooks.ebx);
     this.#feed.consume();
     return true;
   }
@@ -491,10 +486,10 @@ export class ReplaySession {
         return reason === ExitReason.Limit;
       }
       finalDifference(this, end, !this.#endsWithin, notes);
-      this.#result = { kind: 'complete', records: this.#feed.consumed, end: endOf(end), instructions, notes, damage };
-    } else {
-      this.#result = { kind: 'complete', records: this.#feed.consumed, end: unknownEnd, instructions, notes, damage };
     }
+    const records = this.#feed.consumed;
+    const digests = this.digests.result;
+    this.#result = { kind: 'complete', records, end: endOf(end ?? unknownEnd), instructions, digests, notes, damage };
     return false;
   }
 }

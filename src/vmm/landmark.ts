@@ -4,6 +4,7 @@
  */
 import type { CpuState } from './cpu/state.js';
 import type { Vcpu } from './cpu/vcpu.js';
+import type { DirtyReader } from './dirty-log.js';
 import { codeBytes, repeatedString } from './machine-walk.js';
 import type { GuestMemory } from './memory.js';
 import { MemoryHash } from './memory-hash.js';
@@ -32,15 +33,17 @@ export interface Landmark {
 export class LandmarkTaker {
   readonly #vcpu: Vcpu;
   readonly #memory: GuestMemory;
+  readonly #written: DirtyReader;
   readonly #hash: MemoryHash;
   /** Pages of a landmark that had too many. */
   #carried: readonly number[] = [];
   /** RIP of the last MMIO access. */
   #accessRip = -1;
 
-  constructor(vcpu: Vcpu, memory: GuestMemory) {
+  constructor(vcpu: Vcpu, memory: GuestMemory, written: DirtyReader) {
     this.#vcpu = vcpu;
     this.#memory = memory;
+    this.#written = written;
     this.#hash = new MemoryHash(memory);
   }
 
@@ -51,7 +54,7 @@ export class LandmarkTaker {
 
   /** The vCPU stands at a place that every replay finds anyhow: what was written before does not tell places apart. */
   forget(): void {
-    this.#vcpu.takeDirtyPages();
+    this.#written.take();
     this.#carried = [];
   }
 
@@ -75,7 +78,7 @@ export class LandmarkTaker {
 
   /** Undefined: there are too many. They are not forgotten. */
   #takeDirtyPages(): readonly number[] | undefined {
-    const written = this.#vcpu.takeDirtyPages();
+    const written = this.#written.take();
     const pages = this.#carried.length === 0 ? [...written] : [...new Set([...this.#carried, ...written])];
     this.#carried = pages.length > PAGES_MAX ? pages : [];
     return pages.length > PAGES_MAX ? undefined : pages.sort((a, b) => a - b);

@@ -4,6 +4,7 @@
  * when to kick and what to deliver is the machine's.
  */
 import type { Vcpu } from './cpu/vcpu.js';
+import type { DirtyReader } from './dirty-log.js';
 import type { GuestTime } from './guest-time.js';
 import { type Landmark, LandmarkTaker } from './landmark.js';
 import type { GuestMemory } from './memory.js';
@@ -27,10 +28,10 @@ export class Preemption {
   /** No kick before. */
   #notBefore = 0;
 
-  constructor(vcpu: Vcpu, memory: GuestMemory, isOn: boolean, time: GuestTime) {
+  constructor(vcpu: Vcpu, memory: GuestMemory, written: DirtyReader, isOn: boolean, time: GuestTime) {
     this.#vcpu = vcpu;
     this.#time = time;
-    this.#taker = isOn ? new LandmarkTaker(vcpu, memory) : undefined;
+    this.#taker = isOn ? new LandmarkTaker(vcpu, memory, written) : undefined;
   }
 
   get isOn(): boolean {

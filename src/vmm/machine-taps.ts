@@ -43,10 +43,18 @@ export interface MachineTaps {
   assist(instruction: Uint8Array, bits: 16 | 32 | 64): void;
   /** A device wrote `bytes` to guest memory at `address`. */
   dma(address: number, bytes: Uint8Array): void;
+  /**
+   * When {@link boundary} is to be called: where the engine counts, at this number of instructions, which is not behind it; on KVM, if it is
+   * finite, at the next exit behind which the guest can take an interrupt. Infinity: never.
+   */
+  readonly nextBoundary: number;
+  /** The vCPU stands at an instruction boundary, and its state may be looked at. Sets {@link nextBoundary} anew. */
+  boundary(): void;
 }
 
 /** Nobody listens. */
 export const deafTaps: MachineTaps = {
+  nextBoundary: Number.POSITIVE_INFINITY,
   time() {},
   exit() {},
   hook() {},
@@ -54,4 +62,5 @@ export const deafTaps: MachineTaps = {
   input() {},
   assist() {},
   dma() {},
+  boundary() {},
 };

@@ -15,6 +15,7 @@ import { assert, unreachable } from '../base/assert.js';
 import { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
 import { ExitReason, isAccess, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
+import { DirtyLog } from './dirty-log.js';
 import { GuestTime } from './guest-time.js';
 import { HOOK_PORT, isHookSize } from './hooks/table.js';
 import type { Landmark } from './landmark.js';
@@ -47,6 +48,8 @@ const RFLAGS_IF = 0b10;
 export class Machine {
   readonly board: Board;
   readonly memory: GuestMemory;
+  /** The pages that guest and host write. */
+  readonly written: DirtyLog;
   /** How the run ended; undefined while it has not. */
   end: MachineEnd | undefined;
   /** Exits that the guest made so far: elements of the canonical exit stream. */
@@ -88,6 +91,7 @@ export class Machine {
   ) {
     const { guest } = options;
     this.memory = guest.memory;
+    this.written = new DirtyLog(vcpu);
     this.#host = options.host;
     this.#taps = options.taps ?? deafTaps;
     this.#limits = options.limits ?? {};
@@ -117,7 +121,7 @@ export class Machine {
     vcpu.onAssist = (instruction, bits) => this.#taps.assist(instruction, bits);
     this.board.clock.sampleFrom(() => this.#logTime(this.#peek()));
     const isOn = this.#patience < Number.POSITIVE_INFINITY;
-    this.#preemption = new Preemption(vcpu, this.memory, isOn, this.#time);
+    this.#preemption = new Preemption(vcpu, this.memory, this.written.reader(), isOn, this.#time);
   }
 
   /** Opens the engine, and gives it memory, CPUID and the guest's first state. Close the machine when it is done with. */
@@ -133,11 +137,6 @@ export class Machine {
       vcpu.close();
       throw error;
     }
-  }
-
-  /** Instructions that the interpreter executed for KVM, which could not. */
-  get assists(): number {
-    return this.vcpu.assists ?? 0;
   }
 
   /** Runs to the end, letting the process do other work now and then. `onSlice` is called in between. */
@@ -206,13 +205,15 @@ export class Machine {
     for (let turn = 0; turn < SLICE_TURNS && !this.end; turn++) {
       if (this.#atExit) {
         this.#preemption?.atExit();
+        if (!this.#counting && this.#taps.nextBoundary < Number.POSITIVE_INFINITY && vcpu.canInject)
+          this.#taps.boundary();
         this.#land();
       }
       if (this.#halted) {
         if (!this.#idle()) return;
         continue;
       }
-      const limit = Math.min(sliceEnd, last, this.#counting ? this.#landingLimit() : last);
+      const limit = this.#counting ? Math.min(sliceEnd, last, this.#landingLimit(), this.#taps.nextBoundary) : last;
       if (this.#preemption?.isOn) this.#preemption.kickAt(this.#kickTime());
       const reason = vcpu.run(limit);
       this.#handle(reason);
@@ -424,6 +425,7 @@ export class Machine {
     const { board, vcpu } = this;
     const retired = vcpu.retired;
     this.retired = retired;
+    if (retired === this.#taps.nextBoundary) this.#taps.boundary();
     if (retired >= (this.#limits.instructions ?? Number.POSITIVE_INFINITY)) {
       this.#finish(plainEnd('limit', 'count'));
       return;

@@ -1,7 +1,7 @@
 /** The hashes of a landmark (docs/determinism.md): of a page, and of the CPU's state besides its general registers. */
 import '../base/webassembly.js';
 import { existsSync, readFileSync } from 'node:fs';
-import { CPU_HASHED, CPU_HASHED_FXSAVE, CPU_HASHED_SIZE } from '../../interp/layout.js';
+import { CPU_HASHED, CPU_HASHED_FXSAVE, CPU_HASHED_SIZE, SCRATCH } from '../../interp/layout.js';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import type { CpuState } from './cpu/state.js';
 import type { GuestMemory } from './memory.js';
@@ -51,6 +51,17 @@ export class MemoryHash {
   /** Of guest page number `page`; only the bits of `mask` count. */
   page(page: number, mask = ALL): Uint8Array {
     return this.#of(this.#memory.offsetOf(page * PAGE, PAGE, false), PAGE, mask);
+  }
+
+  /** The same as a number, unsigned. */
+  pageWord(page: number, mask: bigint): bigint {
+    return BigInt.asUintN(64, this.#hash(this.#memory.offsetOf(page * PAGE, PAGE, false), PAGE, mask));
+  }
+
+  /** That of a page of zeros. */
+  zeros(mask: bigint): bigint {
+    this.#memory.whole.fill(0, SCRATCH, SCRATCH + PAGE);
+    return BigInt.asUintN(64, this.#hash(SCRATCH, PAGE, mask));
   }
 
   /** Of what CPU_HASHED of interp/layout.ts lists; the interpreter has the same of its own state (hashCpu of interp/seek.ts). */

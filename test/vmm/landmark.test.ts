@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { InterpVcpu } from '../../src/vmm/cpu/interp.js';
 import { type CpuState, powerOnState } from '../../src/vmm/cpu/state.js';
 import { ExitReason, REGISTERS_SIZE } from '../../src/vmm/cpu/vcpu.js';
+import { DirtyLog } from '../../src/vmm/dirty-log.js';
 import { LandmarkComparison, LandmarkTaker } from '../../src/vmm/landmark.js';
 import { GuestMemory } from '../../src/vmm/memory.js';
 import { MemoryHash, TABLE_MASK_4, TABLE_MASK_8 } from '../../src/vmm/memory-hash.js';
@@ -179,7 +180,7 @@ describe('where no interrupt may be landed', () => {
     const vcpu = InterpVcpu.open(memory);
     vcpu.setState({ ...longMode(memory), rip: 0x8000n, rflags, rcx });
     memory.write(0x8000, Uint8Array.from(code));
-    expect(new LandmarkTaker(vcpu, memory).take() !== undefined).toBe(isPlace);
+    expect(new LandmarkTaker(vcpu, memory, new DirtyLog(vcpu).reader()).take() !== undefined).toBe(isPlace);
     vcpu.close();
   });
 
@@ -188,7 +189,7 @@ describe('where no interrupt may be landed', () => {
     const vcpu = InterpVcpu.open(memory);
     vcpu.setState({ ...longMode(memory), rip: 0x8000n, rcx: 5n });
     memory.write(0x8000, Uint8Array.of(0xf3, 0xa4));
-    const taker = new LandmarkTaker(vcpu, memory);
+    const taker = new LandmarkTaker(vcpu, memory, new DirtyLog(vcpu).reader());
     taker.noteAccess();
     expect(taker.take()).toBeUndefined();
     vcpu.setRip(0x9000, 0);

@@ -3,6 +3,7 @@ import type { FlatMode } from '../../src/vmm/boot/request.js';
 import type { ExitRecord } from '../../src/vmm/cpu/vcpu.js';
 import { Machine } from '../../src/vmm/machine.js';
 import type { EngineName, MachineEnd, MachineOptions } from '../../src/vmm/machine-options.js';
+import { deafTaps } from '../../src/vmm/machine-taps.js';
 import { machineOf, noKvm, Text } from '../helpers/tape.js';
 
 /** Runs code at 7C00, 16-bit if nothing else is said, to its end. */
@@ -99,12 +100,7 @@ describe.each(['interp', 'kvm'] as const)('a machine on %s', (engine) => {
     it('gives the elements of REP OUTSB one by one, and MSR accesses that fault', async () => {
       const heard: string[] = [];
       const taps = {
-        time() {},
-        hook() {},
-        inject() {},
-        input() {},
-        assist() {},
-        dma() {},
+        ...deafTaps,
         exit(exit: ExitRecord, element: number, fault: boolean) {
           const value = exit.bytes.getUint8(exit.dataOffset + element * exit.size);
           heard.push(`${exit.reason} ${exit.address.toString(16)} ${value} ${fault}`);
