@@ -1,6 +1,4 @@
 /** The names of the devices, and of their registers, that a machine of today's vmtape has at its ports and addresses. */
-
-import type { DeviceNames } from '../trace/export/perfetto.js';
 import type { TraceHeader } from '../trace/header.js';
 import { RecordKind, type TraceRecord } from '../trace/record.js';
 import { Bus } from '../vmm/bus.js';
@@ -45,15 +43,6 @@ function busOf({ cpuid, rtcTime }: TraceHeader) {
   return { bus, processor };
 }
 
-/** The names for a trace of a machine with that header. The local APIC is looked for where it is after power-on. */
-export function deviceNames(header: TraceHeader): DeviceNames {
-  const { bus } = busOf(header);
-  return {
-    ofPort: (port, size) => bus.portDevice(port, size)?.name,
-    ofAddress: (address, size) => bus.mmioDevice(address, size)?.name,
-  };
-}
-
 /**
  * Names the registers of accesses. Which register a port is may depend on what the guest did before, as with an index or a
  * divisor latch: so devices of the kind that answered it follow the accesses. Their time stands still, and their lines lead nowhere.
@@ -62,8 +51,13 @@ export class AccessNames {
   readonly #bus: Bus;
   readonly #processor: { apicBase: number } | undefined;
   readonly #view = new DataView(new ArrayBuffer(8));
+  readonly #hasBits: boolean;
+  /** The names of registers, with what they are part of. */
+  readonly #known = new WeakMap<Register, string>();
 
-  constructor(header: TraceHeader) {
+  /** `hasBits`: false leaves the bits out, which takes less time. */
+  constructor(header: TraceHeader, hasBits = true) {
+    this.#hasBits = hasBits;
     const { bus, processor } = busOf(header);
     this.#bus = bus;
     this.#processor = processor;
@@ -127,16 +121,26 @@ export class AccessNames {
     const first = isWrite ? numberAt(record, at, 1) : 0;
     const found: Register | undefined = device.registerAt?.(address, isWrite, first);
     const size = Math.min(left, found?.bytes ?? 1);
-    const register = found ? `${found.unit ?? device.name}.${found.name}` : device.name;
+    const bits = found && this.#hasBits ? bitNames(found, numberAt(record, at, size)) : NONE;
     return {
       device: device.name,
-      register,
+      register: found ? this.#registerName(found, device) : device.name,
       address,
       size,
-      bits: found ? bitNames(found, numberAt(record, at, size)) : [],
+      bits,
     };
   }
+
+  #registerName(register: Register, device: Device): string {
+    const known = this.#known.get(register);
+    if (known !== undefined) return known;
+    const name = `${register.unit ?? device.name}.${register.name}`;
+    this.#known.set(register, name);
+    return name;
+  }
 }
+
+const NONE: readonly string[] = [];
 
 /** `count` bytes of an access from `at` on, as a number. */
 function numberAt({ data }: TraceRecord, at: number, count: number): number {

@@ -10,7 +10,7 @@ import { JsonlExporter } from '../trace/export/jsonl.js';
 import { PerfettoExporter } from '../trace/export/perfetto.js';
 import { QtestExporter } from '../trace/export/qtest.js';
 import { TraceReader } from '../trace/reader.js';
-import { deviceNames } from './device-names.js';
+import { AccessNames } from './device-names.js';
 import { checkInput, isSameFile } from './files.js';
 import { formatCount, Progress } from './progress.js';
 import { qtestArguments } from './qtest-command.js';
@@ -106,7 +106,7 @@ function exporterOf({ format, isTimed }: Task, { header, path }: TraceReader): E
     case 'jsonl':
       return new JsonlExporter();
     case 'perfetto':
-      return new PerfettoExporter(deviceNames(header), basename(path));
+      return new PerfettoExporter(new AccessNames(header, false), basename(path));
     case 'qtest':
       return new QtestExporter('commands', isTimed);
     case 'qtest-answers':

@@ -77,6 +77,12 @@ interface Accesses {
 }
 const total = ({ reads, writes }: AccessCount): number => reads + writes;
 
+interface PlaceRows {
+  readonly device: string | undefined;
+  readonly address: Accesses;
+  readonly unclaimed: Accesses | undefined;
+}
+
 /** See the head of the file. */
 export class TraceSummary {
   readonly #names: AccessNames;
@@ -89,12 +95,14 @@ export class TraceSummary {
   readonly #msrs = new Rows((msr) => ({ msr, reads: 0, writes: 0 }));
   readonly #addresses = new Rows<AddressCount & Accesses>(addressRow);
   readonly #unclaimed = new Rows<AddressCount & Accesses>(addressRow);
+  readonly #ports = new Map<number, PlaceRows>();
+  readonly #mmio = new Map<number, PlaceRows>();
   #retired = Number.NaN;
   #dmaBytes = 0;
   #inputBytes = 0;
 
   constructor(header: TraceHeader) {
-    this.#names = new AccessNames(header);
+    this.#names = new AccessNames(header, false);
   }
 
   /** Counts a record. Give it every one in order. */
@@ -104,11 +112,10 @@ export class TraceSummary {
     this.#counts.of(recordNames[record.kind] as string).count++;
     for (const { register, device, address } of this.#names.follow(record)) {
       const isRead = record.kind === RecordKind.IoRead || record.kind === RecordKind.MmioRead;
-      const space = record.kind <= RecordKind.IoWrite ? 'port' : 'mmio';
-      const place = `${space} ${hex(address)} ${device ?? ''}`;
       if (device !== undefined) count(this.#registers.of(register), isRead);
-      else count(this.#unclaimed.of(place), isRead);
-      count(this.#addresses.of(place), isRead);
+      const rows = this.#rowsAt(record.kind <= RecordKind.IoWrite ? 'port' : 'mmio', address, device);
+      count(rows.address, isRead);
+      if (rows.unclaimed) count(rows.unclaimed, isRead);
     }
     switch (record.kind) {
       case RecordKind.Inject:
@@ -132,6 +139,18 @@ export class TraceSummary {
         return;
       default:
     }
+  }
+
+  /** The rows of an address: those that it had last, which takes less time than to look for them by their names. */
+  #rowsAt(space: 'port' | 'mmio', address: number, device: string | undefined): PlaceRows {
+    const places = space === 'port' ? this.#ports : this.#mmio;
+    const known = places.get(address);
+    if (known && known.device === device) return known;
+    const name = `${space} ${hex(address)} ${device ?? ''}`;
+    const unclaimed = device === undefined ? this.#unclaimed.of(name) : undefined;
+    const rows = { device, address: this.#addresses.of(name), unclaimed };
+    if (places.size < ROWS_MAX) places.set(address, rows);
+    return rows;
   }
 
   get data(): TraceSummaryData {

@@ -117,11 +117,28 @@ test('perfetto has a track for exits, for each device by its name, and for conso
   expect(track(all, 'exits').map(({ name }) => name)).toEqual([...Array(5).fill('io-write'), 'io-read', 'io-write']);
   expect(track(all, 'uart').map(({ args }) => args.record)).toEqual([0, 1, 2, 3, 4]);
   expect(track(all, 'unclaimed')).toMatchObject([{ name: 'read 0x1234', ph: 'i', ts: 0.012 }]);
-  expect(track(all, 'exit-port')).toMatchObject([{ name: 'write 0xf4' }]);
+  expect(track(all, 'uart')[0]).toMatchObject({ name: 'write uart.THR' });
+  expect(track(all, 'exit-port')).toMatchObject([{ name: 'write exit-port.code' }]);
   expect(track(all, 'serial console')).toMatchObject([
     { ph: 'X', name: 'hi', ts: 0.002, args: { record: 0 } },
     { ph: 'X', name: 'x\ufffd', args: { record: 3 } },
   ]);
+});
+
+test('perfetto has what the Trace Event Format asks of each event, and lines of a console that do not overlap', async () => {
+  const all = events((await vmtape(['export', ticks, '--format', 'perfetto'])).stdout);
+  const threads = new Set(all.filter(({ name }) => name === 'thread_name').map(({ tid }) => tid));
+  const ends = new Map<number, number>();
+  for (const { ph, tid, ts, dur = 0, name } of all.filter((event) => event.ph !== 'M')) {
+    expect({ ph, isNamed: threads.has(tid), isText: name.length > 0 }).toEqual({ ph, isNamed: true, isText: true });
+    expect(['i', 'X']).toContain(ph);
+    expect(ts).toBeGreaterThanOrEqual(0);
+    if (ph !== 'X') continue;
+    // Complete events of a thread nest or follow each other.
+    expect(ts).toBeGreaterThanOrEqual(ends.get(tid) ?? 0);
+    ends.set(tid, ts + dur);
+  }
+  expect(ends.size).toBeGreaterThan(0);
 });
 
 test('perfetto counts guest time: instructions, and what idling skipped', async () => {

@@ -10,10 +10,14 @@ import { SerialDecoder } from '../serial-decoder.js';
 import type { Exporter } from './exporter.js';
 import { GuestTime } from './guest-time.js';
 
-/** Who answers an access: the name of a device, or undefined for nobody. */
-export interface DeviceNames {
-  ofPort(port: number, size: number): string | undefined;
-  ofAddress(address: number, size: number): string | undefined;
+/** Names the registers of accesses: see AccessNames of the command line. */
+export interface AccessNamer {
+  /** Given every record in order: the parts of an access, with the device (undefined: nobody answers) and its register. */
+  follow(record: TraceRecord): readonly {
+    readonly device: string | undefined;
+    readonly register: string;
+    readonly address: number;
+  }[];
 }
 
 const PROCESS = 1;
@@ -34,7 +38,7 @@ interface Line {
 /** See the head of the file. */
 export class PerfettoExporter implements Exporter {
   readonly encoding = 'utf8';
-  readonly #devices: DeviceNames;
+  readonly #names: AccessNamer;
   readonly #title: string;
   /** Track by name of the device. */
   readonly #tracks = new Map<string, number>();
@@ -45,8 +49,8 @@ export class PerfettoExporter implements Exporter {
   #text = '';
 
   /** `title` names the whole. */
-  constructor(devices: DeviceNames, title: string) {
-    this.#devices = devices;
+  constructor(names: AccessNamer, title: string) {
+    this.#names = names;
     this.#title = title;
     this.#decoder = new SerialDecoder(
       { write: (byte) => this.#consoleByte(Track.Serial, byte) },
@@ -64,6 +68,7 @@ export class PerfettoExporter implements Exporter {
   record(record: TraceRecord): string {
     this.#ordinal = record.ordinal;
     this.#time.see(record);
+    const parts = this.#names.follow(record);
     switch (record.kind) {
       case RecordKind.Inject:
         this.#instant(Track.Interrupts, `vector 0x${record.vector.toString(16).padStart(2, '0')}`, record);
@@ -77,7 +82,7 @@ export class PerfettoExporter implements Exporter {
         break;
       default:
         this.#instant(Track.Exits, recordNames[record.kind] as string, record);
-        this.#access(record);
+        this.#access(record, parts);
     }
     return this.#taken();
   }
@@ -88,15 +93,15 @@ export class PerfettoExporter implements Exporter {
   }
 
   /** An access, on the track of its device; what is written to a console, there too. */
-  #access(record: TraceRecord): void {
-    const { kind, address, size } = record;
-    const isPort = kind === RecordKind.IoRead || kind === RecordKind.IoWrite;
-    if (!isPort && kind !== RecordKind.MmioRead && kind !== RecordKind.MmioWrite) return;
-    const owner = isPort ? this.#devices.ofPort(address, size) : this.#devices.ofAddress(address, size);
+  #access(record: TraceRecord, parts: ReturnType<AccessNamer['follow']>): void {
+    const { kind, address, size, data } = record;
     const way = kind === RecordKind.IoRead || kind === RecordKind.MmioRead ? 'read' : 'write';
-    this.#instant(this.#deviceTrack(owner ?? 'unclaimed'), `${way} 0x${address.toString(16)}`, record);
+    for (const part of parts) {
+      const what = part.device === undefined ? `0x${part.address.toString(16)}` : part.register;
+      this.#instant(this.#deviceTrack(part.device ?? 'unclaimed'), `${way} ${what}`, record);
+    }
     if (kind !== RecordKind.IoWrite) return;
-    for (let index = 0; index < size; index++) this.#decoder.writeByte(address + index, record.data[index] as number);
+    for (let index = 0; index < size; index++) this.#decoder.writeByte(address + index, data[index] as number);
   }
 
   #deviceTrack(name: string): number {

@@ -59,7 +59,7 @@ test('jsonl: bytes and digests are hexadecimal', () => {
 });
 
 const times = (records: readonly TraceRecord[]) => {
-  const nobody = { ofPort: () => undefined, ofAddress: () => undefined };
+  const nobody = { follow: () => [] };
   const exporter = new PerfettoExporter(nobody, 'test');
   const text = [exporter.begin(), ...records.map((record) => exporter.record(record)), exporter.finish()].join('');
   const { traceEvents } = JSON.parse(text) as { traceEvents: { ph: string; name: string; ts: number; dur: number }[] };
