@@ -30,8 +30,8 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   record: ['base', 'vmm', 'trace'],
   replay: ['base', 'vmm', 'trace'],
   compare: ['base', 'vmm', 'trace', 'record', 'replay'],
-  fuzz: ['base', 'vmm', 'trace', 'record', 'replay'],
-  cli: ['base', 'vmm', 'trace', 'record', 'replay', 'compare', 'fuzz'],
+  cli: ['base', 'vmm', 'trace', 'record', 'replay', 'compare'],
+  fuzz: ['base', 'vmm', 'trace', 'record', 'replay', 'cli'],
 };
 
 /** The modules that `text` imports, from files of its own. */

@@ -7,5 +7,6 @@ export function hex(value: number | bigint, digits = 1): string {
 
 /** Two digits a byte, parted by `separator`. */
 export function hexBytes(bytes: Uint8Array, separator = ''): string {
+  if (separator === '') return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('hex');
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join(separator);
 }

@@ -59,7 +59,9 @@ function headerLines({ header, path, size }: TraceReader): string[] {
     `Memory     ${formatCount(header.memorySize)} bytes${rom}`,
     `Hooks      ${header.hooks.length} sites, --tsc ${header.tsc}`,
     `Options    ${options.join(' ') || 'none'}`,
-    ...(Object.keys(header.host).length === 0 ? [] : [`Host       ${Object.values(header.host).join(', ')}`]),
+    ...(Object.keys(header.host).length === 0
+      ? []
+      : [`Host       ${Object.values(header.host).map(shown).join(', ')}`]),
   ];
 }
 
@@ -73,9 +75,14 @@ function ledgerLines(ledger: unknown): string[] {
   const rows = ledger.map((row: unknown) => {
     const { source, status, how, hits } = (row ?? {}) as Record<string, unknown>;
     const count = typeof hits === 'number' && hits > 0 ? `, met ${hits} times` : '';
-    return `  ${String(status ?? '').padEnd(8)} ${String(source ?? '')}: ${String(how ?? '')}${count}`;
+    return `  ${shown(status).padEnd(8)} ${shown(source)}: ${shown(how)}${count}`;
   });
   return ['Ledger', ...rows];
+}
+
+/** A value of the JSON that a trace brings: an object in it may have anything as its toString. */
+function shown(value: unknown): string {
+  return typeof value === 'string' ? value : (JSON.stringify(value ?? '') ?? '').replace(/^""$/, '');
 }
 
 /** Text of a foreign file, without what could steer a terminal. */

@@ -46,7 +46,7 @@ function options() {
 /** The readers of traces; the number of findings. Seeds of cases follow each other. */
 async function traces(seed: number, runs: number, isShown: boolean): Promise<number> {
   const onRun = (done: number): void => {
-    if (isShown && done % 50_000 === 0) console.log(`${done} traces`);
+    if (isShown && done % 10_000 === 0) console.log(`${done} traces`);
   };
   const { finding, slowest, memory, ...result } = await fuzzTraces({ seed, runs, onRun });
   if (finding === undefined) {

@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { readHostile, type TraceReading, traceReadings } from './trace-readers.js';
+import { writeRunSeeds } from './trace-run-seeds.js';
 import { writeSeedTraces } from './trace-seeds.js';
 import { mutateTrace } from './traces.js';
 
@@ -45,7 +46,7 @@ const SAMPLED = 64;
 export async function fuzzTraces(options: TraceFuzzOptions): Promise<TraceFuzzResult> {
   const folder = mkdtempSync(join(tmpdir(), 'vmtape-fuzz-'));
   try {
-    const corpus = writeSeedTraces(folder).map((path) => readFileSync(path));
+    const corpus = [...(await writeRunSeeds(folder)), ...writeSeedTraces(folder)].map((path) => readFileSync(path));
     return await campaign(options, corpus, join(folder, 'case'));
   } finally {
     rmSync(folder, { recursive: true });

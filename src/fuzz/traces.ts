@@ -4,25 +4,33 @@
  */
 import { Prng } from '../base/prng.js';
 import { crc32 } from '../trace/crc32.js';
-import { FRAME_CRC, FRAME_HEAD_SIZE, FRAME_STORED, PRELUDE_CRC, PRELUDE_SIZE } from '../trace/format.js';
+import {
+  FRAME_CRC,
+  FRAME_HEAD_SIZE,
+  FRAME_RAW,
+  FRAME_STORED,
+  PRELUDE_CRC,
+  PRELUDE_DATE,
+  PRELUDE_REVISION,
+  PRELUDE_SIZE,
+} from '../trace/format.js';
 import { compressPayload, encodeFrame, openPayload, parseHead } from '../trace/frame.js';
-
-/** A frame of the trace that is changed. */
-interface Part {
-  kind: number;
-  count: number;
-  number: number;
-  payload: Uint8Array;
-}
+import { type Lie, lie, type Part, type StoredPayload } from './trace-lies.js';
 
 /** The bytes of a trace that is not what it was. */
 export function mutateTrace(original: Uint8Array, seed: number): Uint8Array {
   const random = new Prng(seed);
   // A quarter is changed as it lies there; in the others, checksums and sizes are made right again.
   if (random.below(4) === 0) return mutateBytes(Uint8Array.from(original), random);
-  const parts = partsOf(original);
-  for (let changes = 1 + random.below(3); changes > 0; changes--) mutateParts(parts, random);
-  return assemble(original.subarray(0, PRELUDE_SIZE), parts, random);
+  const known = partsKnown.get(original) ?? partsOf(original);
+  partsKnown.set(original, known);
+  const parts = known.map((part) => ({ ...part, payload: part.payload.slice() }));
+  // Half of those are built to tell a lie; one in four of them is changed by chance besides.
+  const lying = random.below(2) === 0;
+  if (lying) lie(parts, random);
+  const changes = lying ? (random.below(4) === 0 ? 1 : 0) : 1 + random.below(3);
+  for (let change = 0; change < changes; change++) mutateParts(parts, random);
+  return assemble(preludeOf(original, random), parts, random);
 }
 
 /** Bit flips, cuts, pieces moved, lies in lengths. */
@@ -89,6 +97,29 @@ function fixChecksums(bytes: Uint8Array, random: Prng): void {
     at = end;
   }
 }
+
+/** The trace, telling this lie; everything else is as it was. */
+export function lyingTrace(original: Uint8Array, seed: number, tell: Lie): Uint8Array {
+  const random = new Prng(seed);
+  const parts = partsOf(original);
+  tell(parts, random);
+  return assemble(original.subarray(0, PRELUDE_SIZE), parts, random);
+}
+
+/** The prelude; one in 32 has another date, or is of a newer revision. */
+function preludeOf(original: Uint8Array, random: Prng): Uint8Array {
+  const prelude = Uint8Array.from(original.subarray(0, PRELUDE_SIZE));
+  if (random.below(32) > 0) return prelude;
+  const view = new DataView(prelude.buffer);
+  const dates = [0n, 8_640_000_000_000_001n, 2n ** 53n - 1n, 2n ** 63n];
+  view.setBigUint64(PRELUDE_DATE, dates[random.below(dates.length)] as bigint, true);
+  view.setUint16(PRELUDE_REVISION, random.below(0x1_0000), true);
+  view.setUint32(PRELUDE_CRC, crc32(prelude.subarray(0, PRELUDE_CRC)), true);
+  return prelude;
+}
+
+/** Of the traces of the corpus, which are changed again and again. */
+const partsKnown = new WeakMap<Uint8Array, Part[]>();
 
 function partsOf(bytes: Uint8Array): Part[] {
   const parts: Part[] = [];
@@ -194,9 +225,20 @@ function assemble(prelude: Uint8Array, parts: readonly Part[], random: Prng): Ui
     if (part.kind === 9) root = { at, number: index };
     const number = isHonest ? index : part.number;
     const isSmall = payload.length < 0x1_0000;
-    const frame = encodeFrame(part.kind, number, part.count, payload, isSmall ? payload : compressPayload(payload));
+    const frame = part.stored
+      ? encodeStored(part.kind, number, part.count, part.stored)
+      : encodeFrame(part.kind, number, part.count, payload, isSmall ? payload : compressPayload(payload));
     pieces.push(frame);
     at += frame.length;
   }
   return Uint8Array.from(Buffer.concat(pieces));
+}
+
+/** A frame whose head claims that its payload decompresses to `raw` bytes. */
+function encodeStored(kind: number, number: number, count: number, { bytes, raw }: StoredPayload): Uint8Array {
+  const frame = encodeFrame(kind, number, count, new Uint8Array(0), bytes);
+  const view = new DataView(frame.buffer);
+  view.setUint32(FRAME_RAW, raw, true);
+  view.setUint32(FRAME_CRC, crc32(bytes, crc32(frame.subarray(0, FRAME_CRC))), true);
+  return frame;
 }

@@ -20,6 +20,8 @@ export function guestOf(reader: TraceReader, from?: FoundCheckpoint): LoadedGues
   if (memorySize < RAM_MIN || memorySize > RAM_MAX || memorySize % PAGE_SIZE !== 0) {
     throw damagedTrace(place, `has a machine with ${memorySize} bytes of memory`);
   }
+  // What is cheap to refuse comes first: memory is not.
+  const cpu = from ? cpuOf(from) : decodeState(cpuStateTable, header.cpuState);
   const memory = new GuestMemory({ ramSize: header.memorySize, ...(rom ? { rom } : {}) });
   reader.loadMemory((gpa, bytes) => {
     const region = memory.regionAt(gpa);
@@ -29,7 +31,7 @@ export function guestOf(reader: TraceReader, from?: FoundCheckpoint): LoadedGues
     memory.write(gpa, bytes);
   }, from?.checkpoint.set);
   const hooks = new HookTable(header.hooks.map((site) => ({ ...site, kind: site.kind as HookKind })));
-  return { memory, cpu: from ? cpuOf(from) : decodeState(cpuStateTable, header.cpuState), hooks };
+  return { memory, cpu, hooks };
 }
 
 /** Gives the guest and its processor to an engine. */

@@ -80,6 +80,8 @@ export const RECORD_BYTES_PER_FRAME = 0x8_0000;
 export const SHAPES_MAX = 0x1000;
 /** The most bytes of a DMA record; a longer write is several. */
 export const DMA_MAX = 0x1_0000;
+/** A frame of records is closed when those of its DMA records that have no bytes in it stand for so many; the last may go beyond. */
+export const DMA_BYTES_PER_FRAME = 0x100_0000;
 /** The most pages of a landmark. */
 export const LANDMARK_PAGES_MAX = 0x4000;
 /** An index lists this many frames. */

@@ -29,6 +29,9 @@ const WINDOW = 0x1_0000;
 /** Frames of fewer bytes are read at once: going to a thread and back takes longer. */
 const SMALL = 0x2000;
 
+/** The last millisecond that a Date can be (ECMA-262, "Time Values and Time Range"). */
+const DATE_MAX = 8_640_000_000_000_000n;
+
 /** See the head of the file. Nothing that the file says is believed before it is checked. */
 export class FrameFile {
   readonly #file: number;
@@ -163,7 +166,7 @@ export class FrameFile {
     if (crc32(prelude.subarray(0, PRELUDE_CRC)) !== view.getUint32(PRELUDE_CRC, true)) {
       throw damagedTrace(this.place(0, 0), 'is preceded by a prelude that does not have its checksum');
     }
-    if (view.getBigUint64(PRELUDE_DATE, true) > BigInt(Number.MAX_SAFE_INTEGER)) {
+    if (view.getBigUint64(PRELUDE_DATE, true) > DATE_MAX) {
       throw damagedTrace(this.place(0, PRELUDE_DATE), 'is preceded by a date out of range');
     }
     return prelude;

@@ -7,6 +7,9 @@ import { Fields } from './fields.js';
 import { FRAME_HEAD_SIZE, FRAMES_PER_INDEX, FrameKind, PAYLOAD_MAX, PRELUDE_SIZE } from './format.js';
 import { packMessage, unpackMessage } from './msgpack.js';
 
+/** A list is due at FRAMES_PER_INDEX frames; roots of before, and what was queued, may have come meanwhile. */
+const LIST_MAX = 2 * FRAMES_PER_INDEX;
+
 /** Frames that follow each other. */
 export interface FrameList {
   /** Of the first frame: its number, its byte in the file, and the records and blobs before it. */
@@ -175,13 +178,19 @@ function packRows(rows: readonly (readonly number[])[]): Uint8Array {
   return column.peek();
 }
 
-function unpackRows(value: unknown, width: number, name: string): number[][] {
+/** Rows whose first number is that of a frame: ascending, and below `frames`, so that there are no more rows than frames. */
+function unpackRows(value: unknown, width: number, name: string, frames: number): number[][] {
   const column = new ColumnReader(plainBytes(value, name), name);
   const rows: number[][] = [];
   let last = new Array<number>(width).fill(0);
   while (column.left > 0) {
-    last = last.map((before) => bounded(before + column.signed(), name));
-    rows.push(last);
+    const row = last.map((before) => bounded(before + column.signed(), name));
+    const [frame = 0] = row;
+    if (frame >= frames || (rows.length > 0 && frame <= (last[0] as number))) {
+      throw new ColumnError(`does not list frames of the file in their order: ${name}`);
+    }
+    rows.push(row);
+    last = row;
   }
   return rows;
 }
@@ -193,6 +202,7 @@ export function parseList(message: unknown): FrameList {
     .slice(0, 4)
     .map((value: unknown) => wholeNumber(value, 0, Number.MAX_SAFE_INTEGER, 'place'));
   const kinds = [...plainBytes(message[4], 'kinds')];
+  if (kinds.length > LIST_MAX) throw new ColumnError('lists more frames than an index has');
   const sizeColumn = new ColumnReader(plainBytes(message[5], 'sizes'), 'sizes');
   const countColumn = new ColumnReader(plainBytes(message[6], 'counts'), 'counts');
   const sizes = kinds.map(() => sizeColumn.varint());
@@ -219,10 +229,11 @@ export function parseIndex(payload: Uint8Array): FrameList {
   return parseList(unpackMessage(payload));
 }
 
-/** Reads the payload of the root. */
-export function parseRoot(payload: Uint8Array): TraceRoot {
+/** Reads the payload of the root. `most`: more frames than this the file cannot have. */
+export function parseRoot(payload: Uint8Array, most = 0xffff_ffff): TraceRoot {
   const fields = new Fields(unpackMessage(payload), 'root');
-  const lists = unpackRows(fields.value('lists'), 6, 'lists').map(
+  const frames = fields.number('frames', most);
+  const lists = unpackRows(fields.value('lists'), 6, 'lists', frames).map(
     ([frame = 0, byte = 0, record = 0, blob = 0, at = 0, atByte = 0]) => ({
       frame,
       byte,
@@ -231,12 +242,13 @@ export function parseRoot(payload: Uint8Array): TraceRoot {
       at: { frame: at, byte: atByte },
     }),
   );
-  const maps = unpackRows(fields.value('maps'), 3, 'maps');
-  const checkpoints = unpackRows(fields.value('checkpoints'), 3, 'checkpoints');
-  const [end] = unpackRows(fields.value('end'), 2, 'end');
+  const maps = unpackRows(fields.value('maps'), 3, 'maps', frames);
+  const checkpoints = unpackRows(fields.value('checkpoints'), 3, 'checkpoints', frames);
+  const [end, another] = unpackRows(fields.value('end'), 2, 'end', frames);
+  if (another) throw new ColumnError('lists more than one end');
   return {
     complete: fields.flag('complete'),
-    frames: fields.number('frames', 0xffff_ffff),
+    frames,
     records: fields.number('records', Number.MAX_SAFE_INTEGER),
     blobs: fields.number('blobs', 0x7fff_ffff),
     lists,

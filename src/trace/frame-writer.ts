@@ -235,7 +235,9 @@ export class FrameWriter {
     this.#jobs.shift();
     this.#backlog -= job.payload.length;
     this.#index.add(job.kind, size, job.count, job.record);
-    if (this.#index.isListDue) this.#insertList();
+    // Nothing comes between the root and the trailer, or behind it.
+    const isClosing = job.kind === FrameKind.Root || job.kind === FrameKind.Trailer;
+    if (this.#index.isListDue && !isClosing) this.#insertList();
     if (this.#jobs.length === 0) this.#wake();
   }
 

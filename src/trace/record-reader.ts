@@ -1,6 +1,6 @@
 /** Reading a frame of records; record-writer.ts is the other direction. */
 import { bounded, ColumnError, ColumnReader, listOf, plainBytes, wholeNumber } from './columns.js';
-import { DMA_MAX, LANDMARK_PAGES_MAX, RECORDS_PER_FRAME } from './format.js';
+import { DMA_BYTES_PER_FRAME, DMA_MAX, LANDMARK_PAGES_MAX, RECORDS_PER_FRAME } from './format.js';
 import { unpackMessage } from './msgpack.js';
 import {
   DIGEST_MAX,
@@ -72,6 +72,8 @@ export class RecordFrameReader {
   #lastTime: number;
   #farAddress = 0;
   #dmaAddress = 0;
+  /** Bytes of DMA so far that are not in the frame. */
+  #dmaBytes = 0;
   #skew = 0;
   #vcpu = 0;
   #runEnd: number;
@@ -275,6 +277,10 @@ export class RecordFrameReader {
     const length = data.varint();
     if (length > DMA_MAX) throw new ColumnError(`has a DMA of ${length} bytes`);
     record.size = length;
+    if (way !== DmaWay.Inline) {
+      if (this.#dmaBytes >= DMA_BYTES_PER_FRAME) throw new ColumnError('has more DMA than a frame can have');
+      this.#dmaBytes += length;
+    }
     if (way === DmaWay.Inline) {
       record.bytes = data.bytes(length);
     } else if (way === DmaWay.Zeros) {

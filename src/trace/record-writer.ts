@@ -6,7 +6,13 @@
  */
 import { assert } from '../base/assert.js';
 import { ColumnWriter } from './columns.js';
-import { DMA_MAX, LANDMARK_PAGES_MAX, RECORD_BYTES_PER_FRAME, RECORDS_PER_FRAME } from './format.js';
+import {
+  DMA_BYTES_PER_FRAME,
+  DMA_MAX,
+  LANDMARK_PAGES_MAX,
+  RECORD_BYTES_PER_FRAME,
+  RECORDS_PER_FRAME,
+} from './format.js';
 import { packMessage } from './msgpack.js';
 import {
   DIGEST_MAX,
@@ -40,6 +46,8 @@ export class RecordFrameWriter {
   readonly #vcpus = new ColumnWriter(64);
   readonly #lastRegisters = new Uint8Array(REGISTER_COUNT * 8);
   #dataBytes = 0;
+  /** Bytes of DMA that are not in the frame. */
+  #dmaBytes = 0;
   #first = 0;
   #count = 0;
   #firstRetired = -1;
@@ -84,6 +92,7 @@ export class RecordFrameWriter {
   get full(): boolean {
     return (
       this.#count >= RECORDS_PER_FRAME ||
+      this.#dmaBytes >= DMA_BYTES_PER_FRAME ||
       this.#order.length + this.#retired.length + this.#dataBytes >= RECORD_BYTES_PER_FRAME
     );
   }
@@ -213,11 +222,13 @@ export class RecordFrameWriter {
   /** The bytes are those of a blob of the file. */
   dmaBlob(retired: number, address: number, length: number, blob: number): void {
     this.#dma(retired, address, DmaWay.Blob, length).varint(blob);
+    this.#dmaBytes += length;
   }
   /** The bytes are all zero. At most 64 KiB. */
   dmaZeros(retired: number, address: number, length: number): void {
     assert(length <= DMA_MAX, 'a DMA record has at most 64 KiB');
     this.#dma(retired, address, DmaWay.Zeros, length);
+    this.#dmaBytes += length;
   }
   #dma(retired: number, address: number, way: number, length: number): ColumnWriter {
     const data = this.#begin(RecordKind.Dma, way, 0, retired);
@@ -284,7 +295,7 @@ export class RecordFrameWriter {
     this.#count = 0;
     this.#firstRetired = this.#lastRetired;
     this.#firstTime = this.#lastTime;
-    this.#farAddress = this.#dmaAddress = this.#skew = this.#dataBytes = 0;
+    this.#farAddress = this.#dmaAddress = this.#dmaBytes = this.#skew = this.#dataBytes = 0;
     this.#runVcpu = this.#runStart = 0;
     this.#lastRegisters.fill(0);
     this.#shapes.clear();

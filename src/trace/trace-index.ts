@@ -23,6 +23,9 @@ import {
   type TraceRoot,
 } from './frame-index.js';
 
+/** Lists that were read and are kept: enough for 16 million records without a second look. */
+const LISTS_KEPT = 64;
+
 /** A frame and what is before it. */
 export interface FoundFrame {
   readonly place: TracePlace;
@@ -118,6 +121,7 @@ export class TraceIndex {
     if (known) return known;
     const { frame, byte } = summary.at ?? { frame: 0, byte: 0 };
     const list = parsed(this.#file.read(this.#file.place(frame, byte)), parseIndex);
+    if (this.isClosed && this.#lists.size >= LISTS_KEPT) this.#lists.clear();
     this.#lists.set(summary.frame, list);
     return list;
   }
@@ -140,7 +144,7 @@ function readRoot(file: FrameFile): TraceRoot | undefined {
   if (found.kind !== FrameKind.Root || byte + FRAME_HEAD_SIZE + found.stored !== at) {
     throw damagedTrace(found.place, 'is not the root that the trailer follows');
   }
-  const root = parsed(found, parseRoot);
+  const root = parsed(found, (payload) => parseRoot(payload, Math.floor(file.size / FRAME_HEAD_SIZE)));
   if (root.frames !== frame) throw damagedTrace(found.place, `says that there are ${root.frames} frames before it`);
   return root;
 }

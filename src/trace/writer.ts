@@ -86,6 +86,7 @@ export class TraceWriter {
       if (part.length < DMA_BLOB_MIN) this.records.dma(retired, address + at, part);
       else if (part.every((byte) => byte === 0)) this.records.dmaZeros(retired, address + at, part.length);
       else this.records.dmaBlob(retired, address + at, part.length, this.#memory.blobs.add(part));
+      if (this.records.full) this.flush();
     }
   }
 

@@ -1,19 +1,34 @@
 /** The readers of traces against hostile ones: a bounded part of `npm run fuzz -- --target traces`. */
-import { readdirSync, readFileSync } from 'node:fs';
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { realHost } from '../../src/base/host.js';
+import { lies } from '../../src/fuzz/trace-lies.js';
 import { readHostile, type TraceReading, traceReadings } from '../../src/fuzz/trace-readers.js';
 import { fuzzTraces, hostileTrace } from '../../src/fuzz/trace-run.js';
+import { writeRunSeeds } from '../../src/fuzz/trace-run-seeds.js';
 import { writeSeedTraces } from '../../src/fuzz/trace-seeds.js';
+import { lyingTrace } from '../../src/fuzz/traces.js';
+import { ReplaySession } from '../../src/replay/session.js';
 import { TraceReader } from '../../src/trace/reader.js';
 import { verifyTrace } from '../../src/trace/verify.js';
 import { top, workFolder } from '../helpers/cli.js';
+import { replay } from '../helpers/tape.js';
 
 const folder = workFolder();
 const regressions = join(top, 'corpora/regressions');
 
 describe('the corpus of traces', () => {
   const paths = writeSeedTraces(folder);
+
+  it('has runs of a guest that replay, from a checkpoint too', async () => {
+    const [run = '', checkpoints = ''] = await writeRunSeeds(folder);
+    expect((await replay(run, 'interp', 'machine')).kind).toBe('complete');
+    const session = await ReplaySession.open({ path: checkpoints, from: 200, host: realHost });
+    expect(session.start).toBeGreaterThan(100);
+    expect((await session.run()).kind).toBe('complete');
+    session.close();
+  });
 
   it.each(paths.map((path) => [path.replace(/^.*\//, ''), path]))('%s has nothing wrong', async (name, path) => {
     const { problems } = await verifyTrace(path);
@@ -30,6 +45,23 @@ describe('the corpus of traces', () => {
 });
 
 describe('hostile traces', () => {
+  it.each(Object.entries(lies))(
+    'by design: %s',
+    async (_name, lie) => {
+      const paths = [...(await writeRunSeeds(folder)), ...writeSeedTraces(folder)];
+      const changed = join(folder, 'lie.vmtape');
+      for (const [index, path] of paths.entries()) {
+        for (let seed = index; seed < 24; seed += paths.length) {
+          writeFileSync(changed, lyingTrace(readFileSync(path), seed, lie));
+          for (const [reader, reading] of Object.entries(traceReadings)) {
+            expect(await readHostile(reading, changed), `${reader}, seed ${seed}, ${path}`).toBeUndefined();
+          }
+        }
+      }
+    },
+    120_000,
+  );
+
   it('are answered by every reader with a typed error or a result', async () => {
     const { finding } = await fuzzTraces({ seed: 4711, runs: 150 });
     expect(finding?.message).toBeUndefined();

@@ -43,6 +43,25 @@ async function problems(file = path): Promise<string[]> {
   return (await verifyTrace(file)).problems.map(({ message }) => message.replace(file, 'F'));
 }
 
+describe('a list of frames that becomes due', () => {
+  it('at the root or the trailer is not written: nothing comes between them, or behind', async () => {
+    // Header, page map, records, end, root, trailer: the 1,024th frame is each of the last ones once.
+    for (let records = 1017; records < 1024; records++) {
+      writePorts(records, 1);
+      expect(await problems(), `${records} frames of records`).toEqual([]);
+      const reader = new TraceReader(path);
+      expect(reader.index.isClosed, `${records} frames of records`).toBe(true);
+      reader.close();
+      const appender = new TraceAppender(path);
+      appender.checkpoint({ record: 5, retired: 0, time: 0, parts: {} }, [
+        { gpa: 0, bytes: new Uint8Array(0x10_0000) },
+      ]);
+      appender.finish();
+      expect(await problems(), `${records} frames of records, and a checkpoint`).toEqual([]);
+    }
+  }, 60_000);
+});
+
 describe('the index', () => {
   it('finds every record over several lists of frames', async () => {
     writePorts(2600, 1);
