@@ -99,6 +99,14 @@ export const RUN_SINGLE_STEP = 0x1618;
  */
 export const RUN_UNHOOKED_TSC = 0x1620;
 export const RUN_UNHOOKED_CPUID = 0x1630;
+/** The places of such instructions: u32 how many are known, and from RUN_UNHOOKED_SITES on 16 bytes each: u64 RIP, u32 UNHOOKED_…. */
+export const RUN_UNHOOKED_COUNT = 0x1640;
+export const RUN_UNHOOKED_SITES = 0x1650;
+export const UNHOOKED_SITES_MAX = 11;
+/** As HookKind of src/vmm/hooks/table.ts. */
+export const UNHOOKED_RDTSC = 1;
+export const UNHOOKED_RDTSCP = 2;
+export const UNHOOKED_CPUID = 5;
 
 /** The exit record: u32 reason, u32 size (bytes of one element), u32 is-write, u32 count, u64 address, 8 bytes of data. */
 export const EXIT_RECORD = 0x1700;

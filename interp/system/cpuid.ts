@@ -1,6 +1,6 @@
 /** CPUID from the table that the host installed (SDM vol. 2, CPUID), with the rules of KVM for leaves that are not in it. */
 import { noteUnhooked } from '../control';
-import { CPUID_TABLE, CPU_CR4, CPU_MSR_APIC_BASE, RUN_UNHOOKED_CPUID } from '../layout';
+import { CPUID_TABLE, CPU_CR4, CPU_MSR_APIC_BASE, RUN_UNHOOKED_CPUID, UNHOOKED_CPUID } from '../layout';
 import { CR4_OSXSAVE, REG_RAX, REG_RBX, REG_RCX, REG_RDX, getReg, setReg } from '../registers';
 
 const OSXSAVE: u32 = 1 << 27;
@@ -86,5 +86,5 @@ export function cpuid(op: usize): void {
   setReg<u32>(REG_RBX, b);
   setReg<u32>(REG_RCX, c);
   setReg<u32>(REG_RDX, d);
-  noteUnhooked(RUN_UNHOOKED_CPUID);
+  noteUnhooked(RUN_UNHOOKED_CPUID, UNHOOKED_CPUID);
 }

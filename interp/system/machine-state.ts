@@ -2,7 +2,7 @@
 import { canonical, noteUnhooked, timeStampCounter } from '../control';
 import { raiseGP, raiseUD } from '../fault';
 import { FLAG_AC, changeControlFlags } from '../flags';
-import { CPU_MSR_TSC_AUX, RUN_UNHOOKED_TSC } from '../layout';
+import { CPU_MSR_TSC_AUX, RUN_UNHOOKED_TSC, UNHOOKED_RDTSC, UNHOOKED_RDTSCP } from '../layout';
 import {
   effectiveAddress, flushTlb, flushTlbPage, linearForRead, readLinear,
 } from '../memory';
@@ -39,22 +39,22 @@ export function invalidateCaches(op: usize): void {
   requireCpl0();
 }
 
-function readTimeStamp(): void {
+function readTimeStamp(kind: u32): void {
   if (cpl() != 0 && (cr4() & CR4_TSD) != 0) raiseGP(0);
   const value = timeStampCounter();
   setReg<u32>(REG_RAX, <u32>value);
   setReg<u32>(REG_RDX, <u32>(value >> 32));
-  noteUnhooked(RUN_UNHOOKED_TSC);
+  noteUnhooked(RUN_UNHOOKED_TSC, kind);
 }
 
 /** `0F 31` */
 export function readTsc(op: usize): void {
-  readTimeStamp();
+  readTimeStamp(UNHOOKED_RDTSC);
 }
 
 /** `0F 01 F9` */
 export function readTscp(op: usize): void {
-  readTimeStamp();
+  readTimeStamp(UNHOOKED_RDTSCP);
   setReg<u32>(REG_RCX, <u32>load<u64>(CPU_MSR_TSC_AUX));
 }
 

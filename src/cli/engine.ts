@@ -82,6 +82,8 @@ export interface EngineFacts {
   /** How many times slower than the host's the time of a guest goes that computes, for it to keep up with its timers. */
   readonly timeScale: number;
   readonly ledger: Ledger;
+  /** Features beyond the model that a guest sees at CPL 0 although CPUID was to hide them, and its CPUID is not hooked. */
+  readonly unhidden: readonly string[];
 }
 
 /**
@@ -93,11 +95,19 @@ export async function examineEngine(
   tsc: TscPolicy,
   guest: BootedGuest,
   cpu: CpuChoice = PLAIN_MODEL,
+  preempts = true,
 ): Promise<EngineFacts> {
   const { Ledger } = await import('../record/ledger.js');
   const cpuid = await cpuidFor(tsc, engine, cpu);
   if (engine === 'interp')
-    return { cpuid, windowExact: true, canPreempt: true, timeScale: 1, ledger: new Ledger({ engine, tsc }) };
+    return {
+      cpuid,
+      windowExact: true,
+      canPreempt: true,
+      timeScale: 1,
+      ledger: new Ledger({ engine, tsc }),
+      unhidden: [],
+    };
   const { examineHost } = await import('../record/probes/host.js');
   const host = await examineHost({ scope: 'ledger', cpuid });
   const isHooked = guest.hooks.sites.some((site) => site.kind === HookKind.Cpuid);
@@ -110,6 +120,7 @@ export async function examineEngine(
     windowExact: host.windowIsExact,
     canPreempt: host.dirtyLogWorks && host.kickWorks,
     timeScale: host.timeScale,
-    ledger: new Ledger({ engine, tsc, host, isUnscanned: !guest.isScanned }),
+    unhidden: isHooked ? [] : (seen?.beyondAtCpl0 ?? []),
+    ledger: new Ledger({ engine, tsc, host, isUnscanned: !guest.isScanned, preempts }),
   };
 }

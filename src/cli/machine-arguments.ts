@@ -44,6 +44,7 @@ export interface MachineFlags {
   readonly maxExits?: string;
   readonly timeout?: string;
   readonly strictBus?: boolean;
+  readonly hooks?: string;
   readonly dumpState?: string;
   readonly dumpMem: readonly string[];
 }
@@ -62,6 +63,8 @@ export interface MachineArguments {
   readonly timeScale: number | undefined;
   readonly limits: MachineLimits;
   readonly strictBus: boolean;
+  /** The file of sites that are learnt. */
+  readonly hooksFile: string | undefined;
   readonly dumpState: string | undefined;
   readonly dumpMemory: readonly MemoryDump[];
 }
@@ -107,6 +110,12 @@ export function addMachineOptions(command: Command): Command {
     .addOption(stop('--max-instructions <n>', 'after so many instructions (interpreter only: KVM does not count)'))
     .addOption(stop('--max-exits <n>', 'after so many exits of the guest'))
     .addOption(stop('--timeout <seconds>', 'after so much real time; the exit code is then 1'))
+    .addOption(
+      result(
+        '--hooks <file>',
+        'sites to hook that earlier runs and replays learnt; those that this one learns are added',
+      ),
+    )
     .addOption(result('--dump-state <file>', 'writes the whole CPU state at the end as JSON'))
     .addOption(
       result('--dump-mem <address,length,file>', 'writes guest memory at the end; may be given several times')
@@ -124,6 +133,7 @@ export function readMachineArguments(flags: MachineFlags): MachineArguments {
   const ramSize = parseMemory(flags.mem);
   const dumpMemory = flags.dumpMem.map(parseDump);
   for (const dump of dumpMemory) checkOutput('--dump-mem', dump.path);
+  if (flags.hooks !== undefined) checkOutput('--hooks', flags.hooks);
   if (flags.dumpState !== undefined) checkOutput('--dump-state', flags.dumpState);
   const parsed = {
     engine: flags.maxInstructions === undefined ? engine : ('interp' as const),
@@ -135,6 +145,7 @@ export function readMachineArguments(flags: MachineFlags): MachineArguments {
     timeScale: parseTimeScale('--time-scale', flags.timeScale),
     limits: readLimits(flags),
     strictBus: flags.strictBus ?? false,
+    hooksFile: flags.hooks,
     dumpState: flags.dumpState,
     dumpMemory,
   };
@@ -189,10 +200,11 @@ function rejectStray(value: string | undefined, option: string, needed: string, 
 /** A file that is written, and the option that names it. */
 export type NamedPath = readonly [option: string, path: string];
 
-function outputsOf(parsed: Pick<MachineArguments, 'serial' | 'dumpState' | 'dumpMemory'>): NamedPath[] {
-  const { serial, dumpState, dumpMemory } = parsed;
+function outputsOf(parsed: Pick<MachineArguments, 'serial' | 'dumpState' | 'dumpMemory' | 'hooksFile'>): NamedPath[] {
+  const { serial, dumpState, dumpMemory, hooksFile } = parsed;
   return [
     ...(serial.kind === 'file' ? [['--serial', serial.path] as const] : []),
+    ...(hooksFile === undefined ? [] : [['--hooks', hooksFile] as const]),
     ...(dumpState === undefined ? [] : [['--dump-state', dumpState] as const]),
     ...dumpMemory.map((dump) => ['--dump-mem', dump.path] as const),
   ];

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { cpus, release, type as systemType } from 'node:os';
 import type { Command } from 'commander';
+import { noteHoles } from '../record/holes.js';
 import type { RecordedFile, RecordSummary } from '../record/options.js';
 import type { RecordSession } from '../record/session.js';
 import type { BootSource } from '../vmm/boot/request.js';
@@ -105,7 +106,10 @@ async function openSession(
     files: guestFiles(args.source),
     embed: flags.embed,
     ledger: prepared.ledger.toJSON(),
-    inexact: () => prepared.ledger.openHits(),
+    inexact: (vcpu) => {
+      noteHoles(prepared.ledger, vcpu);
+      return prepared.ledger.openHits();
+    },
     host: describeHost(prepared.options.engine),
   });
 }

@@ -8,6 +8,7 @@ import type { ComparedDigests, ReplayOptions, ReplayResult } from '../replay/opt
 import { type ConsoleOutput, isOnTerminal, openConsole } from './console.js';
 import { checkInput, checkOutput } from './files.js';
 import { collect, guestFiles } from './guest-files.js';
+import { keepLearnt } from './machine.js';
 import { formatCount, Progress } from './progress.js';
 import { withSignals } from './signals.js';
 import { parseCount, parseWord, usageError } from './values.js';
@@ -22,8 +23,9 @@ from the trace, and what it wrote is compared.
 record:A then starts from the last checkpoint at or before record A. The trace is replaced only when the replay ends, be it
 at its end, at a difference or by Ctrl-C, and only as a whole.
 
-Exit code: 0 if everything was equal, 2 for a mistake in the options, 3 at a difference, 5 if the trace is damaged,
-6 if this host cannot replay it.
+Exit code: 0 if everything was equal, 2 for a mistake in the options, 3 at a difference, 5 if the trace is damaged, 6 if
+this host cannot replay it. 1 at a difference behind an open hole of the ledger, such as an RDTSC that was not hooked:
+the recording is then not exact, and says nothing of the engines.
 
 Examples:
   $ vmtape replay d.vmtape
@@ -43,6 +45,7 @@ interface ReplayFlags {
   readonly output?: string;
   readonly serial?: string;
   readonly image: readonly string[];
+  readonly hooks?: string;
   readonly json?: boolean;
 }
 
@@ -61,6 +64,10 @@ export function addReplay(program: Command, setExit: (code: number) => void): vo
     .option('--checkpoint-every <n>', 'save the state before each record whose ordinal is a multiple of N')
     .option('-o, --output <file>', 'write the trace with its checkpoints there, and leave the file as it is')
     .option('--serial <where>', 'the serial console: stdio or none (default: stdio; with --json: none)')
+    .option(
+      '--hooks <file>',
+      'add the instructions that ran unhooked to this file, for the next recording to hook them',
+    )
     .option('--json', 'print the result as JSON')
     .addHelpText('after', HELP)
     .action(async (path: string, flags: ReplayFlags) => {
@@ -99,6 +106,7 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
       { ...options, windowExact: await isWindowExact(engine) },
       console,
       isOnTerminal({ kind: serial }),
+      flags.hooks,
     );
     checkpoints?.finish();
     const more = { start, from, checkpoints: checkpoints?.count, output: flags.output ?? path };
@@ -139,6 +147,7 @@ async function runReplay(
   options: ReplayOptions,
   console: ConsoleOutput,
   isConsoleShown: boolean,
+  hooksFile: string | undefined,
 ): Promise<{ result: ReplayResult; start: number }> {
   const { ReplaySession } = await import('../replay/session.js');
   const session = await ReplaySession.open(options);
@@ -148,6 +157,7 @@ async function runReplay(
       () => session.stop(),
       () => session.run(),
     );
+    keepLearnt(hooksFile, session.vcpu);
     return { result, start: session.start };
   } finally {
     progress.stop();
@@ -172,7 +182,7 @@ function exitCodeOf(result: ReplayResult): number {
     case 'interrupted':
       return ExitCode.GuestFailed;
     case 'divergence':
-      return ExitCode.Divergence;
+      return result.divergence.hole === undefined ? ExitCode.Divergence : ExitCode.GuestFailed;
   }
 }
 
@@ -184,6 +194,15 @@ interface Extras {
   /** Checkpoints written, and the trace that has them. */
   readonly checkpoints: number | undefined;
   readonly output: string;
+}
+
+/** A difference behind an open hole is said apart: it was to be expected. */
+function openingLines(path: string, { record, what, hole }: Divergence): string[] {
+  if (hole === undefined) return [`vmtape: ${path} diverges at record ${record}: ${what}`];
+  return [
+    `vmtape: ${path} is not exact from record ${hole.record} on: ${hole.what}`,
+    `  at record ${record}: ${what}, which says nothing of the engines (record again with --hooks FILE, and replay with it)`,
+  ];
 }
 
 function sayJson(result: ReplayResult, { start, checkpoints }: Extras): number {
@@ -228,8 +247,7 @@ function stateText({ states }: ComparedDigests): string {
 
 /** The report of a difference, for people (docs/reading-a-divergence.md). */
 export function formatDivergence(path: string, divergence: Divergence): string {
-  const { record, what, expected, actual, instructions, recordedInstructions, rip, disassembly, registers } =
-    divergence;
+  const { expected, actual, instructions, recordedInstructions, rip, disassembly, registers } = divergence;
   const registerLines = Object.entries(registers).map(([name, value]) => `${name.padEnd(6)} ${value}`);
   const rows = [];
   for (let index = 0; index < registerLines.length; index += 3) {
@@ -240,7 +258,7 @@ export function formatDivergence(path: string, divergence: Divergence): string {
     recordedInstructions === undefined ? [] : [`  recorded at  ${formatCount(recordedInstructions)} instructions`],
   ].flat();
   const lines = [
-    `vmtape: ${path} diverges at record ${record}: ${what}`,
+    ...openingLines(path, divergence),
     `  expected     ${expected}`,
     `  actual       ${actual}`,
     ...counts,

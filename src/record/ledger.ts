@@ -35,7 +35,7 @@ export interface LedgerRow {
   readonly source: string;
   /** How it is closed. */
   readonly how: string;
-  readonly status: LedgerStatus;
+  status: LedgerStatus;
   /** What shows that: what a probe saw, or why none is needed. */
   readonly evidence: string;
   /** How often it was met while recording. An open row that was hit makes a recording inexact. */
@@ -49,6 +49,8 @@ export interface LedgerInput {
   readonly tsc: 'hook' | 'hide' | 'pass';
   /** The guest's code could not be searched for instructions to hook: it unpacks itself, or it is firmware. */
   readonly isUnscanned?: boolean;
+  /** False: `--preempt-ms off`. */
+  readonly preempts?: boolean;
   /** For engine kvm. */
   readonly host?: HostReport | undefined;
 }
@@ -112,6 +114,13 @@ export class Ledger {
     this.row(id).hits += times;
   }
 
+  /** The source was met where nothing closes it: a row that is hooked is open from then on. A closed one stays closed. */
+  breach(id: LedgerId, times = 1): void {
+    const row = this.row(id);
+    if (row.status === 'hooked') row.status = 'open';
+    if (row.status === 'open') row.hits += times;
+  }
+
   /** The sources of the open rows that were hit: with any, the recording is not exact. */
   openHits(): string[] {
     return this.rows.filter(({ status, hits }) => status === 'open' && hits > 0).map(({ source }) => source);
@@ -162,17 +171,7 @@ function judge(id: LedgerId, input: LedgerInput): Judgement {
         evidence: evidenceOf(host, 'msr.filter'),
       };
     case 'window':
-      return host.windowIsExact
-        ? {
-            how: 'at the first boundary of the window',
-            status: 'closed',
-            evidence: 'exact in real mode, at CPL 0 and 3',
-          }
-        : {
-            how: 'not used: interrupts wait for an exit',
-            status: 'closed',
-            evidence: 'windows open late on this host',
-          };
+      return judgeWindow(host, input.preempts ?? true);
     case 'sse-approximation':
       return {
         how: 'executed by the host processor',
@@ -211,6 +210,16 @@ export function proposedCommandLine(beyond: readonly string[]): string {
   return words.length === 0 ? 'nothing special: it does not use them unasked' : words.join(' ');
 }
 
+/**
+ * The words of {@link proposedCommandLine} that a Linux command line lacks; empty: it has them, or needs none.
+ */
+export function missingWords(beyond: readonly string[], commandLine: string): string[] {
+  const proposed = proposedCommandLine(beyond);
+  if (!proposed.startsWith('noxsave') && !proposed.startsWith('clearcpuid')) return [];
+  const given = new Set(commandLine.split(/\s+/));
+  return proposed.split(' ').filter((word) => !given.has(word));
+}
+
 function judgeBeyond(seen: EffectiveCpuid | undefined): Judgement {
   if (!seen) return { how: 'nothing', status: 'open', evidence: 'the probe guest did not run' };
   if (seen.beyond.length === 0) return { how: 'hidden in CPUID', status: 'closed', evidence: 'the guest sees none' };
@@ -219,6 +228,22 @@ function judgeBeyond(seen: EffectiveCpuid | undefined): Judgement {
     status: 'open',
     evidence: `a kernel sees ${listOf(seen.beyondAtCpl0)}; user code sees ${listOf(seen.beyond)}`,
   };
+}
+
+/** Where an interrupt goes that found no exit which could take it: by all ways a replay finds the place. */
+function judgeWindow(host: HostReport, preempts: boolean): Judgement {
+  const landmarks = preempts && host.dirtyLogWorks && host.kickWorks;
+  const evidence = host.windowIsExact
+    ? 'the window is exact in real mode, at CPL 0 and 3'
+    : 'windows open late on this host';
+  const how = host.windowIsExact
+    ? `at the first boundary of the window${landmarks ? ', without an exit at a landmark' : ''}`
+    : landmarks
+      ? 'at a landmark: a place that registers and hashes of the state tell'
+      : 'they wait for an exit';
+  const kicks = landmarks ? '; a kick comes in time, and the log of written pages is exact' : '';
+  const off = preempts ? '; kicks or the log of written pages do not work' : '; --preempt-ms is off';
+  return { how, status: 'closed', evidence: `${evidence}${landmarks ? kicks : off}` };
 }
 
 function judgeTsc(host: HostReport, policy: 'hook' | 'hide' | 'pass'): Judgement {

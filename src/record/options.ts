@@ -1,4 +1,5 @@
 /** What a recording is made of, and what came of it. */
+import type { Vcpu } from '../vmm/cpu/vcpu.js';
 import type { MachineEnd, MachineOptions } from '../vmm/machine-options.js';
 
 /** Options of RecordSession. */
@@ -17,8 +18,8 @@ export interface RecordOptions {
   readonly tsc: 'hook' | 'hide' | 'pass';
   /** The ledger of this host and machine (src/record/ledger.ts), JSON; empty for the interpreter. */
   readonly ledger: unknown;
-  /** Asked at the end: the open rows of the ledger that were hit, which make the recording inexact. */
-  readonly inexact?: () => readonly string[];
+  /** Asked at the end, once: the open rows of the ledger that were hit, which make the recording inexact. */
+  readonly inexact?: (vcpu: Vcpu) => readonly string[];
   /** What the guest was loaded from. */
   readonly files?: readonly RecordedFile[];
   /** False: parts of memory that are parts of {@link files} are left out, and a replay must be given the files. */

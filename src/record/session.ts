@@ -94,7 +94,7 @@ export class RecordSession {
     const isExact = end.position !== 'anywhere' && (end.position === 'count' || !isWithinString(vcpu, memory));
     const registers = new Uint8Array(isExact ? REGISTERS_SIZE : 0);
     if (isExact) vcpu.readRegisters(registers);
-    const inexact = this.#options.inexact?.() ?? [];
+    const inexact = this.#options.inexact?.(vcpu) ?? [];
     this.#writer.finish({
       ...end,
       position: isExact ? end.position : 'anywhere',

@@ -1,5 +1,7 @@
 /** The first difference between a trace and its replay (docs/reading-a-divergence.md). */
 
+import type { OpenHole } from './unhooked.js';
+
 /** What was found. Everything is plain data: the command prints it, `--json` shows it. */
 export interface Divergence {
   /** The ordinal of the record at which the replay differs. */
@@ -24,6 +26,8 @@ export interface Divergence {
   readonly before: readonly string[];
   /** What may be behind it, beside the guest and the devices; undefined: nothing is known. */
   readonly hint?: string;
+  /** An open hole that was met before: what differs is then not held against the engines. */
+  readonly hole?: OpenHole;
   /** Shows it again. */
   readonly command: string;
 }

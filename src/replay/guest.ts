@@ -7,10 +7,12 @@ import { hiddenOfTrace } from '../vmm/cpu/hidden.js';
 import { cpuStateTable } from '../vmm/cpu/state.js';
 import type { Vcpu } from '../vmm/cpu/vcpu.js';
 import { type HookKind, HookTable } from '../vmm/hooks/table.js';
+import { Board } from '../vmm/machine-board.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
 import { GuestMemory, RAM_MIN } from '../vmm/memory.js';
 import { decodeState } from '../vmm/state/codec.js';
 import { cpuOf } from './checkpoint.js';
+import type { ReplayOptions } from './options.js';
 
 /** The guest as it was before its first instruction, or at a checkpoint. */
 export function guestOf(reader: TraceReader, from?: FoundCheckpoint): LoadedGuest {
@@ -32,6 +34,21 @@ export function guestOf(reader: TraceReader, from?: FoundCheckpoint): LoadedGues
   }, from?.checkpoint.set);
   const hooks = new HookTable(header.hooks.map((site) => ({ ...site, kind: site.kind as HookKind })));
   return { memory, cpu, hooks };
+}
+
+/** The devices of a machine replay. */
+export function boardOf(options: ReplayOptions, { header }: TraceReader, guest: LoadedGuest, vcpu: Vcpu): Board {
+  return new Board({
+    guest,
+    cpuid: header.cpuid,
+    rtcTime: header.rtcTime,
+    seed: header.seed,
+    strictBus: header.strictBus,
+    serial: options.serial,
+    debugConsole: options.debugConsole,
+    processor: vcpu,
+    timestampAux: () => vcpu.timestampAux,
+  });
 }
 
 /** Gives the guest and its processor to an engine. */

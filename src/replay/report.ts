@@ -9,7 +9,7 @@ import { codeBits, codeBytes } from '../vmm/machine-walk.js';
 import type { GuestMemory } from '../vmm/memory.js';
 import type { Divergence } from './divergence.js';
 import type { RecordFeed } from './feed.js';
-import { unhookedNotes } from './unhooked.js';
+import type { HoleWatch } from './unhooked.js';
 
 /** The registers of Vcpu.readRegisters and of an Inject record, in their order. */
 const registerNames = [...GPR_NAMES, 'rip', 'rflags'];
@@ -104,6 +104,7 @@ interface StoppedReplay {
   /** In machine mode. */
   readonly board: object | undefined;
   readonly hint: string | undefined;
+  readonly holes: HoleWatch;
   /** The ordinal of the record before which it started. */
   readonly start: number;
 }
@@ -114,7 +115,8 @@ export function divergenceOf(found: DivergenceFound, replay: StoppedReplay, feed
   const record = feed.waiting;
   const retired = record && !Number.isNaN(record.retired) ? record.retired : undefined;
   const mode = replay.board ? 'machine' : 'cpu';
-  const hint = replay.hint ?? unhookedNotes(reader.header, vcpu)[0];
+  const { hint } = replay;
+  const { hole } = replay.holes;
   const from = start > 0 ? ` --from record:${start}` : '';
   return {
     record: feed.consumed,
@@ -126,6 +128,7 @@ export function divergenceOf(found: DivergenceFound, replay: StoppedReplay, feed
     ...cpuPlace(vcpu, replay.guest.memory),
     before: feed.recent(),
     ...(hint !== undefined && { hint }),
+    ...(hole !== undefined && { hole }),
     command: `vmtape replay ${quoted(reader.path)} --engine ${vcpu.engine} --mode ${mode}${from}`,
   };
 }

@@ -12,7 +12,7 @@ import { DirtyLog } from '../vmm/dirty-log.js';
 import { timeScaleOfTrace } from '../vmm/guest-time.js';
 import { HookPerformer } from '../vmm/hooks/perform.js';
 import { HOOK_PORT, isHookSize } from '../vmm/hooks/table.js';
-import { Board } from '../vmm/machine-board.js';
+import type { Board } from '../vmm/machine-board.js';
 import { ConsoleSink } from '../vmm/machine-console.js';
 import { engineErrorEnd } from '../vmm/machine-ends.js';
 import { openVcpu } from '../vmm/machine-engine.js';
@@ -23,14 +23,14 @@ import { checkHook, checkPlain, compareAccess, digestAccess, type ExitAccess } f
 import { DigestChecker, hasState } from './digests.js';
 import { endOf, finalDifference, unknownEnd } from './end.js';
 import { RecordFeed } from './feed.js';
-import { enterGuest, guestOf } from './guest.js';
+import { boardOf, enterGuest, guestOf } from './guest.js';
 import { missingFeatures } from './kvm-features.js';
 import { LandingWalker } from './landing.js';
 import type { LandmarkWalker } from './landmark.js';
 import { noSources } from './no-sources.js';
 import type { ReplayOptions, ReplayResult } from './options.js';
 import { DivergenceFound, differingRegisters, divergenceOf, sameRegisters } from './report.js';
-import { unhookedNotes } from './unhooked.js';
+import { HoleWatch } from './unhooked.js';
 import { WriteEffects } from './write-effects.js';
 
 const SLICE_MICROSECONDS = 20_000;
@@ -48,6 +48,8 @@ export class ReplaySession {
   readonly board: Board | undefined;
   /** CPU mode. */
   readonly effects: WriteEffects | undefined;
+  /** Open holes of the recording that the replay came to. */
+  readonly holes: HoleWatch;
   readonly serial: ConsoleSink;
   readonly debugConsole: ConsoleSink;
   readonly #options: ReplayOptions;
@@ -83,19 +85,8 @@ export class ReplaySession {
     this.vcpu = vcpu;
     const { header } = reader;
     const isMachine = (options.mode ?? 'machine') === 'machine';
-    if (isMachine) {
-      this.board = new Board({
-        guest,
-        cpuid: header.cpuid,
-        rtcTime: header.rtcTime,
-        seed: header.seed,
-        strictBus: header.strictBus,
-        serial: options.serial,
-        debugConsole: options.debugConsole,
-        processor: vcpu,
-        timestampAux: () => vcpu.timestampAux,
-      });
-    }
+    if (isMachine) this.board = boardOf(options, reader, guest, vcpu);
+    this.holes = new HoleWatch(header, vcpu);
     this.serial = this.board?.serial ?? new ConsoleSink(options.serial);
     this.debugConsole = this.board?.debugConsole ?? new ConsoleSink(options.debugConsole);
     if (!isMachine) this.effects = new WriteEffects(vcpu, header.cpuid, this.serial, this.debugConsole);
@@ -148,9 +139,13 @@ export class ReplaySession {
     if (this.#stopped) this.#result = { kind: 'interrupted', records: this.#feed.consumed };
     this.vcpu.armTimer?.(SLICE_MICROSECONDS);
     try {
-      for (let turn = 0; turn < SLICE_TURNS && !this.#result; turn++) if (!this.#step()) break;
+      for (let turn = 0; turn < SLICE_TURNS && !this.#result; turn++) {
+        if (!this.#step()) break;
+        this.holes.look(this.#feed.consumed);
+      }
     } catch (error) {
       if (!(error instanceof DivergenceFound)) throw error;
+      this.holes.look(this.#feed.consumed);
       this.#result = { kind: 'divergence', divergence: divergenceOf(error, this, this.#feed) };
     } finally {
       this.vcpu.armTimer?.(0);
@@ -478,7 +473,7 @@ export class ReplaySession {
       this.#result = { kind: 'stopped', records: this.#feed.consumed, instructions };
       return false;
     }
-    const notes = unhookedNotes(this.reader.header, this.vcpu);
+    const { notes } = this.holes;
     if (end) {
       if (end.position === 'count' && this.#comparesCounts && this.vcpu.retired < end.retired) {
         const reason = this.vcpu.run(Math.min(end.retired, this.vcpu.retired + SLICE_INSTRUCTIONS));

@@ -6,7 +6,15 @@ import { ENGINE_ERROR_EMULATION } from '../../interp/layout.js';
 import { hexBytes } from '../base/hex.js';
 import { decodeOne } from '../base/mnemonic.js';
 import type { CpuState } from './cpu/state.js';
-import { type AssistListener, type CpuidEntry, ExitReason, type ExitRecord, type Vcpu } from './cpu/vcpu.js';
+import {
+  type AssistListener,
+  type CpuidEntry,
+  ExitReason,
+  type ExitRecord,
+  type UnhookedInstruction,
+  type UnhookedSite,
+  type Vcpu,
+} from './cpu/vcpu.js';
 import { codeBits, codeBytes, translate } from './machine-walk.js';
 import type { GuestMemory } from './memory.js';
 
@@ -196,6 +204,16 @@ export class AssistedVcpu implements Vcpu {
   }
   armTimer(microseconds: number): void {
     this.#kvm.armTimer?.(microseconds);
+  }
+  /** What the interpreter executed in KVM's place; what KVM executed itself is not seen. */
+  unhooked(): readonly UnhookedInstruction[] {
+    return this.#interpreter?.unhooked?.() ?? [];
+  }
+  get unhookedCount(): number {
+    return this.#interpreter?.unhookedCount ?? 0;
+  }
+  unhookedSites(): readonly UnhookedSite[] {
+    return this.#interpreter?.unhookedSites?.() ?? [];
   }
   kick(): void {
     this.#kvm.kick();

@@ -1,9 +1,9 @@
 /** The probes and the ledger: their form everywhere, their substance where there is KVM. */
 import { describe, expect, test } from 'vitest';
-import { LEDGER_IDS, Ledger, proposedCommandLine } from '../../src/record/ledger.js';
+import { LEDGER_IDS, Ledger, missingWords, proposedCommandLine } from '../../src/record/ledger.js';
 import { readEffectiveCpuid } from '../../src/record/probes/cpuid.js';
 import { formatHostReport } from '../../src/record/probes/format.js';
-import { examineHost } from '../../src/record/probes/host.js';
+import { examineHost, type HostReport } from '../../src/record/probes/host.js';
 import { MODEL_OPTIONS, vmtape64Cpuid } from '../../src/vmm/cpu/cpuid.js';
 import { featureNames } from '../../src/vmm/cpu/cpuid-features.js';
 import { kvmMissing, kvmNote } from '../native/kvm-host.js';
@@ -25,7 +25,37 @@ describe('where there is no KVM', () => {
   });
 });
 
+/** What a ledger asks a host: by default all that is wanted. */
+function host(more: Partial<HostReport>): HostReport {
+  const good = { kvm: { available: true }, probes: [], windowIsExact: true, dirtyLogWorks: true, kickWorks: true };
+  return { ...good, ...more } as unknown as HostReport;
+}
+
 describe('the ledger', () => {
+  test.each<[Partial<HostReport>, boolean, RegExp]>([
+    [{}, true, /^at the first boundary of the window, without an exit at a landmark$/],
+    [{ windowIsExact: false }, true, /^at a landmark/],
+    [{ windowIsExact: false }, false, /^they wait for an exit$/],
+    [{ windowIsExact: false, kickWorks: false }, true, /^they wait for an exit$/],
+    [{ windowIsExact: false, dirtyLogWorks: false }, true, /^they wait for an exit$/],
+    [{ kickWorks: false }, true, /^at the first boundary of the window$/],
+  ])('says where interrupts land that have to wait: %o, preemption %s', (more, preempts, how) => {
+    const row = new Ledger({ engine: 'kvm', tsc: 'hook', host: host(more), preempts }).row('window');
+    expect(row.how).toMatch(how);
+    expect(row.status).toBe('closed');
+    expect(row.evidence).toContain(more.windowIsExact === false ? 'windows open late' : 'the window is exact');
+  });
+
+  test('a hooked row that was met without its hook is open, a closed one stays closed', () => {
+    const ledger = new Ledger({ engine: 'kvm', tsc: 'hook', host: host({ rdtscExits: false }) });
+    expect(ledger.row('tsc').status).toBe('hooked');
+    ledger.breach('tsc', 3);
+    ledger.breach('io', 3);
+    expect(ledger.row('tsc')).toMatchObject({ status: 'open', hits: 3 });
+    expect(ledger.row('io')).toMatchObject({ status: 'closed', hits: 0 });
+    expect(ledger.openHits()).toEqual(['RDTSC, RDTSCP']);
+  });
+
   test('the interpreter has no open row', () => {
     const ledger = new Ledger({ engine: 'interp', tsc: 'hook' });
     expect(ledger.rows.map(({ id }) => id)).toEqual(LEDGER_IDS);
@@ -45,6 +75,8 @@ describe('the ledger', () => {
 test('a command line is proposed for what a host forces on a kernel', () => {
   expect(proposedCommandLine(['xsave', 'avx', 'rdrand', 'bmi1'])).toBe('noxsave clearcpuid=rdrand');
   expect(proposedCommandLine(['rdseed', 'rdrand'])).toBe('clearcpuid=rdrand,rdseed');
+  expect(missingWords(['xsave', 'rdrand'], 'console=ttyS0 noxsave quiet')).toEqual(['clearcpuid=rdrand']);
+  expect(missingWords(['bmi1'], '')).toEqual([]);
   expect(proposedCommandLine(['bmi1', 'fsrm'])).toMatch(/^nothing special/);
 });
 

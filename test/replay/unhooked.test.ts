@@ -10,7 +10,7 @@ const cpuid = { name: 'CPUID', count: 1, rip: 0x10n } as const;
 
 test('a time stamp that no hook kept from the guest is named with its address', () => {
   expect(unhookedNotes(header({}), met(tsc))).toEqual([
-    'not exact: the guest executed RDTSC 2 times where no hook is, first at 0x10000c',
+    'the guest executed RDTSC 2 times where no hook is, first at 0x10000c',
   ]);
 });
 

@@ -33,10 +33,25 @@ export function formatHostReport(report: HostReport): string {
     lines.push(...wrap('  time    ', why));
   }
   lines.push('', 'Determinism ledger (recording on KVM, --tsc hook)');
-  for (const row of new Ledger({ engine: 'kvm', tsc: 'hook', host: report }).rows) {
-    lines.push(...wrap(`  ${row.status.padEnd(8)} ${row.source}: `, `${row.how} (${row.evidence})`));
-  }
+  lines.push(...formatLedgerRows(new Ledger({ engine: 'kvm', tsc: 'hook', host: report }).rows));
   return `${lines.join('\n')}\n`;
+}
+
+/** A line or more for each row. The ledger of a trace is JSON that a stranger brings: it is shown as it is, and trusted in nothing. */
+export function formatLedgerRows(ledger: unknown): string[] {
+  if (!Array.isArray(ledger) || ledger.length === 0) return ['  none: the trace has no ledger'];
+  return ledger.flatMap((row: unknown) => {
+    const { source, status, how, evidence, hits } = (row ?? {}) as Record<string, unknown>;
+    const met = typeof hits === 'number' && hits > 0 ? `; met ${hits} times` : '';
+    return wrap(
+      `  ${printable(status).padEnd(8)} ${printable(source)}: `,
+      `${printable(how)} (${printable(evidence)})${met}`,
+    );
+  });
+}
+
+function printable(value: unknown): string {
+  return String(value ?? '').replace(/\p{Cc}/gu, '?');
 }
 
 function figure(value: number): string {

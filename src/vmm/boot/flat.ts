@@ -47,5 +47,5 @@ function csBase(start: CpuStart): number {
 function scanOf(source: FlatRequest, start: CpuStart, request: BootRequest) {
   const bits = { real: 16, prot32: 32, long64: 64 } as const;
   const base = BigInt(source.loadAt - csBase(start));
-  return scanFlat(source.image.bytes, base, BigInt(start.entry), bits[source.mode], request.hooks);
+  return scanFlat(source.image.bytes, base, BigInt(start.entry), bits[source.mode], request.hooks, request.learnt);
 }

@@ -36,7 +36,8 @@ export function hookElf(
   image: ElfImage,
   request: BootRequest,
 ): Pick<Loaded, 'sites' | 'doubtful'> {
-  const scan = request.hooks.size === 0 ? emptyScan : scanElf(image, request.hooks);
+  const learnt = (request.learnt ?? []).map((site) => ({ ...site, address: virtualAddress(image, site.address) }));
+  const scan = request.hooks.size === 0 ? emptyScan : scanElf(image, request.hooks, learnt);
   const { sites, doubtful } = applyScan(memory, scan, (address) => physicalAddress(image, address));
   const aliases: HookSite[] = [];
   for (const site of sites) {
@@ -46,6 +47,15 @@ export function hookElf(
     aliases.push({ ...site, address, key: address + (site.key - site.address) });
   }
   return { sites: [...sites, ...aliases], doubtful };
+}
+
+/** Of an address that may be a physical one of the image. */
+function virtualAddress(image: ElfImage, address: bigint): bigint {
+  for (const segment of image.segments) {
+    const offset = address - BigInt(segment.physical);
+    if (offset >= 0n && offset < BigInt(segment.bytes.length)) return segment.virtual + offset;
+  }
+  return address;
 }
 
 /** A section with code may lie in a segment that is not executable: a 32-bit vmlinux has .init.text in one that is read and written. */

@@ -1,4 +1,5 @@
 /** What can be booted, and how it is asked for. The files are read by the caller: nothing here does I/O. */
+import type { LearntSite } from '../hooks/learnt.js';
 import type { HookKind } from '../hooks/table.js';
 
 /** A file that the caller has read. */
@@ -45,4 +46,6 @@ export interface BootRequest {
   readonly apic?: boolean;
   /** The kinds of instructions to hook; empty for none. */
   readonly hooks: ReadonlySet<HookKind>;
+  /** Where an earlier run met such instructions without a hook. */
+  readonly learnt?: readonly LearntSite[];
 }

@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import * as layout from '../../../interp/layout.js';
 import { assert } from '../../base/assert.js';
 import { ExitCode, VmtapeError } from '../../base/errors.js';
+import type { HookKind } from '../hooks/table.js';
 import type { GuestMemory } from '../memory.js';
 import { checkState } from '../state/check.js';
 import { decodeState, encodeState } from '../state/codec.js';
@@ -16,7 +17,14 @@ import { interpResumptionTable, readResumption, writeResumption } from './interp
 import { InterpSeeker } from './interp-seek.js';
 import { readInterpState, writeInterpState } from './interp-state.js';
 import { type CpuState, cpuStateTable, powerOnState } from './state.js';
-import { type CpuidEntry, type ExitReason, REGISTERS_SIZE, type UnhookedInstruction, type Vcpu } from './vcpu.js';
+import {
+  type CpuidEntry,
+  type ExitReason,
+  REGISTERS_SIZE,
+  type UnhookedInstruction,
+  type UnhookedSite,
+  type Vcpu,
+} from './vcpu.js';
 
 const IF = 0x200;
 const TWO_32 = 0x1_0000_0000;
@@ -256,6 +264,18 @@ export class InterpVcpu implements Vcpu {
   loadResumption(encoded: Uint8Array): void {
     this.#check();
     writeResumption(this.#memory, this.#code, decodeState(interpResumptionTable, encoded));
+  }
+
+  get unhookedCount(): number {
+    return this.#get(layout.RUN_UNHOOKED_TSC) + this.#get(layout.RUN_UNHOOKED_CPUID);
+  }
+
+  unhookedSites(): UnhookedSite[] {
+    this.#check();
+    return Array.from({ length: this.#get(layout.RUN_UNHOOKED_COUNT) }, (_, index) => {
+      const at = layout.RUN_UNHOOKED_SITES + index * 16;
+      return { rip: this.#view.getBigUint64(at, true), kind: this.#get(at + 8) as HookKind };
+    });
   }
 
   unhooked(): readonly UnhookedInstruction[] {

@@ -3,6 +3,7 @@
  * stands behind it.
  */
 import * as layout from '../../../interp/layout.js';
+import type { HookKind } from '../hooks/table.js';
 import type { CpuState } from './state.js';
 
 /** Why {@link Vcpu.run} came back. */
@@ -135,6 +136,10 @@ export interface Vcpu {
   loadResumption?(encoded: Uint8Array): void;
   /** Interpreter only: what it executed although another processor would answer differently and no hook was there. */
   unhooked?(): readonly UnhookedInstruction[];
+  /** How many times it did, for looking often: the sum of their counts. */
+  readonly unhookedCount?: number;
+  /** Where they stand: the first eleven places that were met, in their order. */
+  unhookedSites?(): readonly UnhookedSite[];
   /** Ends the run under way (from a signal handler, a timer or an I/O callback), or the next one, with Kicked. */
   kick(): void;
   /**
@@ -183,6 +188,12 @@ export interface UnhookedInstruction {
   /** How often it was executed, and where first. */
   readonly count: number;
   readonly rip: bigint;
+}
+
+/** See {@link Vcpu.unhookedSites}. */
+export interface UnhookedSite {
+  readonly rip: bigint;
+  readonly kind: HookKind;
 }
 
 /** One row of the CPUID table; u32 each. */

@@ -4,6 +4,7 @@
  */
 import { Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind } from 'iced-x86';
 import { foundInstruction } from './disassemble.js';
+import { type LearntSite, learntInstruction } from './learnt.js';
 import type { FoundInstruction } from './patch.js';
 import { type HookScan, ScanBuilder } from './scan.js';
 import type { HookKind } from './table.js';
@@ -18,6 +19,7 @@ export function scanFlat(
   entry: bigint,
   bits: 16 | 32 | 64,
   kinds: ReadonlySet<HookKind>,
+  learnt: readonly LearntSite[] = [],
 ): HookScan {
   const descent = new Descent(bytes, base, bits);
   descent.follow(entry);
@@ -26,6 +28,10 @@ export function scanFlat(
     const offset = Number(found.address - base);
     if (descent.overlaps(offset, found.length)) builder.doubt(found);
     else builder.add(found);
+  }
+  for (const site of learnt) {
+    const found = learntInstruction(site, bytes, base, bits);
+    if (found !== undefined && !descent.cuts(Number(found.address - base), found.length)) builder.add(found);
   }
   return builder.finish();
 }
@@ -50,6 +56,14 @@ class Descent {
     for (let index = 0; index < length; index++) {
       if (this.#marks[offset + index] !== (index === 0 ? FIRST : LATER)) return true;
     }
+    return false;
+  }
+
+  /** An instruction of the descent begins before it and goes on into it, or begins within it. */
+  cuts(offset: number, length: number): boolean {
+    if (((this.#marks[offset] as number) & LATER) !== 0) return true;
+    for (let index = 1; index < length; index++)
+      if (((this.#marks[offset + index] as number) & FIRST) !== 0) return true;
     return false;
   }
 

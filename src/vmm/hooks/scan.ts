@@ -2,6 +2,7 @@
 import type { ElfImage, ElfSection } from '../boot/elf.js';
 import { type Alternative, readAlternatives } from './alternatives.js';
 import { candidates, sweep } from './disassemble.js';
+import { type LearntSite, learntInstruction } from './learnt.js';
 import { type FoundInstruction, type Patch, patchBytes, siteOf } from './patch.js';
 import { knownStarts, lastNotAbove } from './starts.js';
 import type { HookKind, HookSite } from './table.js';
@@ -20,9 +21,10 @@ export const emptyScan: HookScan = { patches: [], sites: [], doubtful: [] };
 
 /**
  * Scans the executable sections of an ELF image. Each candidate is disassembled from the known instruction start before
- * it to the one behind it, and both ends must meet; with no known starts the section is swept from its beginning.
+ * it to the one behind it, and both ends must meet; with no known starts the section is swept from its beginning. What an earlier run
+ * `learnt` needs no such proof.
  */
-export function scanElf(image: ElfImage, kinds: ReadonlySet<HookKind>): HookScan {
+export function scanElf(image: ElfImage, kinds: ReadonlySet<HookKind>, learnt: readonly LearntSite[] = []): HookScan {
   const builder = new ScanBuilder(kinds);
   const alternatives = readAlternatives(image);
   const starts = knownStarts(image, alternatives);
@@ -31,6 +33,12 @@ export function scanElf(image: ElfImage, kinds: ReadonlySet<HookKind>): HookScan
     scanSection(image.bits, section, starts, builder);
   }
   scanReplacements(image, alternatives, builder);
+  for (const site of learnt) {
+    for (const { executable, bytes, virtual } of image.sections) {
+      const found = executable ? learntInstruction(site, bytes, virtual, image.bits) : undefined;
+      if (found !== undefined) builder.add(found);
+    }
+  }
   return builder.finish();
 }
 
