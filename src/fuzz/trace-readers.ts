@@ -2,7 +2,7 @@
 import { existsSync, rmSync, statSync } from 'node:fs';
 import { VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
-import { AccessNames, deviceNames } from '../cli/device-names.js';
+import { AccessNames } from '../cli/device-names.js';
 import { overviewLines } from '../cli/inspect-text.js';
 import { TraceSummary } from '../cli/trace-summary.js';
 import type { ReplayMode } from '../replay/options.js';
@@ -146,7 +146,7 @@ function exporterFor({ size, header }: TraceReader): Exporter {
     case 0:
       return new JsonlExporter();
     case 1:
-      return new PerfettoExporter(deviceNames(header), 'trace');
+      return new PerfettoExporter(new AccessNames(header, false), 'trace');
     case 2:
       return new QtestExporter('commands', true);
     case 3:
