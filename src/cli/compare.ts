@@ -9,7 +9,7 @@ import type { Generator } from '../compare/insn/generate.js';
 import { writeResult } from './dump.js';
 import { parseCount, parseWord, usageError } from './values.js';
 
-const LEVELS = ['user', 'user32', 'user16', 'kernel'] as const;
+const LEVELS = ['user', 'user32', 'user16', 'kernel', 'real'] as const;
 const ORACLES = ['kvm', 'process'] as const;
 const REGRESSIONS = 'corpora/regressions/insn';
 
@@ -17,14 +17,16 @@ const INSN_HELP = `
 Makes instructions of the opcode table (every encoding, operand size, prefix and memory form, with operands at which
 instructions go wrong), runs each on KVM and on the interpreter from the same state, and compares registers, flags, x87
 and SSE state, memory, and the exception with its error code and CR2. --level user is 64-bit code at CPL 3, which even a
-software-nested KVM executes on the processor itself; user32 is 32-bit code at CPL 3, kernel is CPL 0: the processor where
-KVM has VT-x or AMD-V, else KVM's emulator. What differs is sorted by opcode and kind, shrunk, and, where the directory
-${REGRESSIONS} exists, written there. The same seed makes the same cases.
+software-nested KVM executes on the processor itself; user32 and user16 are 32- and 16-bit code at CPL 3; kernel is CPL 0
+(64- and 32-bit code), real is real mode: the processor where KVM has VT-x or AMD-V, else KVM's emulator. What differs is
+sorted by opcode and kind, shrunk, and, where the directory ${REGRESSIONS} exists, written there. The same seed
+makes the same cases.
 
 Exit code: 0; 3 if something differs that no row of src/compare/insn/explained.ts explains; 6 without KVM.
 
 Examples:
   $ vmtape compare insn --seed 1 --cases 1000000
+  $ vmtape compare insn --level real --seed 1 --cases 200000
   $ vmtape compare insn --only SHLD --cases 20000
   $ vmtape compare insn --seed 1 --case 4711`;
 
@@ -65,7 +67,13 @@ async function compareInsn(flags: InsnFlags): Promise<number> {
   const level = parseWord('--level', flags.level, LEVELS);
   const { loadRows } = await import('../compare/insn/rows.js');
   const { Generator } = await import('../compare/insn/generate.js');
+  const { isUserLevel } = await import('../compare/insn/levels.js');
   const oracle = parseWord('--oracle', flags.oracle, ORACLES);
+  if (oracle === 'process' && !isUserLevel(level)) {
+    throw usageError(
+      `--oracle process runs user code only, not --level ${level}: use user, user32 or user16, or --oracle kvm`,
+    );
+  }
   const generator = new Generator(await loadRows(), level, seed, flags.only, oracle);
   if (generator.rows.length === 0) {
     throw usageError(`--only ${flags.only} names no row of the opcode table that can be compared here`);
@@ -132,8 +140,9 @@ async function compareMany(generator: Generator, oracle: Oracle, cases: number, 
     }));
     const explained = [...report.explained].map(([{ title, source }, count]) => ({ title, source, count }));
     const { seconds, followed, confirmed } = report;
+    const { level, seed } = generator;
     process.stdout.write(
-      `${JSON.stringify({ cases, seconds, findings, explained, confirmed, followed, coverage }, null, 2)}\n`,
+      `${JSON.stringify({ level, seed, oracle, cases, seconds, findings, explained, confirmed, followed, coverage }, null, 2)}\n`,
     );
   } else {
     process.stdout.write(formatCampaign(report, coverage));

@@ -7,7 +7,7 @@ import { differencesOf, type FieldDifference } from '../../src/compare/insn/diff
 import { type CaseRunner, InsnEngine } from '../../src/compare/insn/engine.js';
 import { EXPLAINED, explanationOf } from '../../src/compare/insn/explained.js';
 import { Generator } from '../../src/compare/insn/generate.js';
-import { Case, NO_VECTOR, Result } from '../../src/compare/insn/layout.js';
+import { Case, NO_VECTOR, Result, SHUTDOWN } from '../../src/compare/insn/layout.js';
 import { USER_LEVELS } from '../../src/compare/insn/levels.js';
 import { decodeRegression, processorName, type Regression } from '../../src/compare/insn/regression.js';
 import { loadRows } from '../../src/compare/insn/rows.js';
@@ -54,6 +54,49 @@ describe('cases', () => {
     expect(view(1).getBigUint64(Result.rip, true)).toBe(BigInt(one.address));
     expect(view(1).getBigUint64(Result.registers, true)).toBe(rax);
     expect(view(2).getUint8(Result.memory)).toBe(Number(rax & 0xffn));
+    engine.close();
+  });
+
+  it('give the same in real mode, where exceptions go through the interrupt vectors', async () => {
+    const generator = new Generator(await loadRows(), 'real', 1, 'NOP');
+    const engine = new InsnEngine('interp', 'real');
+    const one = generator.make(0);
+    const record = one.record.slice();
+    const before = new DataView(record.buffer);
+    // All data segments at 30f00h, where the window is; SP 180h, BX ffffh.
+    for (let i = 0; i < 5; i++) before.setUint16(Case.segments + i * 2, 0x30f0, true);
+    before.setUint32(Case.registers + 3 * 8, 0xffff, true);
+    before.setUint32(Case.registers + 4 * 8, 0x180, true);
+    const run = (code: number[]) => {
+      const result = engine.run([{ ...one, record, code: Uint8Array.from(code) }]).slice();
+      return new DataView(result.buffer);
+    };
+    const eax = before.getUint32(Case.registers, true);
+    const doubled = run([0x66, 0x01, 0xc0]);
+    expect(doubled.getUint32(Result.registers, true)).toBe((eax * 2) >>> 0);
+    expect(doubled.getUint32(Result.vector, true)).toBe(NO_VECTOR);
+    // ud2: IP, CS and flags lie below SP
+    const undefinedOpcode = run([0x0f, 0x0b]);
+    expect(undefinedOpcode.getUint32(Result.vector, true)).toBe(6);
+    expect(undefinedOpcode.getUint16(Result.rip, true)).toBe(one.address - 0x1_0000);
+    expect(undefinedOpcode.getUint16(Result.cs, true)).toBe(0x1000);
+    expect(undefinedOpcode.getUint16(Result.memory + 0x17a, true)).toBe(one.address - 0x1_0000);
+    // mov [0],al; mov [bx],ax crosses the limit
+    expect(run([0xa2, 0, 0]).getUint8(Result.memory)).toBe(eax & 0xff);
+    expect(run([0x89, 0x07]).getUint32(Result.vector, true)).toBe(13);
+    // int 21h; mov ss,ax: SS is part of the result
+    expect(run([0xcd, 0x21]).getUint32(Result.vector, true)).toBe(0x21);
+    expect(run([0x8e, 0xd0]).getUint16(Result.stackSelector, true)).toBe(eax & 0xffff);
+    engine.close();
+  });
+
+  it('end with a note where an exception cannot be delivered', async () => {
+    const engine = new InsnEngine('interp', 'real');
+    const one = new Generator(await loadRows(), 'real', 1, 'NOP').make(0);
+    const record = one.record.slice();
+    new DataView(record.buffer).setUint32(Case.registers + 4 * 8, 1, true);
+    const result = engine.run([{ ...one, record, code: Uint8Array.of(0x0f, 0x0b) }]);
+    expect(new DataView(result.buffer, result.byteOffset).getUint32(Result.vector, true)).toBe(SHUTDOWN);
     engine.close();
   });
 });
@@ -114,6 +157,7 @@ describe.skipIf(why !== undefined)(
     it.each([
       ['user', 4096],
       ['kernel', 1024],
+      ['real', 768],
     ] as const)('%s: differ in nothing that is not explained, over %d cases', async (level, cases) => {
       const report = runCampaign(new Generator(await loadRows(), level, SEED), cases, realHost);
       expect(report.findings.map(({ key, number }) => `${key} (case ${number})`)).toEqual([]);

@@ -7,7 +7,7 @@ import { type CaseDifference, Comparison, keyOf, type Oracle } from './compariso
 import type { FieldDifference } from './difference.js';
 import type { Explanation } from './explained.js';
 import type { Generator } from './generate.js';
-import { SLOTS } from './layout.js';
+import { layoutOf } from './guest-layout.js';
 import { isUserLevel } from './levels.js';
 import { shrink } from './shrink.js';
 import { siliconMissing } from './silicon.js';
@@ -55,8 +55,9 @@ export function runCampaign(
   const rows = new Map<OpcodeRow, number>();
   const begun = host.now();
   try {
-    for (let first = 0; first < cases; first += SLOTS) {
-      const batch = Array.from({ length: Math.min(SLOTS, cases - first) }, (_, i) => generator.make(first + i));
+    const { slots } = layoutOf(generator.level);
+    for (let first = 0; first < cases; first += slots) {
+      const batch = Array.from({ length: Math.min(slots, cases - first) }, (_, i) => generator.make(first + i));
       for (const { row } of batch) rows.set(row, (rows.get(row) ?? 0) + 1);
       campaign.run(batch);
       progress(first + batch.length);
@@ -78,13 +79,16 @@ class Campaign {
   confirmed = 0;
   followed = 0;
   readonly #byKey = new Map<string, Finding>();
+  readonly #slots: number;
   /** Explained, and to be confirmed. */
   #waiting: InsnCase[] = [];
 
   constructor(
     readonly comparison: Comparison,
     readonly judge: Comparison | undefined,
-  ) {}
+  ) {
+    this.#slots = layoutOf(comparison.level).slots;
+  }
 
   get findings(): Finding[] {
     return [...this.#byKey.values()].sort((a, b) => b.count - a.count);
@@ -97,7 +101,7 @@ class Campaign {
     if (followers.length > 0) this.#judgeFollowers(batch, different, followers);
     else if (strayed && different.length === 0) this.#findStray(batch);
     else if (strayed && this.#byKey.size === before) this.#rerun(batch, new Set(different.map(({ one }) => one)));
-    if (this.#waiting.length >= SLOTS) this.judgeWaiting();
+    if (this.#waiting.length >= this.#slots) this.judgeWaiting();
   }
 
   /** False: what differs here does not where the case is alone. */
@@ -192,8 +196,8 @@ class Campaign {
   judgeWaiting(): void {
     const { judge } = this;
     if (!judge) return;
-    for (let at = 0; at < this.#waiting.length; at += SLOTS) {
-      const batch = apart(this.#waiting.slice(at, at + SLOTS));
+    for (let at = 0; at < this.#waiting.length; at += this.#slots) {
+      const batch = apart(this.#waiting.slice(at, at + this.#slots), this.#slots);
       for (const cases of batch) this.#judgeBatch(judge, cases);
     }
     this.#waiting = [];
@@ -214,10 +218,10 @@ class Campaign {
 }
 
 /** Batches in which no two cases have the same slot. */
-function apart(cases: readonly InsnCase[]): InsnCase[][] {
+function apart(cases: readonly InsnCase[], slots: number): InsnCase[][] {
   const batches: { readonly slots: Set<number>; readonly cases: InsnCase[] }[] = [];
   for (const one of cases) {
-    const slot = one.number % SLOTS;
+    const slot = one.number % slots;
     // A case at the end of a slot goes on in the next.
     const free = batches.find(({ slots }) => !slots.has(slot) && !slots.has(slot + 1) && !slots.has(slot - 1));
     const batch = free ?? { slots: new Set<number>(), cases: [] };

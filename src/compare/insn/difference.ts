@@ -1,7 +1,7 @@
 /** In which fields two results of a case differ. */
 import { hex, hexBytes } from '../../base/hex.js';
 import { GPR_NAMES } from '../../vmm/cpu/state.js';
-import { HUNG, LEFT, NO_VECTOR, NOT_EXECUTED, Result, WINDOW, WINDOW_BYTES } from './layout.js';
+import { HUNG, LEFT, NO_VECTOR, NOT_EXECUTED, Result, SHUTDOWN, WINDOW_BYTES } from './layout.js';
 
 /** One field. `kind` is the field without its number and, for flags, with the bits: what cases are sorted by. */
 export interface FieldDifference {
@@ -58,6 +58,7 @@ function fieldTable(): Field[] {
     fields.push({ name: name.toUpperCase(), kind: 'register', offset: Result.registers + i * 8, length: 8 });
   for (const [i, name] of ['DS', 'ES', 'FS', 'GS'].entries())
     fields.push({ name, kind: 'segment register', offset: Result.selectors + i * 2, length: 2 });
+  fields.push({ name: 'SS', kind: 'segment register', offset: Result.stackSelector, length: 2 });
   fields.push({ name: 'FS.base', offset: Result.fsBase, length: 8 });
   fields.push({ name: 'GS.base', offset: Result.gsBase, length: 8 });
   fields.push({ name: 'FCW', offset: fxsave, length: 2 });
@@ -93,6 +94,7 @@ const EXCEPTIONS = [
 ];
 
 const PAGE_FAULT = 14;
+const STRAY = 'memory around the window';
 
 /** A result's vector in words. */
 export function vectorName(vector: number): string {
@@ -100,6 +102,7 @@ export function vectorName(vector: number): string {
   if (vector === NOT_EXECUTED) return 'not executed';
   if (vector === LEFT) return 'an exit';
   if (vector === HUNG) return 'hung';
+  if (vector === SHUTDOWN) return 'shutdown';
   return EXCEPTIONS[vector] ?? { 16: '#MF', 17: '#AC', 18: '#MC', 19: '#XM' }[vector] ?? `vector ${vector}`;
 }
 
@@ -148,10 +151,15 @@ function afterFault(expected: Uint8Array): string {
   return vector < NO_VECTOR ? ` after ${vectorName(vector)}` : '';
 }
 
+/** Is it that of {@link strayDifference}? */
+export function isStray({ kind }: FieldDifference): boolean {
+  return kind.startsWith(STRAY);
+}
+
 /** The difference in the memory around the window. */
 export function strayDifference(expected: Uint8Array, actual: Uint8Array): FieldDifference {
   const same = differencesOf(expected, actual).every(({ field }) => field !== 'exception');
-  const kind = `memory around the window${same ? afterFault(expected) : ''}`;
+  const kind = `${STRAY}${same ? afterFault(expected) : ''}`;
   return { field: 'memory', kind, expected: '', actual: '' };
 }
 
@@ -190,6 +198,6 @@ function compareMemory(expected: Uint8Array, actual: Uint8Array): FieldDifferenc
   }
   if (first < 0) return undefined;
   const bytes = (from: Uint8Array) => hexBytes(from.subarray(Result.memory + first, Result.memory + last + 1));
-  const where = `at ${hex(WINDOW + first)}: `;
+  const where = `at window+${hex(first)}: `;
   return { field: 'memory', kind: 'memory', expected: where + bytes(expected), actual: where + bytes(actual) };
 }

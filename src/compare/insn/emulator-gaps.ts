@@ -15,8 +15,10 @@ export interface EmulatorGap {
   readonly encodings: RegExp;
   /** Where in emulate.c. */
   readonly source: string;
-  /** Executed in real mode. */
-  readonly protectedOnly?: true;
+  /** Where; absent: at CPL 0 and in real mode. */
+  readonly only?: 'kernel' | 'real';
+  /** Only some cases of these encodings are not executed. */
+  readonly isSome?: true;
   /** Not executed only then. */
   readonly when?: (one: InsnCase) => boolean;
 }
@@ -90,7 +92,22 @@ export const EMULATOR_GAPS: readonly EmulatorGap[] = [
     title: 'INT3, INT n and INTO that traps, outside real mode',
     encodings: /^(CC|CD ib|CE)$/,
     source: 'emulate_int: "Protected mode interrupts unimplemented yet", X86EMUL_UNHANDLEABLE',
-    protectedOnly: true,
+    only: 'kernel',
+  },
+  {
+    title: 'the fences and UD2 in real mode',
+    encodings: /^0F 0B$|^(66 )?0F AE (F[8-F]|\/[567])$/,
+    source:
+      'group15, among registers: "N, N, N, N, N, N, N, N"; twobyte_table, 0B: "N". Of the fences this host knows some, and #UD of UD2 outside real mode, by code that is not ' +
+      'public',
+    only: 'real',
+  },
+  {
+    title: 'far transfers beyond the limit of the segment',
+    encodings: /^(FF \/[35]|EA ptr|9A ptr|CA iw|CB)$/,
+    source:
+      'em_jmp_far and em_ret_far: "Error handling is not implemented", X86EMUL_UNHANDLEABLE where assign_eip_far fails',
+    isSome: true,
   },
   {
     title: 'ENTER with a nesting level',
@@ -113,10 +130,11 @@ export const EMULATOR_GAPS: readonly EmulatorGap[] = [
   },
   {
     title:
-      'register forms that are #UD: LEA, MOVNTPx, MOVNTI, MOVBE, SGDT, SIDT, LGDT, LIDT, INVLPG, CMPXCHG8B, FNSTCW, FNSTSW',
-    encodings: /^8D \/r$|^(66 |F2 |F3 )?0F (2B|C3) \/r$|0F 38 F[01] \/r$|^0F 01 \/[012357]$|0F C7 \/1$|^D[9D] \/7$/,
+      'register forms that are #UD: LEA, MOVNTPx, MOVNTI, MOVBE, SGDT, SIDT, LGDT, LIDT, INVLPG, CMPXCHG8B, FNSTCW, FNSTSW, FXSAVE, FXRSTOR',
+    encodings:
+      /^(66 |F2 |F3 )?0F AE \/[0-3]$|^8D \/r$|^(66 |F2 |F3 )?0F (2B|C3) \/r$|0F 38 F[01] \/r$|^0F 01 \/[012357]$|0F C7 \/1$|^D[9D] \/7$/,
     source:
-      'instr_dual_8d "D(DstReg | SrcMem | ModRM | NoAccess), N", instr_dual_0f_2b, instr_dual_0f_c3 and instr_dual_0f_38_f0 likewise; group7_rm0 to rm3, group9, escape_d9, escape_dd',
+      'instr_dual_8d "D(DstReg | SrcMem | ModRM | NoAccess), N", instr_dual_0f_2b, instr_dual_0f_c3 and instr_dual_0f_38_f0 likewise; group7_rm0 to rm3, group9, group15, escape_d9, escape_dd',
     when: ({ code }) => (code.at(-1) as number) >= 0xc0,
   },
   {
@@ -128,5 +146,7 @@ export const EMULATOR_GAPS: readonly EmulatorGap[] = [
 
 /** Has the emulator no entry for the row? */
 export function isUnknownToEmulator({ encoding }: OpcodeRow): boolean {
-  return EMULATOR_GAPS.some(({ encodings, when }) => when === undefined && encodings.test(encoding));
+  return EMULATOR_GAPS.some(
+    (gap) => gap.when === undefined && gap.isSome !== true && gap.only === undefined && gap.encodings.test(encoding),
+  );
 }

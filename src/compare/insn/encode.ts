@@ -3,7 +3,7 @@ import { parseEncoding, type Encoding as RowEncoding, vexBytes } from '../../../
 import type { OpcodeRow } from '../../../interp/opcodes/row.js';
 import type { CaseBits } from './case.js';
 
-import { little, type MemoryForm, makeForm, pickTarget, type Registers } from './operand.js';
+import { little, type MemoryForm, makeForm, type Registers, type TargetPicker } from './operand.js';
 import type { CaseRandom } from './random.js';
 
 const parsed = new Map<OpcodeRow, RowEncoding>();
@@ -29,7 +29,7 @@ class Encoding {
 
 /**
  * Makes an instruction and sets what its memory operand needs in `registers`. `place` gets the instruction's length and returns
- * its address. `avoided` are vectors that INT n does not have.
+ * its address.
  */
 export function encodeCase(
   row: OpcodeRow,
@@ -37,7 +37,7 @@ export function encodeCase(
   bits: CaseBits,
   registers: Registers,
   place: (length: number) => number,
-  avoided: ReadonlySet<number>,
+  { avoided, instead, target, selector }: EncodeChoices,
 ): Encoded {
   const parts = parse(row);
   const e = new Encoding();
@@ -52,12 +52,13 @@ export function encodeCase(
     e.rex |= register >> 3;
   }
   if (parts.fixed !== undefined) e.modrm = [parts.fixed];
-  else if (parts.digit !== undefined) pickModrm(row, parts.digit, random, bits, addressSize, registers, e);
+  else if (parts.digit !== undefined) pickModrm(row, parts.digit, random, bits, addressSize, registers, e, target);
   pickLock(row, random, e);
   const immediates = parts.immediates.flatMap((kind) =>
-    pickImmediate(kind, random, bits, word, (e.rex & 8) !== 0, addressSize),
+    pickImmediate(kind, random, bits, word, (e.rex & 8) !== 0, addressSize, target),
   );
-  if (row.name === 'INT Ib' && avoided.has(immediates[0] as number)) immediates[0] = 0x81;
+  if (row.name === 'INT Ib' && avoided.has(immediates[0] as number)) immediates[0] = instead;
+  if (selector && parts.immediates.includes('ptr')) immediates.splice(-2, 2, ...little(selector(random), 2));
   const vex = parts.vex ? pickVex(parts, random, bits, e) : undefined;
   if (!vex && parts.mandatory !== undefined) e.prefixes.splice(random.below(e.prefixes.length + 1), 0, parts.mandatory);
   const rex = !vex && bits === 64 && (e.rex !== 0 || e.hasRex) ? [0x40 | e.rex] : [];
@@ -69,6 +70,16 @@ export function encodeCase(
     code.set(little(BigInt(Math.trunc(displacement)), 4), head.length + e.form.relative.at);
   }
   return { code, address, prefixes: e.prefixes, rex: e.rex, vex: parts.vex, opcode, modrm: e.modrm[0] };
+}
+
+/** What is chosen otherwise for each guest. */
+export interface EncodeChoices {
+  /** Vectors that INT n does not have, and the one that it has then. */
+  readonly avoided: ReadonlySet<number>;
+  readonly instead: number;
+  readonly target: TargetPicker;
+  /** Of direct far transfers; absent: any. */
+  readonly selector?: (random: CaseRandom) => number;
 }
 
 /** An instruction, and what tells which row it is of. */
@@ -136,6 +147,7 @@ function pickModrm(
   addressSize: 16 | 32 | 64,
   registers: Registers,
   e: Encoding,
+  target: TargetPicker,
 ): void {
   const reg = digit === 8 ? random.below(bits === 64 ? 16 : 8) : digit;
   e.rex |= (reg >> 3) << 2;
@@ -153,7 +165,7 @@ function pickModrm(
     e.modrm = [0xc0 | ((reg & 7) << 3) | (rm & 7)];
     return;
   }
-  e.form = makeForm(random, registers, reg & 7, bits, addressSize, pickTarget(random));
+  e.form = makeForm(random, registers, reg & 7, bits, addressSize, target(random));
   e.rex |= e.form.rex;
   e.modrm = e.form.bytes;
 }
@@ -171,6 +183,7 @@ function pickImmediate(
   word: boolean,
   wide: boolean,
   addressSize: number,
+  target: TargetPicker,
 ): number[] {
   const near = word && !wide ? 2 : 4;
   switch (kind) {
@@ -194,7 +207,7 @@ function pickImmediate(
       return little(random.chance(80) ? pickBranch(random) : 0x3000_0000, width);
     }
     case 'moffs':
-      return little(addressSize === 16 ? pickTarget(random) & 0xffffn : pickTarget(random), addressSize / 8);
+      return little(addressSize === 16 ? target(random) & 0xffffn : target(random), addressSize / 8);
     case 'ptr':
       return [...little(random.integer(), near), ...little(random.integer(), 2)];
     default:

@@ -8,10 +8,11 @@ import { ExitReason, type Vcpu } from '../../vmm/cpu/vcpu.js';
 import { GuestMemory } from '../../vmm/memory.js';
 import type { InsnCase } from './case.js';
 import { comparisonCpuid } from './cpuid.js';
+import { type GuestLayout, layoutOf } from './guest-layout.js';
 import { buildImage } from './image.js';
 import * as at from './layout.js';
 import { Result } from './layout.js';
-import type { LongLevel } from './levels.js';
+import type { Level } from './levels.js';
 import { placeCases } from './place.js';
 
 /** Microseconds of host time after which a batch is kicked, and instructions after which the interpreter's ends. */
@@ -23,11 +24,12 @@ const NOTES = new Map<ExitReason, number>([
   [ExitReason.EngineError, at.NOT_EXECUTED],
   [ExitReason.Kicked, at.HUNG],
   [ExitReason.Limit, at.HUNG],
+  [ExitReason.Shutdown, at.SHUTDOWN],
 ]);
 
 /** What executes batches of cases. */
 export interface CaseRunner {
-  /** Runs at most SLOTS cases; their result records, valid until the next run. */
+  /** Runs at most a batch of cases (GuestLayout.slots); their result records, valid until the next run. */
   run(cases: readonly InsnCase[]): Uint8Array;
   /** The window's pages outside the window, and the pages behind them: what a case wrote past it. */
   readonly outside: Uint8Array;
@@ -38,21 +40,27 @@ export interface CaseRunner {
 
 /** One engine with the comparing guest in it. */
 export class InsnEngine implements CaseRunner {
-  readonly #memory = new GuestMemory({ ramSize: at.RAM_SIZE });
+  readonly #layout: GuestLayout;
+  readonly #memory: GuestMemory;
   readonly #ram: Uint8Array;
   readonly #view: DataView;
   readonly #vcpu: Vcpu;
+  /** GuestLayout.restored as it was built. */
+  readonly #pristine: readonly Uint8Array[];
   readonly #begin: CpuState;
   readonly #back: number;
-  readonly #level: LongLevel;
+  readonly #level: Level;
   /** The vCPU waits at the end of a batch, or must be put to the beginning. */
   #isReady = false;
 
-  constructor(engine: 'kvm' | 'interp', level: LongLevel) {
+  constructor(engine: 'kvm' | 'interp', level: Level) {
     this.#level = level;
-    this.#ram = this.#memory.bytes(0, at.RAM_SIZE);
+    this.#layout = layoutOf(level);
+    this.#memory = new GuestMemory({ ramSize: this.#layout.ramSize });
+    this.#ram = this.#memory.bytes(0, this.#layout.ramSize);
     this.#view = new DataView(this.#ram.buffer, this.#ram.byteOffset, this.#ram.byteLength);
     const image = buildImage(this.#ram, level);
+    this.#pristine = this.#layout.restored.map(([address, length]) => this.#ram.slice(address, address + length));
     this.#begin = image.begin;
     this.#back = image.back;
     this.#vcpu = engine === 'kvm' ? KvmVcpu.open(this.#memory) : InterpVcpu.open(this.#memory);
@@ -66,7 +74,7 @@ export class InsnEngine implements CaseRunner {
     let failed = -1;
     for (;;) {
       const reason = this.#enter(cases.length);
-      const left = this.#view.getUint32(at.CASES_LEFT, true);
+      const left = this.#view.getUint16(this.#layout.casesLeft, true);
       if (reason === ExitReason.Io && this.#vcpu.exit.address === at.DONE_PORT && left === 0) break;
       const number = cases.length - left;
       if (left === 0 || number === failed) throw this.#stuck(cases[number], reason);
@@ -75,11 +83,13 @@ export class InsnEngine implements CaseRunner {
     }
     this.#vcpu.complete();
     this.#isReady = true;
-    return this.#ram.subarray(at.RESULTS, at.RESULTS + cases.length * Result.size);
+    const { results } = this.#layout;
+    return this.#ram.subarray(results, results + cases.length * Result.size);
   }
 
   get outside(): Uint8Array {
-    return this.#ram.subarray(at.WINDOW_PAGES, at.WINDOW_PAGES + 0x5000);
+    const [address, length] = this.#layout.outside;
+    return this.#ram.subarray(address, address + length);
   }
 
   reset(): void {
@@ -109,7 +119,7 @@ export class InsnEngine implements CaseRunner {
     state.ss = { ...this.#begin.ss };
     state.halted = false;
     vcpu.setState(state);
-    this.#view.setUint32(at.OUTPUT + Result.vector, note, true);
+    this.#view.setUint32(this.#layout.output + Result.vector, note, true);
   }
 
   #stuck(one: InsnCase | undefined, reason: ExitReason): VmtapeError {
@@ -123,8 +133,12 @@ export class InsnEngine implements CaseRunner {
   }
 
   #place(cases: readonly InsnCase[]): void {
+    const { fills, restored } = this.#layout;
+    for (const [i, [address]] of restored.entries()) this.#ram.set(this.#pristine[i] as Uint8Array, address);
     placeCases(this.#ram, cases, this.#back, this.#level);
-    this.#memory.noteWrite(at.CODE, at.CODE_BYTES);
-    this.#vcpu.invalidateCode(at.CODE, at.CODE_BYTES);
+    for (const [address, length] of [...fills, ...restored]) {
+      this.#memory.noteWrite(address, length);
+      this.#vcpu.invalidateCode(address, length);
+    }
   }
 }

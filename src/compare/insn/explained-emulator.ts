@@ -6,12 +6,12 @@ import type { InsnCase } from './case.js';
 import type { FieldDifference } from './difference.js';
 import { EMULATOR_GAPS } from './emulator-gaps.js';
 import type { Explanation } from './explained.js';
-import type { LongLevel } from './levels.js';
+import type { Level } from './levels.js';
 import { hasPrefix, isLegacyPrefix } from './prefixes.js';
 
-const EMULATED: readonly LongLevel[] = ['kernel'];
+const EMULATED: readonly Level[] = ['kernel', 'real'];
 
-const row = (it: Omit<Explanation, 'levels' | 'oracle'> & { readonly levels?: readonly LongLevel[] }): Explanation => ({
+const row = (it: Omit<Explanation, 'levels' | 'oracle'> & { readonly levels?: readonly Level[] }): Explanation => ({
   levels: EMULATED,
   oracle: 'kvm',
   ...it,
@@ -20,9 +20,9 @@ const row = (it: Omit<Explanation, 'levels' | 'oracle'> & { readonly levels?: re
 /** What a gap shows: the interpreter executes, or raises an exception; what it wrote is not in KVM's memory. */
 const NOT_EXECUTED = /^(exception .* for not executed|memory around the window)$/;
 
-const gaps: readonly Explanation[] = EMULATOR_GAPS.map(({ title, encodings, source, protectedOnly, when }) => ({
+const gaps: readonly Explanation[] = EMULATOR_GAPS.map(({ title, encodings, source, only, when }) => ({
   title: `not executed: ${title}`,
-  levels: protectedOnly ? ['kernel'] : EMULATED,
+  levels: only ? [only] : EMULATED,
   oracle: 'kvm',
   names: /./,
   encodings,
@@ -53,13 +53,13 @@ const bugs: readonly Explanation[] = [
   row({
     title: 'MOVBE is #UD, as this KVM does not show it to the guest',
     names: /^MOVBE /,
-    kinds: /^(exception .* for #UD|memory around the window)$/,
+    kinds: /^(exception .* for (#UD|#SS)|memory around the window)$/,
     source: 'emulate.c, em_movbe: "if (!ctxt->ops->guest_has_movbe(ctxt)) return emulate_ud(ctxt)"',
   }),
   row({
     title: 'PUSH of a segment register with a 32-bit operand writes 2 bytes',
     names: /^PUSH [C-GS]S$/,
-    kinds: /^memory/,
+    kinds: /^(memory|exception #SS for none)/,
     source:
       'emulate.c, em_push_sreg: "if (ctxt->op_bytes == 4) { rsp_increment(ctxt, -2); ctxt->op_bytes = 2; }"; as Intel does, where AMD\'s writes 4 bytes',
     when: ({ bits, code }) => bits === 32 || hasPrefix(code, 0x66),
@@ -223,6 +223,55 @@ const bugs: readonly Explanation[] = [
       'emulate.c, __linearize: an address that is not canonical goes to "bad:" before "if (la & (insn_alignment(ctxt, size) - 1))"',
   }),
   row({
+    title: 'POP of a segment register with a 32-bit operand reads 2 bytes',
+    levels: ['real'],
+    names: /^POP [D-GS]S$/,
+    kinds: /^exception #SS for none$/,
+    source: 'emulate.c, em_pop_sreg: "rc = emulate_pop(ctxt, &selector, 2)"',
+    when: ({ code }) => hasPrefix(code, 0x66),
+  }),
+  row({
+    title:
+      'a far pointer whose selector is beyond the limit: #GP, where the interpreter wraps to the beginning of the segment',
+    levels: ['real'],
+    names: /^(L[DEFGS]S Gv,Mp|(JMP|CALL) Mp)$/,
+    kinds: /^exception \S+ for #(GP|SS)$/,
+    source:
+      'emulate.c, decode_operand, OpMemFAddr: "ctxt->memop.bytes = ctxt->op_bytes + 2", which __linearize holds against the limit as a whole; the 80286 of SingleStepTests ' +
+      '(FF.3) wraps',
+  }),
+  row({
+    title: 'LGDT and LIDT with a 16-bit operand read 5 bytes',
+    levels: ['real'],
+    names: /^L[GI]DT /,
+    kinds: /^exception (#GP|#SS) for none$/,
+    source:
+      'emulate.c, read_descriptor: "if (op_bytes == 2) op_bytes = 3"; SDM vol. 2, LGDT: the operand is m16&32, 6 bytes',
+  }),
+  row({
+    title: 'IRET looks at the new IP before it pops CS and the flags',
+    levels: ['real'],
+    names: /^IRET$/,
+    kinds: /^exception #SS for #GP$/,
+    source:
+      'emulate.c, emulate_iret_real: "if (temp_eip & ~0xffff) return emulate_gp(ctxt, 0)" before the second emulate_pop',
+  }),
+  row({
+    title: 'INT3 behind an IRET or POPF that set TF is stepped',
+    levels: ['real'],
+    names: /^(IRET|POPF)$/,
+    kinds: /^exception (#BP|vector [0-9]+) for #DB$/,
+    source:
+      'x86.c, x86_emulate_instruction: "if (r && (ctxt->tf || (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))) r = kvm_vcpu_do_singlestep(vcpu)", whatever was executed; SDM vol. 3B, ' +
+      '17.3.1.4: INT n, INT3 and INTO clear TF and are not stepped',
+  }),
+  row({
+    title: 'POPA that faults has popped nothing, AMD the registers before',
+    names: /^POPA$/,
+    kinds: /^register$/,
+    source: 'emulate.c, x86_emulate_insn: "if (rc == X86EMUL_CONTINUE) writeback_registers(ctxt)"',
+  }),
+  row({
     title: 'DAS leaves OF, which is undefined, another way',
     names: /^DAS$/,
     kinds: /^(pushed )?RFLAGS OF$/,
@@ -257,6 +306,42 @@ const bugs: readonly Explanation[] = [
     source:
       'emulate.c, twobyte_table: "D(ImplicitOps | ModRM | SrcMem | NoAccess)" without a case in x86_emulate_insn; that this host goes on behind them is its own',
     when: ({ code, bits }) => bits === 32 && hasPrefix(code, 0x67),
+  }),
+  row({
+    title: 'INT n, INT3 and INTO with 66 push 32-bit values',
+    levels: ['real'],
+    names: /^INT/,
+    kinds: /./,
+    source:
+      'emulate.c, __emulate_int_real: "ctxt->src.val = ctxt->eflags; rc = em_push(ctxt)": em_push pushes ctxt->op_bytes; SDM vol. 2, INT n, REAL-ADDRESS-MODE: Push (EFLAGS[15:0])',
+    when: ({ code }) => hasPrefix(code, 0x66),
+  }),
+  row({
+    title: 'INT n with n above 7Fh hangs: the vector is taken for a signed number',
+    levels: ['real'],
+    names: /./,
+    kinds: /^exception vector (12[89]|1[3-9][0-9]|2[0-9][0-9]) for hung$/,
+    source:
+      'emulate.c, opcode_table, CD: "DI(SrcImmByte | IsBranch, intn)", sign-extended by decode_imm, and __emulate_int_real: "cs_addr = dt.address + (irq << 2) + 2"',
+  }),
+  row({
+    title: 'an exception clears the upper half of ESP',
+    levels: ['real'],
+    names: /./,
+    kinds: /^register$/,
+    source:
+      'pvm.c, pvm_inject_realmode_event: kvm_inject_realmode_interrupt, whose emulate_int_real ends in writeback_registers; rsp_increment of the public source keeps the upper half ' +
+      '("masked_increment(reg_rmw(ctxt, VCPU_REGS_RSP), stack_mask(ctxt), inc)"), that of this host does not',
+    when: (_, { field, expected, actual }) =>
+      field === 'RSP' && BigInt(expected) < 0x1_0000n && BigInt(expected) === (BigInt(actual) & 0xffffn),
+  }),
+  row({
+    title: 'an exception whose frame does not fit on the stack goes on as #SS',
+    levels: ['real'],
+    names: /./,
+    kinds: /^(exception shutdown for #SS|memory around the window)$/,
+    source:
+      'emulate.c, __emulate_int_real: "TODO: Add limit checks"; SDM vol. 3A, 6.15, interrupt 8: an exception of the stack while one is delivered ends in a shutdown',
   }),
 ];
 

@@ -5,13 +5,13 @@ import type { FieldDifference } from './difference.js';
 import { EMULATOR_ROWS } from './explained-emulator.js';
 import { KVM_ROWS } from './explained-kvm.js';
 import { PROCESSOR_ROWS } from './explained-processor.js';
-import type { LongLevel } from './levels.js';
+import type { Level } from './levels.js';
 
 /** A row: holds for the opcodes and fields named, and nothing else. */
 export interface Explanation {
   /** A few words. */
   readonly title: string;
-  readonly levels: readonly LongLevel[];
+  readonly levels: readonly Level[];
   /** Absent: every oracle. */
   readonly oracle?: Oracle;
   /** The name in the opcode table. */
@@ -33,7 +33,7 @@ export const EXPLAINED: readonly Explanation[] = [...PROCESSOR_ROWS, ...KVM_ROWS
 /** The row that explains a difference; undefined: none. */
 export function explanationOf(
   one: InsnCase,
-  level: LongLevel,
+  level: Level,
   oracle: Oracle,
   difference: FieldDifference,
 ): Explanation | undefined {

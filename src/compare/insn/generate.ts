@@ -4,12 +4,22 @@ import type { CaseBits, InsnCase } from './case.js';
 import type { Oracle } from './comparison.js';
 import { isUnknownToEmulator } from './emulator-gaps.js';
 import { encodeCase } from './encode.js';
+import {
+  fillSelectors,
+  pickCodeSelector,
+  pickOffset,
+  pickSegments,
+  pickStackPointer,
+  REAL_LAND,
+} from './generate-real.js';
+import { type GuestLayout, layoutOf } from './guest-layout.js';
 import { selectorsOf } from './image.js';
 import * as at from './layout.js';
 import { Case, Selector } from './layout.js';
+import { CODE_SEGMENT } from './layout-real.js';
 import { HOST_VECTORS, leftOut } from './left-out.js';
-import { isUserLevel, type LongLevel } from './levels.js';
-import { pickTarget } from './operand.js';
+import { isUserLevel, type Level } from './levels.js';
+import { pickTarget, type TargetPicker } from './operand.js';
 import { CaseRandom } from './random.js';
 import { indexRows, type RowIndex, rowOf } from './row-of.js';
 
@@ -22,6 +32,13 @@ const RBP = 5;
 const RSI = 6;
 const RDI = 7;
 
+/** In real mode KVM's emulator hangs at each, until it is kicked (explained-emulator.ts): one of them is enough, 80h. */
+const SIGNED_VECTORS: ReadonlySet<number> = new Set(Array.from({ length: 0x7f }, (_, i) => 0x81 + i));
+/** What far transfers find in memory. */
+const USER_SELECTORS: readonly number[] = [Selector.userCode, Selector.userCode32, Selector.userData, 3, 0];
+const FAR = /^(RETF|IRET|(CALL|JMP) [AM]p)/;
+const REAL_SELECTORS: readonly number[] = [CODE_SEGMENT, CODE_SEGMENT, CODE_SEGMENT, CODE_SEGMENT + 1];
+
 const ALL_STATUS = 0x8d5;
 const DF = 0x400;
 const AC = 0x4_0000;
@@ -30,6 +47,7 @@ const AC = 0x4_0000;
 export class Generator {
   readonly rows: readonly OpcodeRow[];
   readonly #index: RowIndex;
+  readonly #layout: GuestLayout;
   /** In capitals. */
   readonly #only: string | undefined;
   readonly #defined: readonly OpcodeRow[];
@@ -40,12 +58,13 @@ export class Generator {
   /** `only` chooses rows by encoding or name; throws nothing if none is left: see {@link Generator.rows}. */
   constructor(
     table: readonly OpcodeRow[],
-    readonly level: LongLevel,
+    readonly level: Level,
     readonly seed: number,
     only?: string,
     readonly oracle: Oracle = 'kvm',
   ) {
     this.#index = indexRows(table);
+    this.#layout = layoutOf(level);
     const wanted = only?.toUpperCase();
     this.#only = wanted;
     const modes = level === 'user' ? 'no64' : 'only64';
@@ -86,24 +105,43 @@ export class Generator {
     const record = new Uint8Array(Case.size);
     const view = new DataView(record.buffer);
     fillVectors(view, random);
+    // KVM's emulator refuses bit 17 (em_fxrstor), and the harness stands on its FXRSTOR.
+    if (!isUserLevel(this.level)) view.setUint16(Case.fxsave + 26, 0, true);
     const registers = new BigUint64Array(record.buffer, Case.registers, 16);
-    const slot = at.CODE + (number % at.SLOTS) * at.SLOT_BYTES;
+    const { code: codeBase, slots } = this.#layout;
+    const slot = codeBase + (number % slots) * at.SLOT_BYTES;
+    const isReal = this.level === 'real';
     // Where a jump may land, as an offset of CS.
-    const land = slot + 96 - (bits === 16 ? at.CODE : 0);
-    fillRegisters(registers, random, land);
+    const land = slot + (isReal ? REAL_LAND : 96) - (bits === 16 ? codeBase : 0);
+    const base = isReal ? pickSegments(view, random) : 0;
+    const target: TargetPicker = isReal ? (it) => pickOffset(it, base) : pickTarget;
+    fillRegisters(registers, random, land, target);
+    if (isReal) registers[RSP] = pickStackPointer(random, base);
     // At the end of a page, an instruction may go on in the next.
-    const crosses = number % 32 === 31 && random.chance(50);
-    const place = (length: number) => slot + (crosses ? at.SLOT_BYTES - random.below(length) : at.SLOT_START);
-    const encoded = encodeCase(row, random, bits, registers, place, HOST_VECTORS[this.oracle]);
+    const crosses = number % (isReal ? slots : 32) === 31 && random.chance(50);
+    const place = (length: number) => {
+      if (!crosses || (isReal && /^(MOV Sw|POP SS|LSS)/.test(row.name))) return slot + at.SLOT_START;
+      // In real mode there are no pages: the end of the segment, where #GP follows; not onto a stack that was just chosen at random.
+      const end = isReal ? codeBase + 0x1_0000 : slot + at.SLOT_BYTES;
+      return end - random.below(length) - (isReal ? 1 : 0);
+    };
+    const encoded = encodeCase(row, random, bits, registers, place, {
+      avoided: isReal ? SIGNED_VECTORS : HOST_VECTORS[this.oracle],
+      instead: isReal ? 0x31 : 0x81,
+      target,
+      ...(isReal ? { selector: pickCodeSelector } : {}),
+    });
     const { code, address } = encoded;
-    setImplied(row, registers, random);
+    setImplied(row, registers, random, target);
+    if (isReal && /^(ENTER|LEAVE)/.test(row.name)) registers[RBP] = pickStackPointer(random, base);
     if (bits !== 64) for (let i = 0; i < 16; i++) registers[i] = i < 8 ? (registers[i] as bigint) & 0xffff_ffffn : 0n;
     view.setUint32(Case.flags, pickFlags(random), true);
-    view.setUint32(Case.entry, bits === 16 ? address - at.CODE : address, true);
+    view.setUint32(Case.entry, bits === 16 ? address - codeBase : address, true);
     const { code: code64, code32, code16 } = selectorsOf(this.level);
     view.setUint16(Case.entry + 4, bits === 64 ? code64 : bits === 32 ? code32 : code16, true);
     fillWindow(record, view, random);
-    setMemory(row, view, random, land, bits);
+    if (isReal && FAR.test(row.name)) fillSelectors(record, random);
+    setMemory(row, view, random, land, bits, isReal ? REAL_SELECTORS : USER_SELECTORS);
     return {
       number,
       row: (encoded.vex ? undefined : rowOf(this.#index, encoded, bits)) ?? row,
@@ -121,7 +159,7 @@ function matches({ encoding, name }: OpcodeRow, only: string): boolean {
   return encoding === only || encoding.startsWith(`${only} `) || mnemonic === only || name.toUpperCase() === only;
 }
 
-function pickBits(row: OpcodeRow, random: CaseRandom, level: LongLevel): CaseBits {
+function pickBits(row: OpcodeRow, random: CaseRandom, level: Level): CaseBits {
   if (level !== 'kernel') return level === 'user' ? 64 : level === 'user32' ? 32 : 16;
   // INC and DEC are REX prefixes in 64-bit code: of whatever comes behind.
   if (/^4[08]\+r$/.test(row.encoding)) return 32;
@@ -130,20 +168,20 @@ function pickBits(row: OpcodeRow, random: CaseRandom, level: LongLevel): CaseBit
   return random.chance(70) ? 64 : 32;
 }
 
-function fillRegisters(registers: BigUint64Array, random: CaseRandom, land: number): void {
+function fillRegisters(registers: BigUint64Array, random: CaseRandom, land: number, target: TargetPicker): void {
   for (let i = 0; i < 16; i++) registers[i] = random.integer();
   // A place where a jump may land, and pointers.
   if (random.chance(30)) registers[random.below(16)] = BigInt(land + random.below(16));
-  for (let i = 0; i < 2; i++) if (random.chance(30)) registers[random.below(16)] = pickTarget(random);
-  registers[RSP] = random.chance(90) ? BigInt(at.WINDOW + 0x80 + 8 * random.below(40)) : pickTarget(random);
+  for (let i = 0; i < 2; i++) if (random.chance(30)) registers[random.below(16)] = target(random);
+  registers[RSP] = random.chance(90) ? BigInt(at.WINDOW + 0x80 + 8 * random.below(40)) : target(random);
 }
 
 /** What instructions take from registers that their encoding does not name. */
-function setImplied(row: OpcodeRow, registers: BigUint64Array, random: CaseRandom): void {
+function setImplied(row: OpcodeRow, registers: BigUint64Array, random: CaseRandom, target: TargetPicker): void {
   const { name } = row;
   if (/^(MOVS|CMPS|STOS|LODS|SCAS|INS|OUTS) [XYAD]|^(LODS|OUTS|MASKMOV)/.test(name)) {
-    if (random.chance(95)) registers[RSI] = pickTarget(random);
-    if (random.chance(95)) registers[RDI] = pickTarget(random);
+    if (random.chance(95)) registers[RSI] = target(random);
+    if (random.chance(95)) registers[RDI] = target(random);
     const high = random.chance(20) ? BigInt(random.u32()) << 32n : 0n;
     registers[RCX] = random.chance(90) ? BigInt(random.below(24)) : high;
   }
@@ -156,7 +194,7 @@ function setImplied(row: OpcodeRow, registers: BigUint64Array, random: CaseRando
   }
   if (/^(ENTER|LEAVE)/.test(name) && random.chance(80))
     registers[RBP] = BigInt(at.WINDOW + 0x80 + 8 * random.below(32));
-  if (/^XLAT/.test(name)) registers[RBX] = pickTarget(random);
+  if (/^XLAT/.test(name)) registers[RBX] = target(random);
   if (/^(LOOP|JrCXZ)/.test(name)) registers[RCX] = random.pick([0n, 1n, 2n, 0x1_0000_0000n, 0x1_0000n, 0x1_0000_0001n]);
   if (/^PCMP.STR/.test(name)) {
     registers[RAX] = BigInt.asUintN(64, BigInt(random.below(40) - 20));
@@ -182,10 +220,16 @@ function fillWindow(record: Uint8Array, view: DataView, random: CaseRandom): voi
 }
 
 /** What instructions find in memory: return addresses, far pointers, pairs that compare equal. */
-function setMemory(row: OpcodeRow, view: DataView, random: CaseRandom, land: number, bits: CaseBits): void {
+function setMemory(
+  row: OpcodeRow,
+  view: DataView,
+  random: CaseRandom,
+  land: number,
+  bits: CaseBits,
+  selectors: readonly number[],
+): void {
   const { name } = row;
-  if (/^(RET|CALL|JMP|IRET)/.test(name))
-    setReturns(view, random, land, bits, /^(RETF|IRET|(CALL|JMP) [AM]p)/.test(name));
+  if (/^(RET|CALL|JMP|IRET)/.test(name)) setReturns(view, random, land, bits, FAR.test(name) ? selectors : []);
   if (name.startsWith('CMPXCHG') && random.chance(40)) {
     for (let i = 0; i < at.WINDOW_BYTES; i += 8)
       view.setBigUint64(Case.memory + i, view.getBigUint64(Case.registers, true), true);
@@ -209,12 +253,17 @@ function setMemory(row: OpcodeRow, view: DataView, random: CaseRandom, land: num
 }
 
 /** Offsets of the code's own width; for far transfers selectors among them. */
-function setReturns(view: DataView, random: CaseRandom, land: number, bits: CaseBits, far: boolean): void {
+function setReturns(
+  view: DataView,
+  random: CaseRandom,
+  land: number,
+  bits: CaseBits,
+  selectors: readonly number[],
+): void {
   const width = random.chance(80) ? bits / 8 : random.pick([2, 4, 8]);
-  const selectors = [Selector.userCode, Selector.userCode32, Selector.userData, 3, 0];
   for (let i = 0; i < at.WINDOW_BYTES; i += width) {
     if (!random.chance(70)) continue;
-    const value = BigInt(far && random.chance(50) ? random.pick(selectors) : land + random.below(16));
+    const value = BigInt(selectors.length > 0 && random.chance(50) ? random.pick(selectors) : land + random.below(16));
     const offset = Case.memory + i;
     if (width === 8) view.setBigUint64(offset, value, true);
     else if (width === 4) view.setUint32(offset, Number(value), true);

@@ -1,11 +1,13 @@
 /** The image of the comparing guest: tables, the harness and the handlers of exceptions (layout.ts says where). */
 import { type CpuState, powerOnState } from '../../vmm/cpu/state.js';
 import { Assembler } from './assembler.js';
+import { buildRealImage } from './image-real.js';
 import * as at from './layout.js';
 import { Case, Result, Selector } from './layout.js';
-import type { LongLevel } from './levels.js';
+import { CODE_SEGMENT, HARNESS_SEGMENT } from './layout-real.js';
+import type { Level } from './levels.js';
 
-/** Selectors of a level. */
+/** Selectors of a level; `code` is also that of the harness. */
 export interface LevelSelectors {
   readonly code: number;
   readonly code32: number;
@@ -14,7 +16,8 @@ export interface LevelSelectors {
 }
 
 /** The selectors that the instructions of a level run with. */
-export function selectorsOf(level: LongLevel): LevelSelectors {
+export function selectorsOf(level: Level): LevelSelectors {
+  if (level === 'real') return { code: HARNESS_SEGMENT, code32: 0, code16: CODE_SEGMENT, stack: HARNESS_SEGMENT };
   return level !== 'kernel'
     ? { code: Selector.userCode, code32: Selector.userCode32, code16: Selector.userCode16, stack: Selector.userData }
     : { code: Selector.kernelCode, code32: Selector.kernelCode32, code16: 0, stack: Selector.kernelData };
@@ -40,7 +43,8 @@ export interface GuestImage {
 }
 
 /** Writes the image to guest-physical address 0 of `ram`. */
-export function buildImage(ram: Uint8Array, level: LongLevel): GuestImage {
+export function buildImage(ram: Uint8Array, level: Level): GuestImage {
+  if (level === 'real') return buildRealImage(ram);
   const view = new DataView(ram.buffer, ram.byteOffset, ram.byteLength);
   writePageTables(view);
   writeDescriptors(view);
@@ -117,7 +121,7 @@ const RSP = 4;
 const RSI = 6;
 const RDI = 7;
 
-function assembleHarness(level: LongLevel): Harness {
+function assembleHarness(level: Level): Harness {
   const asm = new Assembler(at.HARNESS);
   asm.label('loop').set(RSP, at.HARNESS_STACK);
   asm.load(RSI, at.NEXT_CASE).set(RDI, at.INPUT).copy(Case.memory).set(RDI, at.WINDOW).copy(at.WINDOW_BYTES);
@@ -199,7 +203,7 @@ function writeGate(view: DataView, vector: number, address: number): void {
 }
 
 /** Before the first case of a batch. */
-function beginState(level: LongLevel): CpuState {
+function beginState(level: Level): CpuState {
   const state = powerOnState();
   const selectors = selectorsOf(level);
   const user = level !== 'kernel';

@@ -68,12 +68,14 @@ export const KERNEL_FILLER = 0xea;
 export const CASES = 0x80_0000;
 export const RESULTS = 0xa0_0000;
 
-/** A case record: FXSAVE64 image, RAX to R15, RFLAGS, the far pointer to the instruction; then the memory. */
+/** A case record: FXSAVE64 image, RAX to R15, RFLAGS, the far pointer to the instruction, in real mode DS, ES, FS, GS, SS; then the memory. */
 export const Case = {
   fxsave: 0,
   registers: 512,
   flags: 640,
   entry: 648,
+  /** u16 each. */
+  segments: 656,
   memory: 704,
   size: 704 + WINDOW_BYTES,
 } as const;
@@ -95,6 +97,8 @@ export const Result = {
   selectors: 712,
   fsBase: 720,
   gsBase: 728,
+  /** SS, in real mode. */
+  stackSelector: 736,
   memory: 768,
   size: 768 + WINDOW_BYTES,
 } as const;
@@ -107,6 +111,9 @@ export const NOT_EXECUTED = 0x100;
 export const LEFT = 0x101;
 /** The guest did not come back, and was kicked. Written by the host. */
 export const HUNG = 0x102;
+
+/** The guest shut down: an exception could not be delivered. Written by the host. */
+export const SHUTDOWN = 0x103;
 
 /** The port of the end of a batch. */
 export const DONE_PORT = 0x50;

@@ -12,6 +12,9 @@ export interface MemoryForm {
   readonly relative?: { readonly at: number; readonly target: number };
 }
 
+/** Where an operand lies: {@link pickTarget}, or what another guest has. */
+export type TargetPicker = (random: CaseRandom) => bigint;
+
 /** Registers of a case while it is made. */
 export type Registers = BigUint64Array;
 

@@ -1,24 +1,24 @@
 /** Puts a batch of cases into the memory of the comparing guest. */
 import type { InsnCase } from './case.js';
+import { layoutOf } from './guest-layout.js';
 import { selectorsOf } from './image.js';
-import * as at from './layout.js';
 import { Case, Result } from './layout.js';
-import type { LongLevel } from './levels.js';
+import type { Level } from './levels.js';
 
 /** Instructions with their ways back to the harness at `back`, records, and the harness's counters. */
-export function placeCases(ram: Uint8Array, cases: readonly InsnCase[], back: number, level: LongLevel): void {
+export function placeCases(ram: Uint8Array, cases: readonly InsnCase[], back: number, level: Level): void {
   const view = new DataView(ram.buffer, ram.byteOffset, ram.byteLength);
-  ram.fill(level === 'kernel' ? at.KERNEL_FILLER : at.FILLER, at.CODE, at.CODE + at.CODE_BYTES);
-  ram.fill(0x5a, at.WINDOW_PAGES, at.WINDOW_PAGES + at.OUTSIDE_BYTES);
+  const layout = layoutOf(level);
+  for (const [address, length, value] of layout.fills) ram.fill(value, address, address + length);
   for (const [i, one] of cases.entries()) {
     ram.set(one.code, one.address);
     placeExit(view, one, back, selectorsOf(level).code);
-    ram.set(one.record, at.CASES + i * Case.size);
+    ram.set(one.record, layout.cases + i * Case.size);
   }
-  ram.fill(0, at.RESULTS, at.RESULTS + cases.length * Result.size);
-  view.setUint32(at.NEXT_CASE, at.CASES, true);
-  view.setUint32(at.NEXT_RESULT, at.RESULTS, true);
-  view.setUint32(at.CASES_LEFT, cases.length, true);
+  ram.fill(0, layout.results, layout.results + cases.length * Result.size);
+  view.setUint32(layout.nextCase, layout.cases / layout.recordUnit, true);
+  view.setUint32(layout.nextResult, layout.results / layout.recordUnit, true);
+  view.setUint32(layout.casesLeft, cases.length, true);
 }
 
 /** Behind the instruction: JMP rel32 in 64-bit code, else a far JMP with a 32-bit offset. */

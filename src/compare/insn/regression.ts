@@ -5,13 +5,13 @@ import { hexBytes } from '../../base/hex.js';
 import type { CaseBits, InsnCase } from './case.js';
 import type { FieldDifference } from './difference.js';
 import { Case, Result } from './layout.js';
-import type { LongLevel } from './levels.js';
+import type { Level } from './levels.js';
 
 /** A file's contents. Records are given by their non-zero runs of 8 bytes: offset → bytes, both hexadecimal. */
 export interface Regression {
   readonly opcode: string;
   readonly name: string;
-  readonly level: LongLevel;
+  readonly level: Level;
   readonly bits: CaseBits;
   readonly code: string;
   readonly address: string;
@@ -42,7 +42,7 @@ function dense(runs: Readonly<Record<string, string>>, size: number): Uint8Array
 /** The file of a case. */
 export function encodeRegression(
   one: InsnCase,
-  level: LongLevel,
+  level: Level,
   found: readonly FieldDifference[],
   expected: Uint8Array,
   origin: { readonly processor: string; readonly command: string },

@@ -7,14 +7,15 @@ import type { CampaignReport, Finding } from './campaign.js';
 import type { InsnCase } from './case.js';
 import type { FieldDifference } from './difference.js';
 import type { Generator } from './generate.js';
-import { Case, CODE } from './layout.js';
+import { Case } from './layout.js';
 
 const MOST_FINDINGS = 40;
 
 /** The instruction in assembly language. */
-export function disassemble({ code, address, bits }: InsnCase): string {
+export function disassemble({ code, record, bits }: InsnCase): string {
   const decoder = new Decoder(bits, code, 0);
-  decoder.ip = BigInt(bits === 16 ? address - CODE : address);
+  const view = new DataView(record.buffer, record.byteOffset, record.byteLength);
+  decoder.ip = BigInt(view.getUint32(Case.entry, true));
   const formatter = new Formatter(FormatterSyntax.Intel);
   const instruction = decoder.decode();
   try {

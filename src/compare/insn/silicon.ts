@@ -11,7 +11,7 @@ import type { CaseRunner } from './engine.js';
 import { buildImage, type GuestImage } from './image.js';
 import * as at from './layout.js';
 import { Case, HUNG, Result } from './layout.js';
-import type { LongLevel } from './levels.js';
+import type { Level } from './levels.js';
 import { placeCases } from './place.js';
 
 const PROGRAM = fileURLToPath(new URL('../../../../build/Release/vmtape_silicon', import.meta.url));
@@ -53,7 +53,7 @@ export class SiliconProcess implements CaseRunner {
   readonly #image: GuestImage;
   outside = new Uint8Array(at.OUTSIDE_BYTES);
 
-  constructor(readonly level: LongLevel) {
+  constructor(readonly level: Level) {
     const missing = siliconMissing();
     const program = programPath();
     if (missing !== undefined || program === undefined) {
