@@ -14,13 +14,17 @@ import { VmtapeError } from '../src/base/errors.js';
 import { realHost } from '../src/base/host.js';
 import { Prng } from '../src/base/prng.js';
 import { ReplaySession } from '../src/replay/session.js';
+import { FRAME_HEAD_SIZE, FrameKind, PRELUDE_SIZE } from '../src/trace/format.js';
+import { FrameFile } from '../src/trace/frame-file.js';
 import { repairTrace } from '../src/trace/repair.js';
 import { verifyTrace } from '../src/trace/verify.js';
 
 /** For ever: imul dx,dx,6255h; add dx,3619h; mov al,dh; out 80h,al. What is written is not easily compressed. */
 const NOISE = Uint8Array.of(0x69, 0xd2, 0x55, 0x62, 0x81, 0xc2, 0x19, 0x36, 0x88, 0xf0, 0xe6, 0x80, 0xeb, 0xf2);
-/** Milliseconds after the first byte of the file within which the recorder is killed. */
-const LIFE = 2000;
+/** Milliseconds after the first frame of records within which the recorder is killed. */
+const LIFE = 400;
+/** A recorder has so many milliseconds to write that frame. */
+const PATIENCE = 120_000;
 
 /** What many kills left behind. */
 export interface KillTotals {
@@ -73,14 +77,33 @@ async function killOne({ engine, top }: KillOptions, guest: string, path: string
     { stdio: 'ignore' },
   );
   const ended = new Promise<void>((resolve) => recorder.on('close', () => resolve()));
-  // One in eight dies at any moment, the others when they write.
-  if (random.below(8) === 0) await delay(random.below(1500));
+  // One in sixteen dies at any moment, the others while they write records.
+  if (random.below(16) === 0) await delay(random.below(1500));
   else {
-    while (sizeOf(path) === 0 && recorder.exitCode === null) await delay(2);
+    for (let waited = 0; !hasRecords(path) && waited < PATIENCE && recorder.exitCode === null; waited += 5)
+      await delay(5);
     await delay(random.below(LIFE));
   }
   recorder.kill('SIGKILL');
   await ended;
+}
+
+/** A frame of records was written. */
+function hasRecords(path: string): boolean {
+  try {
+    const file = new FrameFile(path);
+    try {
+      for (let place = file.place(0, PRELUDE_SIZE); ; ) {
+        const { kind, stored } = file.head(place);
+        if (kind === FrameKind.Records) return true;
+        place = file.place(place.frame + 1, place.byte + FRAME_HEAD_SIZE + stored);
+      }
+    } finally {
+      file.close();
+    }
+  } catch {
+    return false;
+  }
 }
 
 function sizeOf(path: string): number {

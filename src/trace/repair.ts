@@ -15,6 +15,7 @@ import { TraceReader } from './reader.js';
 import { TraceRecord } from './record.js';
 import { RecordFrameReader } from './record-reader.js';
 import { MarkCollector, marksMessages, type RunMark } from './run-digest.js';
+import { hasZeroTail } from './zero-tail.js';
 
 /** What was done. */
 export interface RepairResult {
@@ -32,13 +33,15 @@ interface GoodPart {
   readonly index: IndexBuilder;
   readonly retired: number;
   readonly damage: VmtapeError | undefined;
+  /** Behind the part, nothing was written but a part of a frame: zeros stand there. */
+  readonly isZeros: boolean;
   /** Rolling digests that are not listed yet. */
   readonly marks: readonly RunMark[];
 }
 
 /**
  * Repairs the file, or, with `output`, writes the repaired trace there. In place, what is not a whole frame is cut off at
- * the end, and the missing frames are appended: whenever that is interrupted, the file can be repaired again. A file with
+ * the end (the beginning of a frame, or the zeros that a file system left), and the missing frames are appended: whenever that is interrupted, the file can be repaired again. A file with
  * something wrong before its last frame is not repaired in place, as that would throw away what stands behind it.
  */
 export function repairTrace(path: string, output?: string): RepairResult {
@@ -71,6 +74,7 @@ function goodPart(path: string, reader: TraceReader): GoodPart {
   const marks = new MarkCollector();
   let isListed = false;
   let damage: VmtapeError | undefined;
+  let isZeros = false;
   try {
     while (index.bytes < file.size && damage === undefined) {
       const place = file.place(index.frames, index.bytes);
@@ -93,10 +97,11 @@ function goodPart(path: string, reader: TraceReader): GoodPart {
         else throw error;
       }
     }
+    isZeros = damage !== undefined && hasZeroTail(file, index.bytes);
   } finally {
     file.close();
   }
-  return { index, retired, damage, marks: isListed ? [] : marks.marks };
+  return { index, retired, damage, isZeros, marks: isListed ? [] : marks.marks };
 }
 
 /** Nothing but the trailer, or a part of it, is behind this frame. */
@@ -105,8 +110,8 @@ function isAtEnd(file: FrameFile, { place, stored }: Frame): boolean {
 }
 
 /** What is behind the good part is the beginning of a frame, or was never written. */
-function isCutOff({ damage }: GoodPart): boolean {
-  return damage === undefined || damage.code === 'VMTAPE_TRACE_TRUNCATED';
+function isCutOff({ damage, isZeros }: GoodPart): boolean {
+  return damage === undefined || damage.code === 'VMTAPE_TRACE_TRUNCATED' || isZeros;
 }
 
 function complete(path: string, { index, retired, marks }: GoodPart): void {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { VmtapeError } from '../../src/base/errors.js';
 import { TraceAppender } from '../../src/trace/append.js';
+import { FrameKind } from '../../src/trace/format.js';
 import { FrameFile } from '../../src/trace/frame-file.js';
 import { FrameWriter } from '../../src/trace/frame-writer.js';
 import { openTrace } from '../../src/trace/open.js';
@@ -243,6 +244,62 @@ describe('openTrace', () => {
     await expect(read()).rejects.toMatchObject({ code: 'VMTAPE_TRACE_DAMAGED' });
     expect(count).toBe(50);
     trace.close();
+  });
+});
+
+describe('zeros at the end of a file, as a file system leaves them that crashed', () => {
+  /** A trace that was not closed, of three frames of records; where the last one begins. */
+  function torn(): number {
+    const writer = openWriter();
+    for (let frame = 0; frame < 3; frame++) {
+      for (let index = 0; index < 50; index++) {
+        view.setUint8(0, (index * 37) % 251);
+        writer.records.access(RecordKind.IoWrite, frame * 100 + index, 0x80, 1, view, 0);
+      }
+      writer.flush();
+    }
+    writer.close();
+    const reader = new TraceReader(path);
+    const { byte } = reader.index.find(FrameKind.Records, 100)?.place ?? { byte: 0 };
+    reader.close();
+    return byte;
+  }
+
+  it('are cut off with what is no whole frame before them, at every byte of the last frame', async () => {
+    const last = torn();
+    const whole = readFileSync(path);
+    for (let cut = last; cut < whole.length; cut += 7) {
+      writeFileSync(path, Buffer.concat([whole.subarray(0, cut), Buffer.alloc(4096)]));
+      // What is cut off may be zeros itself.
+      const records = whole.subarray(cut).every((byte) => byte === 0) ? 150 : 100;
+      expect(repairTrace(path), `cut at ${cut - last}`).toMatchObject({ kind: 'ended', records });
+      expect(await problems()).toEqual([]);
+    }
+    writeFileSync(path, Buffer.concat([whole, Buffer.alloc(100_000)]));
+    expect(repairTrace(path)).toMatchObject({ kind: 'ended', records: 150, lost: 100_000 });
+    expect(await problems()).toEqual([]);
+  });
+
+  it('behind which something stands are not cut off', () => {
+    const last = torn();
+    const whole = readFileSync(path);
+    const zeros = Buffer.alloc(4096);
+    for (const bytes of [
+      [whole, zeros, Buffer.of(1)],
+      [whole.subarray(0, last + 30), zeros, whole.subarray(last), zeros],
+    ]) {
+      writeFileSync(path, Buffer.concat(bytes));
+      const before = readFileSync(path);
+      expect(() => repairTrace(path)).toThrow(/and more may be behind it/);
+      expect(readFileSync(path).equals(before)).toBe(true);
+    }
+  });
+
+  it('behind a file that was closed do not lose its end', async () => {
+    writePorts(20, 10);
+    appendFileSync(path, Buffer.alloc(5000));
+    expect(repairTrace(path)).toMatchObject({ kind: 'closed', records: 20, lost: 5000 });
+    expect(await problems()).toEqual([]);
   });
 });
 
