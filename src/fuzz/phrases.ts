@@ -283,6 +283,10 @@ const ioapic: Phrase[] = [
   say(...register(0, anyWord), store(0xfec0_0000, fc.constantFrom(0, 1, 2)), fetch(0xfec0_0010)),
 ];
 
+const fwCfg: Phrase[] = [
+  with_([0x00, 0x01, 0x03, 0x05, 0x0f, 0x19], (key) => say(write(0x510, key), read(0x511), read(0x511), read(0x511))),
+];
+
 const byTarget: Readonly<Record<string, Phrase[]>> = {
   pic: [...pic, specialMask],
   pit,
@@ -291,6 +295,7 @@ const byTarget: Readonly<Record<string, Phrase[]>> = {
   uart,
   'acpi-pm1': acpiPm1,
   'pci-host': pciHost,
+  'fw-cfg': fwCfg,
   lapic,
   ioapic,
 };

@@ -4,6 +4,7 @@ import { AcpiPm1 } from '../vmm/devices/acpi-pm1/acpi-pm1.js';
 import { DebugConsole } from '../vmm/devices/debug-console/debug-console.js';
 import { ExitPort } from '../vmm/devices/exit-port/exit-port.js';
 import { FpuError } from '../vmm/devices/fpu-error/fpu-error.js';
+import { FwCfg } from '../vmm/devices/fw-cfg/fw-cfg.js';
 import { I8042 } from '../vmm/devices/i8042/i8042.js';
 import { Ioapic } from '../vmm/devices/ioapic/ioapic.js';
 import { Lapic } from '../vmm/devices/lapic/lapic.js';
@@ -146,6 +147,7 @@ export const targets: readonly FuzzTarget[] = [
   target('acpi-pm1', pm1Rig),
   target('pm-timer', (bench) => ({ device: new PmTimer({ clock: bench.clock }), inputs: [] })),
   target('post', () => ({ device: new PostPort(), inputs: [] })),
+  target('fw-cfg', () => ({ device: new FwCfg(0x1234_5678_0000), inputs: [] })),
   target('debug-console', (bench) => ({ device: new DebugConsole(bench), inputs: [] })),
   target('exit-port', (bench) => ({ device: new ExitPort(bench), inputs: [] })),
 ];

@@ -4,6 +4,7 @@ import { AcpiPm1 } from './devices/acpi-pm1/acpi-pm1.js';
 import { DebugConsole } from './devices/debug-console/debug-console.js';
 import { ExitPort } from './devices/exit-port/exit-port.js';
 import { FpuError } from './devices/fpu-error/fpu-error.js';
+import { FwCfg } from './devices/fw-cfg/fw-cfg.js';
 import { I8042 } from './devices/i8042/i8042.js';
 import { Ioapic } from './devices/ioapic/ioapic.js';
 import { type ApicProcessor, Lapic } from './devices/lapic/lapic.js';
@@ -77,6 +78,7 @@ export function createDevices(wiring: DeviceWiring): MachineDevices {
     new PmTimer({ clock }),
     new AcpiPm1({ irq: irq(9), clock, power: powerLine }),
     new PostPort(),
+    new FwCfg(memorySize),
     new DebugConsole(wiring.debugConsole),
     new ExitPort({ exit: (code) => wiring.onEnd(exitPortEnd(code)) }),
   ];

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { DebugConsole } from '../../../src/vmm/devices/debug-console/debug-console.js';
 import { ExitPort } from '../../../src/vmm/devices/exit-port/exit-port.js';
 import { assertsIgnne, FpuError } from '../../../src/vmm/devices/fpu-error/fpu-error.js';
+import { FwCfg } from '../../../src/vmm/devices/fw-cfg/fw-cfg.js';
 import { I8042 } from '../../../src/vmm/devices/i8042/i8042.js';
 import { PmTimer } from '../../../src/vmm/devices/pm-timer/pm-timer.js';
 import { Port92 } from '../../../src/vmm/devices/port92/port92.js';
@@ -204,4 +205,34 @@ it('the POST port and the page registers read back', () => {
   post.out(0x80, 0x42);
   post.out(0x8f, 0x24);
   expect([post.in(0x80), post.in(0x8f), post.device.code]).toEqual([0x42, 0x24, 0x42]);
+});
+
+describe('the firmware configuration', () => {
+  const read = (key: number, count: number): number[] => {
+    const config = onBench(() => new FwCfg(0x8000_0000));
+    config.device.writePort(0x510, 2, key);
+    return Array.from({ length: count }, () => config.in(0x511));
+  };
+
+  it.each([
+    ['the signature', 0x00, [0x51, 0x45, 0x4d, 0x55, 0]],
+    ['the interface: no DMA', 0x01, [1, 0, 0, 0, 0]],
+    ['bytes of RAM', 0x03, [0, 0, 0, 0x80, 0, 0, 0, 0, 0]],
+    ['processors', 0x05, [1, 0, 0]],
+    ['the most processors', 0x0f, [1, 0, 0]],
+    ['files: none', 0x19, [0, 0, 0, 0]],
+    ['what there is not', 0x7fff, [0, 0]],
+  ])('%s, and zeros behind the end', (_, key, bytes) => {
+    expect(read(key, bytes.length)).toEqual(bytes);
+  });
+
+  it('selecting begins an item again, writing data changes nothing', () => {
+    const config = onBench(() => new FwCfg(0x100_0000));
+    config.device.writePort(0x510, 2, 0x00);
+    expect([config.in(0x511), config.in(0x511)]).toEqual([0x51, 0x45]);
+    config.out(0x511, 0x99);
+    expect(config.in(0x511)).toBe(0x4d);
+    config.device.writePort(0x510, 2, 0x00);
+    expect(config.in(0x511)).toBe(0x51);
+  });
 });
