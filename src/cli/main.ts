@@ -13,6 +13,7 @@ import { addRecord } from './record.js';
 import { addRepair } from './repair.js';
 import { addReplay } from './replay.js';
 import { addRun } from './run.js';
+import { addSlice } from './slice.js';
 import { addVerify } from './verify.js';
 
 const HELP = `
@@ -43,6 +44,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addInspect(program, setExit);
   addExport(program, setExit);
   addDiff(program, setExit);
+  addSlice(program, setExit);
   addPack(program, setExit);
   addVerify(program, setExit);
   addRepair(program, setExit);

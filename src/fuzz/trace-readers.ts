@@ -7,6 +7,7 @@ import { overviewLines } from '../cli/inspect-text.js';
 import { TraceSummary } from '../cli/trace-summary.js';
 import type { ReplayMode } from '../replay/options.js';
 import { ReplaySession } from '../replay/session.js';
+import { sliceTrace } from '../replay/slice.js';
 import { diffTraces } from '../trace/diff.js';
 import { ConsoleExporter } from '../trace/export/console.js';
 import { type Exporter, exportRecords } from '../trace/export/exporter.js';
@@ -91,6 +92,25 @@ export const traceReadings: Readonly<Record<string, TraceReading>> = {
       }
     } finally {
       a.close();
+    }
+  },
+
+  /** One in four: it replays, too. */
+  async slice(path) {
+    if (statSync(path).size % 4 !== 0) return;
+    const reader = new TraceReader(path);
+    const { memorySize } = reader.header;
+    reader.close();
+    if (memorySize > MEMORY_MAX) return;
+    const output = `${path}.slice`;
+    let turns = 0;
+    const onProgress = (): boolean => ++turns > SLICES;
+    try {
+      if (!(await sliceTrace(path, output, { first: 5, last: 40, files: seedFile, onProgress }))) return;
+      const { problems } = await verifyTrace(output);
+      for (const problem of problems) expectTyped(problem);
+    } finally {
+      rmSync(output, { force: true });
     }
   },
 

@@ -2,7 +2,7 @@
  * Checkpoints: the whole state of a replay between two records, and going on from one. Each part is encoded by the table of its owner;
  * of a checkpoint that a file brings nothing is believed before it was checked against that.
  */
-import { VmtapeError } from '../base/errors.js';
+import { ExitCode, VmtapeError } from '../base/errors.js';
 import type { TraceCheckpoint } from '../trace/checkpoint.js';
 import { damagedTrace } from '../trace/errors.js';
 import type { FoundCheckpoint } from '../trace/reader.js';
@@ -75,6 +75,12 @@ export function restoreMachine(machine: ReplayedMachine, found: FoundCheckpoint)
       throw stateError('interp.retired', `is ${vcpu.retired}, and the checkpoint says ${retired}`);
     return decodeState(replayState, part('replay'));
   });
+}
+
+/** KVM was asked to start from a checkpoint. */
+export function onlyInterpreted(path: string): VmtapeError {
+  const message = `${path}: the replay begins with a checkpoint, and only the interpreter goes on from one`;
+  return new VmtapeError('VMTAPE_CHECKPOINT', message, ExitCode.HostCannot, '--engine interp');
 }
 
 /** With the place of the file in the error. */

@@ -18,7 +18,7 @@ import { engineErrorEnd } from '../vmm/machine-ends.js';
 import { openVcpu } from '../vmm/machine-engine.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
 import { Landing } from '../vmm/machine-taps.js';
-import { restoreMachine, type SavedState, saveMachine } from './checkpoint.js';
+import { onlyInterpreted, restoreMachine, type SavedState, saveMachine } from './checkpoint.js';
 import { checkHook, checkPlain, compareAccess, digestAccess, type ExitAccess } from './compare.js';
 import { DigestChecker, hasState } from './digests.js';
 import { endOf, finalDifference, unknownEnd } from './end.js';
@@ -106,7 +106,9 @@ export class ReplaySession {
   static async open(options: ReplayOptions): Promise<ReplaySession> {
     const reader = new TraceReader(options.path, { files: options.files });
     try {
-      const from = options.from === undefined ? undefined : reader.checkpointBefore(options.from);
+      // A part of a trace has a checkpoint before its first record: that is its start.
+      const from = reader.checkpointBefore(options.from ?? 0);
+      if (from && options.engine === 'kvm') throw onlyInterpreted(options.path);
       const guest = guestOf(reader, from);
       const vcpu = await openVcpu(options.engine ?? 'interp', guest.memory);
       try {
@@ -193,10 +195,10 @@ export class ReplaySession {
     return !this.#endsWithin && !this.#walker.isUnderWay;
   }
 
-  /** Saves the state, at a boundary. */
-  save(): SavedState {
+  /** Saves the state, at a boundary. `digest`: the rolling digest to go on with, if another. */
+  save(digest = this.digests.run.bytes()): SavedState {
     const [timeBefore, time] = this.landmarks.times;
-    const own = { skipped: this.#skipped, timeBefore, time, digest: this.digests.run.bytes() };
+    const own = { skipped: this.#skipped, timeBefore, time, digest };
     return saveMachine(this, this.#feed.consumed, own);
   }
 

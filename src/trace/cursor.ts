@@ -45,7 +45,8 @@ export class TraceCursor {
     this.#place = this.#at = file.place(0, PRELUDE_SIZE);
     this.count = 0;
     if (from === 0) {
-      this.#retired = 0;
+      // A part of another trace goes on with its counts.
+      if (!index.checkpointBefore(0)) this.#retired = 0;
       return;
     }
     try {

@@ -3,7 +3,6 @@ import { ExitCode, VmtapeError } from '../base/errors.js';
 import { append } from './edit.js';
 import { damagedTrace } from './errors.js';
 import { findPlacements } from './find-placements.js';
-import { FrameKind } from './format.js';
 import type { GuestFiles } from './memory-reader.js';
 import { openTrace } from './open.js';
 import type { Placement } from './placements.js';
@@ -85,8 +84,7 @@ function check({ path, header, index }: TraceReader, embed: boolean): void {
     const message = embed ? `${path} has its guest in it already` : `${path} was written without its guest already`;
     throw guestError(message, embed ? 'leave it out with: vmtape unpack' : 'put it in with: vmtape pack');
   }
-  const first = index.find(FrameKind.Records, 0);
-  if (first && first.first !== 0) throw guestError(`${path} is a part of a trace, which begins with a checkpoint`);
+  if (index.checkpointBefore(0)) throw guestError(`${path} is a part of a trace, which begins with a checkpoint`);
 }
 
 function guestError(message: string, hint?: string): VmtapeError {

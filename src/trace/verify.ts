@@ -72,7 +72,8 @@ class Verifier {
   /** A memory that has begun and is not whole: its number and base. */
   #open: { readonly set: number; readonly base: number } | undefined;
   #retired = 0;
-  #time = 0;
+  /** Undefined: not known, before the first record of a part of another trace. */
+  #time: number | undefined = 0;
   readonly #marks = new MarkCollector();
   /** Marks that were listed. */
   #listed = 0;
@@ -231,7 +232,8 @@ class Verifier {
     if (counting ? frame.retired !== this.#retired : !Number.isNaN(frame.retired)) {
       throw new ColumnError('does not go on with the instruction count of the frame before');
     }
-    if (frame.time !== this.#time) throw new ColumnError('does not go on with the time of the frame before');
+    if (frame.time !== (this.#time ?? frame.time))
+      throw new ColumnError('does not go on with the time of the frame before');
     const record = this.#record;
     while (frame.next(record)) {
       if (record.kind === RecordKind.Hook && record.address >= (this.#header?.hooks.length ?? 0)) {
@@ -270,8 +272,12 @@ class Verifier {
   }
 
   #checkpoint(payload: Uint8Array): void {
-    const { record, set } = parseCheckpoint(payload);
+    const { record, set, retired } = parseCheckpoint(payload);
     this.#checkpointed = record;
+    if (record === 0 && this.#index.records === 0) {
+      this.#retired = retired;
+      this.#time = undefined;
+    }
     if (set >= this.#depths.length) throw new ColumnError(`is a checkpoint with memory ${set}, which there is not`);
     if (record > this.#index.records)
       throw new ColumnError(`is a checkpoint before record ${record}, which there is not`);

@@ -21,6 +21,14 @@ export interface TraceImage {
   readonly placed?: { readonly files: readonly Uint8Array[]; readonly placements: readonly Placement[] } | undefined;
 }
 
+/** Where the records begin; not 0 in a part of another trace, which has a checkpoint before its first record. */
+export interface TraceStart {
+  /** Instructions retired; 0 where nobody counts. */
+  readonly retired: number;
+  /** The last recorded time, in nanoseconds. */
+  readonly time: number;
+}
+
 /** A DMA of fewer bytes stands with its record, others are contents of their own. */
 const DMA_BLOB_MIN = 512;
 const PATCH_BYTES_PER_FRAME = 0x4_0000;
@@ -36,10 +44,11 @@ export class TraceWriter {
     readonly path: string,
     readonly header: TraceHeader,
     image: TraceImage,
+    start: TraceStart = { retired: 0, time: 0 },
   ) {
     assert(header.id.length === ID_SIZE, 'the id of a recording has 16 bytes');
     assert(header.embedded === (image.placed === undefined), 'what is not embedded is placed');
-    this.records = new RecordFrameWriter(header.counting);
+    this.records = new RecordFrameWriter(header.counting, 0, start.retired, start.time);
     this.#frames = FrameWriter.create(path, header.id, header.date);
     this.#memory = new MemoryWriter(this.#frames, new PageTable(header.memorySize, header.romSize));
     try {
@@ -53,8 +62,8 @@ export class TraceWriter {
   }
 
   /** The same, with the memory in the file when the promise is kept. */
-  static async create(path: string, header: TraceHeader, image: TraceImage): Promise<TraceWriter> {
-    const writer = new TraceWriter(path, header, image);
+  static async create(path: string, header: TraceHeader, image: TraceImage, start?: TraceStart): Promise<TraceWriter> {
+    const writer = new TraceWriter(path, header, image, start);
     try {
       await writer.drained();
       return writer;
