@@ -61,7 +61,7 @@ function headerLines({ header, path, size }: TraceReader): string[] {
     `Options    ${options.join(' ') || 'none'}`,
     ...(Object.keys(header.host).length === 0
       ? []
-      : [`Host       ${Object.values(header.host).map(shown).join(', ')}`]),
+      : [`Host       ${Object.entries(header.host).map(hostFact).join(', ')}`]),
   ];
 }
 
@@ -115,4 +115,9 @@ function spanText({ span, dmaBytes, inputBytes }: TraceSummaryData): string {
   if (dmaBytes > 0) parts.push(`${formatCount(dmaBytes)} bytes by DMA`);
   if (inputBytes > 0) parts.push(`${formatCount(inputBytes)} bytes of input`);
   return parts.join(', ');
+}
+
+/** A fact of the host: a figure with its name, anything else by itself. */
+function hostFact([name, value]: readonly [string, unknown]): string {
+  return typeof value === 'number' ? `${name} ${value}` : shown(value);
 }

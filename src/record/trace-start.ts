@@ -5,6 +5,7 @@ import type { TraceGuestFile, TraceHeader } from '../trace/header.js';
 import type { Placement } from '../trace/placements.js';
 import type { TraceImage } from '../trace/writer.js';
 import { cpuStateTable } from '../vmm/cpu/state.js';
+import { EXIT_TIME } from '../vmm/guest-time.js';
 import { cpuModel } from '../vmm/machine-cpuid.js';
 import { DEFAULT_RTC_TIME } from '../vmm/machine-options.js';
 import { type GuestMemory, isRom, memoryRuns } from '../vmm/memory.js';
@@ -16,7 +17,7 @@ const FOUR_GIB = 2 ** 32;
 /** The header of the recording that the options ask for. */
 export function headerOf(options: RecordOptions): TraceHeader {
   const { machine } = options;
-  const { guest, hiddenFeatures, timeScale = 1 } = machine;
+  const { guest, hiddenFeatures, timeScale = 1, exitTime = EXIT_TIME } = machine;
   return {
     id: options.id,
     date: options.date,
@@ -40,6 +41,7 @@ export function headerOf(options: RecordOptions): TraceHeader {
       ...options.host,
       ...(hiddenFeatures !== undefined && { hidden: hiddenFeatures }),
       ...(timeScale > 1 && { timeScale }),
+      ...(machine.engine === 'interp' && exitTime > 0 && { exitTime }),
     },
     ledger: options.ledger,
   };

@@ -9,7 +9,7 @@ import { type FoundCheckpoint, TraceReader } from '../trace/reader.js';
 import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { DirtyLog } from '../vmm/dirty-log.js';
-import { timeScaleOfTrace } from '../vmm/guest-time.js';
+import { exitTimeOfTrace, timeScaleOfTrace } from '../vmm/guest-time.js';
 import { HookPerformer } from '../vmm/hooks/perform.js';
 import { HOOK_PORT, isHookSize } from '../vmm/hooks/table.js';
 import type { Board } from '../vmm/machine-board.js';
@@ -61,6 +61,7 @@ export class ReplaySession {
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
   readonly digests: DigestChecker;
   #skipped = 0;
+  readonly #exitTime: number;
   #stopped = false;
   /** The element under comparison; reused. */
   readonly #compared: ExitAccess;
@@ -94,6 +95,7 @@ export class ReplaySession {
     this.start = from?.checkpoint.record ?? 0;
     this.#feed = new RecordFeed(reader.cursor(this.start), options.until);
     this.#compared = { exit: vcpu.exit, offset: 0, fault: false, answered: false };
+    this.#exitTime = header.counting ? exitTimeOfTrace(header.host) : 0;
     this.#comparesCounts = header.counting && vcpu.engine === 'interp';
     this.digests = new DigestChecker(vcpu, guest.memory, new DirtyLog(vcpu), this.#comparesCounts);
     this.#walker = new LandingWalker(vcpu, guest.memory, this.#comparesCounts, options.windowExact);
@@ -284,6 +286,11 @@ export class ReplaySession {
     this.#skipped = Math.max(this.#skipped, skipped);
   }
 
+  /** So many exits took their time. */
+  #spend(exits: number): void {
+    if (this.#exitTime > 0) this.#skipTo(this.#skipped + exits * this.#exitTime);
+  }
+
   #setTime(time: number): void {
     const { board } = this;
     if (!board) return;
@@ -404,6 +411,7 @@ export class ReplaySession {
       this.#feed.consume();
     }
     if (fault) vcpu.failMsr();
+    this.#spend(exit.count);
     return vcpu.complete();
   }
 
@@ -424,6 +432,7 @@ export class ReplaySession {
       board?.access(exit, 0);
       digestAccess(this.digests.run, access);
       this.#feed.consume();
+      this.#spend(1);
       return true;
     }
     if (board) hooks.answer(site);
@@ -437,6 +446,7 @@ export class ReplaySession {
     hooks.apply(site, vcpu);
     this.digests.run.hook(site, record.hookKind, hooks.low, hooks.high, hooks.aux, hooks.ebx);
     this.#feed.consume();
+    this.#spend(1);
     return true;
   }
 

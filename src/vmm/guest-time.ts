@@ -15,11 +15,24 @@ export const GAP_MAX = 100_000_000;
 export const TIME_SCALE_MAX = 1000;
 
 const MICROSECOND = 1000;
+/**
+ * Guest nanoseconds that an access to a device, or another exit that is answered, takes on the interpreter, as a port access of an ISA bus does.
+ * A guest that waits by looking at a clock again and again looks a thousand times a millisecond, not a hundred thousand.
+ */
+export const EXIT_TIME = 1000;
+/** The longest time of an exit. */
+export const EXIT_TIME_MAX = 1_000_000;
 
 /** The scale that a trace's header names among what its host is; 1 where it names none. */
 export function timeScaleOfTrace({ timeScale }: Readonly<Record<string, unknown>>): number {
   const isScale = Number.isInteger(timeScale) && Number(timeScale) >= 1 && Number(timeScale) <= TIME_SCALE_MAX;
   return isScale ? Number(timeScale) : 1;
+}
+
+/** The time of an exit that a trace's header names; 0, as it was before exits took time, where it names none. */
+export function exitTimeOfTrace({ exitTime }: Readonly<Record<string, unknown>>): number {
+  const isTime = Number.isInteger(exitTime) && Number(exitTime) >= 0 && Number(exitTime) <= EXIT_TIME_MAX;
+  return isTime ? Number(exitTime) : 0;
 }
 
 /** See the head of the file. */

@@ -8,7 +8,7 @@ import type { Board } from './machine-board.js';
 
 /** See the head of the file. Times are nanoseconds. */
 export class IdleTime {
-  /** Skipped so far. */
+  /** By how much the guest's time is ahead of the instruction count: what was skipped, and what exits took. */
   skipped = 0;
   /** When the guest halted; -1: it has not. */
   #since = -1;
@@ -18,6 +18,13 @@ export class IdleTime {
     readonly time: GuestTime,
     readonly isPaced: boolean,
   ) {}
+
+  /** Exits took this long; 0 on KVM. */
+  spend(nanoseconds: number, vcpu: Vcpu): void {
+    if (nanoseconds === 0) return;
+    this.skipped += nanoseconds;
+    vcpu.skipTicks?.(nanoseconds);
+  }
 
   /** The guest does not halt any more. */
   end(): void {

@@ -59,6 +59,8 @@ export interface MachineOptions {
   readonly host: HostPort;
   /** KVM: a guest that computes sees a nanosecond in so many of the host's (guest-time.ts). Default 1. */
   readonly timeScale?: number;
+  /** The interpreter: guest nanoseconds that an exit takes which is an access, or a hooked instruction. Default {@link EXIT_TIME}. */
+  readonly exitTime?: number;
   /** An access that no device claims is an error, VMTAPE_UNCLAIMED. */
   readonly strictBus?: boolean;
   /** Seeds the answers of hooked RDRAND and RDSEED, a u32. Default 1. */

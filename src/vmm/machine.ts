@@ -16,7 +16,7 @@ import { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
 import { ExitReason, isAccess, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
 import { DirtyLog } from './dirty-log.js';
-import { GuestTime } from './guest-time.js';
+import { EXIT_TIME, GuestTime } from './guest-time.js';
 import { HOOK_PORT, isHookSize } from './hooks/table.js';
 import type { Landmark } from './landmark.js';
 import { Board } from './machine-board.js';
@@ -70,9 +70,9 @@ export class Machine {
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
   readonly #input = new HostInput();
   readonly #started: number;
-  /** KVM: where the guest's time comes from. */
+  /** Where the guest's time comes from: on KVM; on the interpreter, what an exit takes, and idle time. */
   readonly #time: GuestTime;
-  /** The interpreter's idle time. */
+  readonly #exitTime: number;
   readonly #idleTime: IdleTime;
   /** The host's time at the exit under way; -1: not sampled yet (KVM). */
   #sample = -1;
@@ -116,6 +116,7 @@ export class Machine {
     this.retired = vcpu.retired;
     this.#started = this.#host.now();
     this.#time = new GuestTime(this.#host, options.timeScale);
+    this.#exitTime = this.#counting ? (options.exitTime ?? EXIT_TIME) : 0;
     this.#idleTime = new IdleTime(this.#time, this.#inputOpen);
     if (this.#counting) return;
     vcpu.onAssist = (instruction, bits) => this.#taps.assist(instruction, bits);
@@ -293,6 +294,7 @@ export class Machine {
         this.exits++;
       }
       if (fault) vcpu.failMsr();
+      this.#idleTime.spend(exit.count * this.#exitTime, vcpu);
       const further = vcpu.complete();
       if (further === undefined) break;
       if (!isAccess(further)) {
@@ -315,11 +317,12 @@ export class Machine {
     if (site < 0) {
       board.access(exit, 0);
       this.#taps.exit(exit, 0, false);
-      return true;
+    } else {
+      board.hooks.answer(site);
+      board.hooks.apply(site, vcpu);
+      this.#taps.hook(site, board.hooks);
     }
-    board.hooks.answer(site);
-    board.hooks.apply(site, vcpu);
-    this.#taps.hook(site, board.hooks);
+    this.#idleTime.spend(this.#exitTime, vcpu);
     return true;
   }
 

@@ -247,8 +247,10 @@ export class InterpVcpu implements Vcpu {
 
   skipTicks(ticks: number): void {
     this.#check();
-    const offset = this.#view.getBigInt64(layout.CPU_TSC_OFFSET, true);
-    this.#view.setBigInt64(layout.CPU_TSC_OFFSET, offset + BigInt(ticks), true);
+    const low = this.#get(layout.CPU_TSC_OFFSET) + (ticks % TWO_32);
+    this.#set(layout.CPU_TSC_OFFSET, low);
+    const high = Math.floor(ticks / TWO_32) + (low >= TWO_32 ? 1 : 0);
+    if (high !== 0) this.#set(layout.CPU_TSC_OFFSET + 4, this.#get(layout.CPU_TSC_OFFSET + 4) + high);
   }
 
   ignoreFerr(): void {

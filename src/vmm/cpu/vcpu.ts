@@ -119,7 +119,7 @@ export interface Vcpu {
   readonly seeker?: Seeker;
   /** KVM only: kicks the run under way, or the next one, in `microseconds` of host time; 0 takes that back. */
   armTimer?(microseconds: number): void;
-  /** Interpreter only: the guest's TSC jumps forward by `ticks` (a whole number): idle time that was skipped. */
+  /** Interpreter only: the guest's TSC jumps forward by `ticks` (a whole number): idle time that was skipped, or what exits took. */
   skipTicks?(ticks: number): void;
   /**
    * The board asserted IGNNE#: x87 instructions do not wait for the pending exception any more. Without effect unless FERR# is asserted, which
