@@ -1,4 +1,5 @@
 /** Recording: a machine whose taps write a trace. */
+import { LANDMARK_PAGES_SMALL } from '../trace/format.js';
 import { RecordKind } from '../trace/record.js';
 import type { RecordFrameWriter } from '../trace/record-writer.js';
 import { MARK_DISTANCE, RunDigest } from '../trace/run-digest.js';
@@ -212,6 +213,7 @@ class RecordTaps implements MachineTaps {
   }
 
   inject(vector: number, landing: Landing, registers: Uint8Array, landmark: Landmark | undefined): void {
+    if ((landmark?.pages.length ?? 0) > LANDMARK_PAGES_SMALL) this.#writer.flush();
     this.#records.inject(this.#begin(), vector, landing, registers, landmark);
     this.#written();
   }

@@ -82,7 +82,9 @@ export const SHAPES_MAX = 0x1000;
 export const DMA_MAX = 0x1_0000;
 /** A frame of records is closed when those of its DMA records that have no bytes in it stand for so many; the last may go beyond. */
 export const DMA_BYTES_PER_FRAME = 0x100_0000;
-/** The most pages of a landmark. */
-export const LANDMARK_PAGES_MAX = 0x4000;
+/** The most pages of a landmark: 384 MiB. With nine bytes each they fit into one frame, if they are alone in it. */
+export const LANDMARK_PAGES_MAX = 0x1_8000;
+/** A landmark with more pages stands in a frame that begins with it. Readers of revision 1 and before refuse it. */
+export const LANDMARK_PAGES_SMALL = 0x4000;
 /** An index lists this many frames. */
 export const FRAMES_PER_INDEX = 1024;

@@ -195,7 +195,7 @@ export class RecordFrameWriter {
   }
   #landmark(data: ColumnWriter, { cpuHash, pages, hashes }: TraceLandmark): void {
     assert(cpuHash.length === HASH_SIZE && hashes.length === pages.length * HASH_SIZE, 'hashes have 8 bytes');
-    assert(pages.length <= LANDMARK_PAGES_MAX, 'a landmark has at most 16,384 pages');
+    assert(pages.length <= LANDMARK_PAGES_MAX, 'a landmark has at most 98,304 pages');
     const before = data.length;
     data.bytes(cpuHash);
     data.varint(pages.length);

@@ -11,8 +11,8 @@ import { MemoryHash } from './memory-hash.js';
 import { pageTablesOf } from './page-tables.js';
 
 const HASH_SIZE = 8;
-/** The most pages of a landmark: a guest that writes more between two exits waits for its interrupts. As in the trace format. */
-const PAGES_MAX = 0x4000;
+/** The most pages of a landmark, 384 MiB: a guest that writes more between two exits waits for its interrupts. As in the trace format. */
+const PAGES_MAX = 0x1_8000;
 const TF = 1n << 8n;
 const RF = 1n << 16n;
 
@@ -35,8 +35,8 @@ export class LandmarkTaker {
   readonly #memory: GuestMemory;
   readonly #written: DirtyReader;
   readonly #hash: MemoryHash;
-  /** Pages of a landmark that had too many. */
-  #carried: readonly number[] = [];
+  /** More pages than that were written since the log was emptied: there is no landmark until it is again. */
+  #isFull = false;
   /** RIP of the last MMIO access. */
   #accessRip = -1;
 
@@ -55,11 +55,12 @@ export class LandmarkTaker {
   /** The vCPU stands at a place that every replay finds anyhow: what was written before does not tell places apart. */
   forget(): void {
     this.#written.take();
-    this.#carried = [];
+    this.#isFull = false;
   }
 
   /** The landmark of the boundary at which the vCPU stands; undefined: no interrupt may be landed here. */
   take(): Landmark | undefined {
+    if (this.#isFull) return undefined;
     const state = this.#vcpu.getState();
     if (!this.#isPlace(state)) return undefined;
     const dirty = this.#takeDirtyPages();
@@ -76,12 +77,11 @@ export class LandmarkTaker {
     return { cpuHash, pages, hashes };
   }
 
-  /** Undefined: there are too many. They are not forgotten. */
-  #takeDirtyPages(): readonly number[] | undefined {
-    const written = this.#written.take();
-    const pages = this.#carried.length === 0 ? [...written] : [...new Set([...this.#carried, ...written])];
-    this.#carried = pages.length > PAGES_MAX ? pages : [];
-    return pages.length > PAGES_MAX ? undefined : pages.sort((a, b) => a - b);
+  /** Undefined: there are too many. */
+  #takeDirtyPages(): Uint32Array | undefined {
+    const pages = this.#written.take();
+    this.#isFull = pages.length > PAGES_MAX;
+    return this.#isFull ? undefined : pages.sort();
   }
 
   /**

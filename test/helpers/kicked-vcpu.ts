@@ -3,8 +3,11 @@ import { InterpVcpu } from '../../src/vmm/cpu/interp.js';
 import { ExitReason, type Vcpu } from '../../src/vmm/cpu/vcpu.js';
 import type { GuestMemory } from '../../src/vmm/memory.js';
 
-/** It does not count, and is kicked after as many instructions as `next` says. */
-export function kickedVcpu(memory: GuestMemory, next: () => number): Vcpu {
+/**
+ * It does not count, and is kicked after as many instructions as `next` says. `landed` hears how many instructions were retired at each
+ * interrupt, which the recording does not know.
+ */
+export function kickedVcpu(memory: GuestMemory, next: () => number, landed?: (retired: number) => void): Vcpu {
   const interp = new InterpVcpu(memory);
   let left = next();
   const own: Partial<Vcpu> = {
@@ -19,6 +22,10 @@ export function kickedVcpu(memory: GuestMemory, next: () => number): Vcpu {
       return ExitReason.Kicked;
     },
     armTimer() {},
+    injectInterrupt(vector) {
+      landed?.(interp.retired);
+      interp.injectInterrupt(vector);
+    },
   };
   return new Proxy(interp, {
     get(target, name) {

@@ -241,6 +241,19 @@ describe('a record frame', () => {
     expect(reader.next(record)).toBe(false);
   });
 
+  it('has room for a landmark of 384 MiB, which is alone in it', () => {
+    const writer = new RecordFrameWriter(false);
+    const pages = Array.from({ length: 98_304 }, (_, index) => index * 16);
+    const hashes = Uint8Array.from({ length: pages.length * 8 }, (_, index) => index * 31);
+    writer.inject(0, 0x30, 3, new Uint8Array(144).fill(0x77), { cpuHash: new Uint8Array(8), pages, hashes });
+    expect(writer.full).toBe(true);
+    const payload = writer.take();
+    expect(payload.length).toBeLessThanOrEqual(0x10_0000);
+    const record = new TraceRecord();
+    new RecordFrameReader(payload).next(record);
+    expect(record.landmark).toEqual({ cpuHash: new Uint8Array(8), pages, hashes });
+  });
+
   it('with a landmark that claims more pages than it has bytes is refused', () => {
     const data = new Uint8Array([0, 1, 2, 3, 4, 5, 6, 7, 8, 0xff, 0xff, 0xff, 0x7f, 0]);
     const nothing = new Uint8Array(0);

@@ -184,6 +184,30 @@ describe('where no interrupt may be landed', () => {
     vcpu.close();
   });
 
+  it('where more than 384 MiB were written since an exit, until there is another', () => {
+    const memory = new GuestMemory({ ramSize: RAM });
+    const vcpu = InterpVcpu.open(memory);
+    vcpu.setState({ ...longMode(memory), rip: 0x8000n });
+    let written = Uint32Array.from({ length: 98_305 }, (_, index) => index);
+    let asked = 0;
+    const reader = {
+      take() {
+        asked++;
+        const all = written;
+        written = Uint32Array.of(3);
+        return all;
+      },
+    };
+    const taker = new LandmarkTaker(vcpu, memory, reader);
+    expect(taker.take()).toBeUndefined();
+    expect(taker.take()).toBeUndefined();
+    expect(asked).toBe(1);
+    taker.forget();
+    written = Uint32Array.of(3);
+    expect(taker.take()?.pages).toEqual([6]);
+    vcpu.close();
+  });
+
   it('at a REP that makes MMIO exits', () => {
     const { memory } = machine();
     const vcpu = InterpVcpu.open(memory);
