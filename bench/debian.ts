@@ -17,12 +17,13 @@ import type { ReplayMode } from '../src/replay/options.js';
 import { ReplaySession } from '../src/replay/session.js';
 import { bootGuest } from '../src/vmm/boot/boot.js';
 import { vmtape64Cpuid } from '../src/vmm/cpu/cpuid.js';
+import type { ByteSink } from '../src/vmm/device.js';
 import { HookKind } from '../src/vmm/hooks/table.js';
 import { Machine } from '../src/vmm/machine.js';
-import type { MachineOptions } from '../src/vmm/machine-options.js';
+import type { EngineName, MachineOptions } from '../src/vmm/machine-options.js';
 import { printTable } from './figures.js';
 
-const folder = fileURLToPath(new URL('../../.cache/guests/debian-amd64/', import.meta.url));
+export const debianFolder = fileURLToPath(new URL('../../.cache/guests/debian-amd64/', import.meta.url));
 const RAM_MIB = 256;
 const COMMAND_LINE = 'console=ttyS0 nokaslr';
 /** What the guest's init says when its work was done. */
@@ -55,13 +56,14 @@ const FILES: RecordedFile[] = [];
 function fileOf(role: string, name: string): RecordedFile {
   let file = FILES.find((one) => one.name === name);
   if (!file) {
-    file = { role, name, bytes: new Uint8Array(readFileSync(join(folder, name))) };
+    file = { role, name, bytes: new Uint8Array(readFileSync(join(debianFolder, name))) };
     FILES.push(file);
   }
   return file;
 }
 
-function optionsFor(serial: Console): MachineOptions {
+/** The machine of the boot. */
+export function optionsFor(serial: ByteSink, engine: EngineName = 'interp'): MachineOptions {
   const guest = bootGuest({
     ramSize: RAM_MIB << 20,
     source: {
@@ -72,7 +74,7 @@ function optionsFor(serial: Console): MachineOptions {
     },
     hooks: new Set([HookKind.Rdtsc, HookKind.Rdtscp, HookKind.Rdrand, HookKind.Rdseed, HookKind.Cpuid]),
   });
-  return { engine: 'interp', guest, cpuid: vmtape64Cpuid(), serial, host: realHost };
+  return { engine, guest, cpuid: vmtape64Cpuid(), serial, host: realHost };
 }
 
 /** Times what `work` does. */
@@ -147,9 +149,9 @@ async function replayBoot(path: string, mode: ReplayMode): Promise<Boot> {
 }
 
 /** QEMU with the same kernel, until it powers off; from its start, so with its firmware. */
-function qemuBoot(options: readonly string[]): Promise<Boot> {
+export function qemuBoot(options: readonly string[]): Promise<Boot> {
   const machine = ['-m', String(RAM_MIB), '-display', 'none', '-serial', 'stdio', '-monitor', 'none', '-net', 'none'];
-  const kernel = ['-kernel', join(folder, 'vmlinux'), '-initrd', join(folder, 'initramfs.cpio.gz')];
+  const kernel = ['-kernel', join(debianFolder, 'vmlinux'), '-initrd', join(debianFolder, 'initramfs.cpio.gz')];
   return new Promise((resolve, reject) => {
     const start = performance.now();
     const child = spawn(
@@ -211,7 +213,7 @@ export async function benchDebian(quick: boolean): Promise<void> {
   console.log(
     '\nA Debian kernel from its entry to its power-off: seconds, seconds of processor time, ratio to the run.\n',
   );
-  if (!existsSync(join(folder, 'vmlinux'))) {
+  if (!existsSync(join(debianFolder, 'vmlinux'))) {
     console.log('  not measured: there is no .cache/guests/debian-amd64; npm run guest:debian fetches it');
     return;
   }

@@ -1,7 +1,7 @@
 /**
- * `npm run bench [-- --quick] [-- --classes] [-- --debian]`: how fast the interpreter is, what an instruction of each class and an exit cost,
+ * `npm run bench [-- --quick] [-- --classes] [-- --debian] [-- --traces]`: how fast the interpreter is, what an instruction of each class and an exit cost,
  * what recording costs, and what a record weighs; the boot of a Debian kernel; beside it, in the same run, the peers that are
- * installed. `--classes` and `--debian` measure only that part. What was learnt: bench/README.md.
+ * installed. `--classes`, `--debian` and `--traces` measure only that part. What was learnt: bench/README.md.
  */
 import { cpus } from 'node:os';
 import type { EngineName } from '../src/vmm/machine-options.js';
@@ -11,6 +11,7 @@ import { median, printTable } from './figures.js';
 import { type Load, loads, roundsOf, type Width } from './guests.js';
 import { type ExitsRun, recordExits, runExits, runLoad } from './ours.js';
 import { type Peer, peers, runPeer } from './peers.js';
+import { benchTraces } from './traces.js';
 
 const quick = process.argv.includes('--quick');
 const repeats = quick ? 1 : 3;
@@ -133,10 +134,11 @@ async function benchRecording(): Promise<void> {
 }
 
 console.log(`${cpus()[0]?.model.trim()}, ${cpus().length} processors, Node ${process.versions.node}`);
-const only = ['--classes', '--debian'].filter((name) => process.argv.includes(name));
+const only = ['--classes', '--debian', '--traces'].filter((name) => process.argv.includes(name));
 if (only.length === 0) {
   await benchSpeed();
   await benchRecording();
 }
+if (only.length === 0 || only.includes('--traces')) await benchTraces(quick);
 if (only.length === 0 || only.includes('--classes')) await benchClasses(repeats);
 if (only.length === 0 || only.includes('--debian')) await benchDebian(quick);

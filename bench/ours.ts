@@ -14,7 +14,8 @@ import { endLine, exitsImage, type Load, loadImage, startLine, type Width } from
 const LOAD_AT = 0x10_0000;
 const RAM_SIZE = 0x200_0000;
 
-function optionsFor(engine: EngineName, image: Uint8Array, width: Width): MachineOptions {
+/** The machine of a flat guest. */
+export function optionsFor(engine: EngineName, image: Uint8Array, width: Width): MachineOptions {
   const guest = bootGuest({
     ramSize: RAM_SIZE,
     source: {
