@@ -2,7 +2,7 @@
 import type { Command } from 'commander';
 import { type RepairResult, repairTrace } from '../trace/repair.js';
 import { checkInput, checkOutput } from './files.js';
-import { formatCount } from './progress.js';
+import { formatCount, Progress } from './progress.js';
 
 const HELP = `
 A trace whose recorder was killed, or ran out of disk, has no end and no index. It can be read and replayed as it is, with
@@ -34,11 +34,26 @@ export function addRepair(program: Command, setExit: (code: number) => void): vo
     .action((path: string, flags: RepairFlags) => {
       checkInput('', path);
       if (flags.output !== undefined) checkOutput('--output', flags.output);
-      const result = repairTrace(path, flags.output);
+      let checked = 0;
+      const progress = new Progress(() => `${formatCount(checked)} bytes checked`, false);
+      const onProgress = (bytes: number): void => {
+        checked = bytes;
+        progress.tick();
+      };
+      const result = withProgress(progress, () => repairTrace(path, flags.output, onProgress));
       if (flags.json) sayJson(result);
       else process.stdout.write(`${flags.output ?? path}: ${describe(result)}\n`);
       setExit(0);
     });
+}
+
+/** The line is gone before anything else is said. */
+function withProgress<T>(progress: Progress, work: () => T): T {
+  try {
+    return work();
+  } finally {
+    progress.stop();
+  }
 }
 
 function describe({ kind, records, lost, damage }: RepairResult): string {

@@ -27,7 +27,7 @@ import {
 import { compression, compressPayload, encodeFrame, smaller } from './frame.js';
 import { IndexBuilder } from './frame-index.js';
 
-/** Queued bytes above which the writer does not leave the rest to the threads. */
+/** Queued bytes above which a recording does not leave the rest to the threads. */
 const BACKLOG_MAX = 0x400_0000;
 
 interface Job {
@@ -70,15 +70,16 @@ export class FrameWriter {
     readonly path: string,
     file: number,
     index: IndexBuilder,
+    readonly backlogMax = BACKLOG_MAX,
   ) {
     this.#file = file;
     this.#index = index;
   }
 
-  /** Makes the file, or empties it, and writes the prelude. */
-  static create(path: string, id: Uint8Array, date: number): FrameWriter {
+  /** Makes the file, or empties it, and writes the prelude. `backlogMax`: when so many bytes are queued, {@link queue} waits. */
+  static create(path: string, id: Uint8Array, date: number, backlogMax?: number): FrameWriter {
     const file = open(path, 'w');
-    const writer = new FrameWriter(path, file, new IndexBuilder());
+    const writer = new FrameWriter(path, file, new IndexBuilder(), backlogMax);
     try {
       writer.#put(encodePrelude(id, date), 0);
     } catch (error) {
@@ -119,7 +120,7 @@ export class FrameWriter {
   /** Writes a frame when those before it are written; throws what an earlier one failed with. */
   queue(kind: number, payload: Uint8Array, count = 0, record = 0): void {
     const job = this.#add(kind, payload, count, record);
-    if (this.#backlog > BACKLOG_MAX) {
+    if (this.#backlog > this.backlogMax) {
       this.flush();
       return;
     }

@@ -57,7 +57,7 @@ export async function repackTrace(from: string, to: string, options: RepackOptio
     const { header, size } = reader;
     const pages = new StartPages(reader);
     const placed = embed ? undefined : findAll(reader, pages, files);
-    const writer = await TraceWriter.create(to, { ...header, embedded: embed }, { ram: pages, placed });
+    const writer = await TraceWriter.create(to, { ...header, embedded: embed }, { ram: pages, placed }, undefined, BACKLOG_MAX);
     try {
       const isWhole = await copyRecords(reader, writer, onProgress);
       if (isWhole) writer.finish(end);
@@ -137,7 +137,7 @@ async function copyRecords(
         } else append(writer.records, record);
       }
       writer.flush();
-      if (writer.backlog > BACKLOG_MAX) await writer.drained();
+      if (writer.backlog > BACKLOG_MAX / 2) await writer.drained();
       if (await onProgress?.(frame.first + frame.count)) return false;
     }
     return true;

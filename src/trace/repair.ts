@@ -41,14 +41,15 @@ interface GoodPart {
 
 /**
  * Repairs the file, or, with `output`, writes the repaired trace there. In place, what is not a whole frame is cut off at
- * the end (the beginning of a frame, or the zeros that a file system left), and the missing frames are appended: whenever that is interrupted, the file can be repaired again. A file with
- * something wrong before its last frame is not repaired in place, as that would throw away what stands behind it.
+ * the end (the beginning of a frame, or the zeros that a file system left), and the missing frames are appended: whenever that is
+ * interrupted, the file can be repaired again. A file with something wrong before its last frame is not repaired in place, as that would
+ * throw away what stands behind it. `onProgress`: before each frame, the bytes that were checked.
  */
-export function repairTrace(path: string, output?: string): RepairResult {
+export function repairTrace(path: string, output?: string, onProgress?: (bytes: number) => void): RepairResult {
   const reader = new TraceReader(path);
   try {
     const { records } = reader.index.root;
-    const good = goodPart(path, reader);
+    const good = goodPart(path, reader, onProgress);
     const isWhole = good.damage === undefined && reader.index.isClosed;
     if (isWhole && output === undefined) return { kind: 'whole', records, lost: 0, damage: undefined };
     // Without the memory of its start nothing can be replayed: that throws.
@@ -66,7 +67,7 @@ export function repairTrace(path: string, output?: string): RepairResult {
 }
 
 /** Reads every frame up to the first that is not what a writer writes. The root and the trailer are made anew. */
-function goodPart(path: string, reader: TraceReader): GoodPart {
+function goodPart(path: string, reader: TraceReader, onProgress?: (bytes: number) => void): GoodPart {
   const file = new FrameFile(path);
   const index = new IndexBuilder();
   const record = new TraceRecord();
@@ -78,6 +79,7 @@ function goodPart(path: string, reader: TraceReader): GoodPart {
   try {
     while (index.bytes < file.size && damage === undefined) {
       const place = file.place(index.frames, index.bytes);
+      onProgress?.(index.bytes);
       try {
         const frame = file.read(place);
         if (frame.kind === FrameKind.Records) {

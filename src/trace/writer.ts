@@ -39,17 +39,18 @@ export class TraceWriter {
   readonly #frames: FrameWriter;
   readonly #memory: MemoryWriter;
 
-  /** Makes the file with its header and memory; if that fails, no file is left behind. */
+  /** Makes the file with its header and memory; if that fails, no file is left behind. `backlogMax`: of FrameWriter.create. */
   constructor(
     readonly path: string,
     readonly header: TraceHeader,
     image: TraceImage,
     start: TraceStart = { retired: 0, time: 0 },
+    backlogMax?: number,
   ) {
     assert(header.id.length === ID_SIZE, 'the id of a recording has 16 bytes');
     assert(header.embedded === (image.placed === undefined), 'what is not embedded is placed');
     this.records = new RecordFrameWriter(header.counting, 0, start.retired, start.time);
-    this.#frames = FrameWriter.create(path, header.id, header.date);
+    this.#frames = FrameWriter.create(path, header.id, header.date, backlogMax);
     this.#memory = new MemoryWriter(this.#frames, new PageTable(header.memorySize, header.romSize));
     try {
       this.#frames.write(FrameKind.Header, packMessage(headerMessage(header)));
@@ -62,8 +63,14 @@ export class TraceWriter {
   }
 
   /** The same, with the memory in the file when the promise is kept. */
-  static async create(path: string, header: TraceHeader, image: TraceImage, start?: TraceStart): Promise<TraceWriter> {
-    const writer = new TraceWriter(path, header, image, start);
+  static async create(
+    path: string,
+    header: TraceHeader,
+    image: TraceImage,
+    start?: TraceStart,
+    backlogMax?: number,
+  ): Promise<TraceWriter> {
+    const writer = new TraceWriter(path, header, image, start, backlogMax);
     try {
       await writer.drained();
       return writer;
