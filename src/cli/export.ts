@@ -10,6 +10,7 @@ import { JsonlExporter } from '../trace/export/jsonl.js';
 import { PerfettoExporter } from '../trace/export/perfetto.js';
 import { QtestExporter } from '../trace/export/qtest.js';
 import { TraceReader } from '../trace/reader.js';
+import { exitTimeOfTrace } from '../vmm/guest-time.js';
 import { AccessNames } from './device-names.js';
 import { checkInput, isSameFile } from './files.js';
 import { formatCount, Progress } from './progress.js';
@@ -102,15 +103,16 @@ function isQtest(format: Format): boolean {
 }
 
 function exporterOf({ format, isTimed }: Task, { header, path }: TraceReader): Exporter {
+  const exitTime = header.counting ? exitTimeOfTrace(header.host) : 0;
   switch (format) {
     case 'jsonl':
       return new JsonlExporter();
     case 'perfetto':
-      return new PerfettoExporter(new AccessNames(header, false), basename(path));
+      return new PerfettoExporter(new AccessNames(header, false), basename(path), exitTime);
     case 'qtest':
-      return new QtestExporter('commands', isTimed);
+      return new QtestExporter('commands', isTimed, exitTime);
     case 'qtest-answers':
-      return new QtestExporter('answers', isTimed);
+      return new QtestExporter('answers', isTimed, exitTime);
     case 'console':
       return new ConsoleExporter();
   }

@@ -4,6 +4,7 @@ import { mnemonicOf } from '../base/mnemonic.js';
 import { GuestTime } from '../trace/export/guest-time.js';
 import type { TraceHeader } from '../trace/header.js';
 import { hookNames, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
+import { exitTimeOfTrace } from '../vmm/guest-time.js';
 import { AccessNames } from './device-names.js';
 
 /** More different registers, addresses, MSRs or instructions than this are counted together, as `others`. */
@@ -86,7 +87,7 @@ interface PlaceRows {
 /** See the head of the file. */
 export class TraceSummary {
   readonly #names: AccessNames;
-  readonly #time = new GuestTime();
+  readonly #time: GuestTime;
   readonly #counts = new Rows((name) => ({ name, count: 0 }));
   readonly #hooks = new Rows((name) => ({ name, count: 0 }));
   readonly #assists = new Rows((name) => ({ name, count: 0 }));
@@ -103,6 +104,7 @@ export class TraceSummary {
 
   constructor(header: TraceHeader) {
     this.#names = new AccessNames(header, false);
+    this.#time = new GuestTime(header.counting ? exitTimeOfTrace(header.host) : 0);
   }
 
   /** Counts a record. Give it every one in order. */

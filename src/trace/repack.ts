@@ -57,7 +57,13 @@ export async function repackTrace(from: string, to: string, options: RepackOptio
     const { header, size } = reader;
     const pages = new StartPages(reader);
     const placed = embed ? undefined : findAll(reader, pages, files);
-    const writer = await TraceWriter.create(to, { ...header, embedded: embed }, { ram: pages, placed }, undefined, BACKLOG_MAX);
+    const writer = await TraceWriter.create(
+      to,
+      { ...header, embedded: embed },
+      { ram: pages, placed },
+      undefined,
+      BACKLOG_MAX,
+    );
     try {
       const isWhole = await copyRecords(reader, writer, onProgress);
       if (isWhole) writer.finish(end);

@@ -116,7 +116,7 @@ test('perfetto has a track for exits, for each device by its name, and for conso
   const all = events(result.stdout);
   expect(track(all, 'exits').map(({ name }) => name)).toEqual([...Array(5).fill('io-write'), 'io-read', 'io-write']);
   expect(track(all, 'uart').map(({ args }) => args.record)).toEqual([0, 1, 2, 3, 4]);
-  expect(track(all, 'unclaimed')).toMatchObject([{ name: 'read 0x1234', ph: 'i', ts: 0.012 }]);
+  expect(track(all, 'unclaimed')).toMatchObject([{ name: 'read 0x1234', ph: 'i', ts: 5.012 }]);
   expect(track(all, 'uart')[0]).toMatchObject({ name: 'write uart.THR' });
   expect(track(all, 'exit-port')).toMatchObject([{ name: 'write exit-port.code' }]);
   expect(track(all, 'serial console')).toMatchObject([

@@ -44,12 +44,13 @@ export class PerfettoExporter implements Exporter {
   readonly #tracks = new Map<string, number>();
   readonly #lines = new Map<number, Line>();
   readonly #decoder: SerialDecoder;
-  readonly #time = new GuestTime();
+  readonly #time: GuestTime;
   #ordinal = 0;
   #text = '';
 
-  /** `title` names the whole. */
-  constructor(names: AccessNamer, title: string) {
+  /** `title` names the whole; `exitTime`: of GuestTime. */
+  constructor(names: AccessNamer, title: string, exitTime = 0) {
+    this.#time = new GuestTime(exitTime);
     this.#names = names;
     this.#title = title;
     this.#decoder = new SerialDecoder(

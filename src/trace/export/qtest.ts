@@ -32,14 +32,15 @@ export class QtestExporter implements Exporter {
   readonly encoding = 'latin1';
   readonly #side: QtestSide;
   readonly #isTimed: boolean;
-  readonly #time = new GuestTime();
+  readonly #time: GuestTime;
   readonly #leftOut: Record<string, number> = {};
   /** Where the clock of QEMU is, in nanoseconds. */
   #clock = 0;
   #commands = 0;
 
-  /** `isTimed`: `clock_step` before an access where time has passed, which QEMU knows with its accelerator `qtest` only. */
-  constructor(side: QtestSide, isTimed = false) {
+  /** `isTimed`: `clock_step` before an access where time has passed, which QEMU knows with its accelerator `qtest` only; `exitTime`: of GuestTime. */
+  constructor(side: QtestSide, isTimed = false, exitTime = 0) {
+    this.#time = new GuestTime(exitTime);
     this.#side = side;
     this.#isTimed = isTimed;
   }

@@ -88,3 +88,16 @@ test('perfetto: a console line that never ends is cut into pieces of 1024 bytes'
   const lines = times(Array.from({ length: 1500 }, () => letter)).filter(([, , dur]) => dur !== undefined);
   expect(lines.map(([name]) => String(name).length)).toEqual([1024, 476]);
 });
+
+test('perfetto: an exit takes the time that the header says, a halt none', () => {
+  const nobody = { follow: () => [] };
+  const exporter = new PerfettoExporter(nobody, 'test', 1000);
+  const access = (retired: number) => recordOf({ kind: 1, address: 0x80, size: 1, retired });
+  const records = [access(100), access(200), recordOf({ kind: 7, retired: 300 }), access(400)];
+  const idle = [recordOf({ kind: 10, time: 90_000, retired: 400 }), access(500)];
+  exporter.begin();
+  const text = [...records, ...idle].map((record) => exporter.record(record)).join('');
+  const events = JSON.parse(`[${text.replace(/^,/, '')}]`) as { ts: number }[];
+  // 100; 200 and one exit; 300 and two; 400 and two; then idled to 90 µs, of which 400 are instructions.
+  expect(events.map(({ ts }) => ts)).toEqual([0.1, 1.2, 2.3, 2.4, 90.1]);
+});
