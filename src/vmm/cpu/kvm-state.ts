@@ -346,10 +346,15 @@ function eventsPart(): Part {
   );
 }
 
+/** Does a struct kvm_vcpu_events hold a debug exception that waits for the next entry? */
+export function hasPendingDebug(view: DataView): boolean {
+  return view.getUint8(EVENTS.exceptionPending) !== 0 && view.getUint8(EVENTS.exceptionVector) === VECTOR_DB;
+}
+
 function decodeEvents(state: CpuState, view: DataView): void {
   const injected = view.getUint8(EVENTS.interrupt) !== 0 && view.getUint8(EVENTS.soft) === 0;
   const nmiInjected = view.getUint8(EVENTS.nmiInjected) !== 0;
-  const isDebug = view.getUint8(EVENTS.exceptionPending) !== 0 && view.getUint8(EVENTS.exceptionVector) === VECTOR_DB;
+  const isDebug = hasPendingDebug(view);
   const shadow = view.getUint8(EVENTS.shadow);
   state.injectedInterrupt = injected ? 0x100 | view.getUint8(EVENTS.vector) : 0;
   state.interruptShadow = shadow !== 0;

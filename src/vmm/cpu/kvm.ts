@@ -22,7 +22,7 @@ import {
   SYNC_REGS,
 } from './kvm-constants.js';
 import { KvmExitRecord } from './kvm-exit.js';
-import { EVENTS_SIZE, encodeEvents, KvmStateAccess } from './kvm-state.js';
+import { EVENTS_SIZE, encodeEvents, hasPendingDebug, KvmStateAccess } from './kvm-state.js';
 import { encodeCpuid, IA32_DEBUGCTL, IA32_TSC_AUX, type KvmRegion, MachineVm } from './kvm-vm.js';
 import { type CpuState, cpuStateTable, GPR_NAMES, powerOnState } from './state.js';
 import { type CpuidEntry, ExitReason, REGISTERS_SIZE, type Vcpu } from './vcpu.js';
@@ -32,6 +32,7 @@ const EAGAIN = -11;
 const RIP = 16;
 const RFLAGS = 17;
 const RFLAGS_IF = 0x200;
+const RFLAGS_TF = 0x100;
 const RESERVED_FLAGS = ~0x3f_7fd5;
 /** Branch single step, the one bit of IA32_DEBUGCTL that the model has. */
 const DEBUGCTL_BTF = 2n;
@@ -416,9 +417,20 @@ export class KvmVcpu implements Vcpu {
     this.complete();
     this.#finish();
     assert(this.#furtherExit === undefined, 'the instruction is finished before a register is set');
+    if ((this.#page.getUint8(RunPage.dirtyRegs) & SYNC_REGS) === 0) this.#keepStep();
     this.#registers[register * 2] = low;
     this.#registers[register * 2 + 1] = high;
     this.#markDirty(SYNC_REGS);
+  }
+
+  /** Taking registers from the page, KVM drops the #DB of a guest that steps itself: it is given back with the events. */
+  #keepStep(): void {
+    if (((this.#registers[RFLAGS * 2] as number) & RFLAGS_TF) === 0) return;
+    const events = new Uint8Array(EVENTS_SIZE);
+    checkResult(this.#native.transfer('KVM_GET_VCPU_EVENTS', events), 'KVM_GET_VCPU_EVENTS');
+    if (!hasPendingDebug(new DataView(events.buffer))) return;
+    new Uint8Array(this.#page.buffer, this.#page.byteOffset + RunPage.events, EVENTS_SIZE).set(events);
+    this.#markDirty(SYNC_EVENTS);
   }
 
   #markDirty(what: number): void {

@@ -148,6 +148,21 @@ describe.skipIf(kvmMissing !== undefined)(`KvmVcpu${kvmNote}`, () => {
     expect(vcpu.exit.bytes.getUint8(vcpu.exit.dataOffset)).toBe(0x5a);
   });
 
+  test.each(['cpl0', 'cpl3'] as const)(
+    '%s: a guest that steps itself gets its #DB where the host set a register',
+    (mode) => {
+      // in al,10h; out 11h,al. KVM's emulator does not step OUT at all (x86_emulate_instruction: "FIXME: return into emulator").
+      const g = start(mode, [0xe4, 0x10, 0xe6, 0x11], undefined, 0x100n);
+      g.setHandler(1, [0xe6, 0x40]);
+      expect(g.vcpu.run(NO_LIMIT)).toBe(ExitReason.Io);
+      expect(g.vcpu.exit.address).toBe(0x10);
+      g.vcpu.setRegister(0, 0x5a, 0);
+      expect(g.vcpu.run(NO_LIMIT)).toBe(ExitReason.Io);
+      expect(g.vcpu.exit.address).toBe(0x40);
+      expect(g.vcpu.exit.bytes.getUint8(g.vcpu.exit.dataOffset)).toBe(0x5a);
+    },
+  );
+
   test.each(['real', 'cpl0'] as const)('%s: single step stops after each instruction, I/O too', (mode) => {
     const { vcpu } = start(mode, [0x90, 0xb0, 0x01, 0xe6, 0x10, 0x90]);
     vcpu.setSingleStep(true);
