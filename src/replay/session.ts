@@ -228,11 +228,8 @@ export class ReplaySession {
     if (reason === ExitReason.Kicked) return false;
     if (reason === ExitReason.Limit) {
       if (this.#comparesCounts && this.vcpu.retired > record.retired) {
-        throw new DivergenceFound(
-          'the exit does not come',
-          `${describeRecord(record)} at instruction ${record.retired}`,
-          `none by instruction ${this.vcpu.retired}`,
-        );
+        const expected = `${describeRecord(record)} at instruction ${record.retired}`;
+        throw new DivergenceFound('the exit does not come', expected, `none by instruction ${this.vcpu.retired}`);
       }
       return false;
     }
