@@ -15,9 +15,9 @@ import { Result } from './layout.js';
 import type { Level } from './levels.js';
 import { placeCases } from './place.js';
 
-/** Microseconds of host time after which a batch is kicked; a case that does not end before so many kicks in a row hangs. */
-const KICK_AFTER = 400_000;
-const KICKS_TO_HANG = 3;
+/** Microseconds of host time after which a batch is kicked; of the processor's time in which a case that does not end hangs. */
+const KICK_AFTER = 500_000;
+const HANGS_AFTER = 500_000;
 /** Instructions a case after which the interpreter's run ends. */
 const INSTRUCTIONS_A_CASE = 20_000;
 
@@ -28,6 +28,12 @@ const NOTES = new Map<ExitReason, number>([
   [ExitReason.Limit, at.HUNG],
   [ExitReason.Shutdown, at.SHUTDOWN],
 ]);
+
+/** Microseconds that this process has spent on the processor, a guest's included. */
+function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return user + system;
+}
 
 /** What executes batches of cases. */
 export interface CaseRunner {
@@ -74,20 +80,21 @@ export class InsnEngine implements CaseRunner {
     if (!this.#isReady) this.#vcpu.setState(this.#begin);
     this.#isReady = false;
     let failed = -1;
-    let kicked = { number: -1, times: 0 };
+    let kicked = { number: -1, spent: 0 };
     for (;;) {
       const reason = this.#enter(cases.length);
       const left = this.#view.getUint16(this.#layout.casesLeft, true);
       if (reason === ExitReason.Io && this.#vcpu.exit.address === at.DONE_PORT && left === 0) break;
       const number = cases.length - left;
       if (reason === ExitReason.Kicked) {
-        // A loaded host kicks a batch that is only slow.
-        kicked = { number, times: kicked.number === number ? kicked.times + 1 : 1 };
-        if (kicked.times < KICKS_TO_HANG) continue;
+        // A loaded host kicks a batch that is only slow, or was not even running.
+        const spent = processorTime();
+        if (kicked.number !== number) kicked = { number, spent };
+        if (spent - kicked.spent < HANGS_AFTER) continue;
       }
       if (left === 0 || number === failed) throw this.#stuck(cases[number], reason);
       failed = number;
-      kicked = { number: -1, times: 0 };
+      kicked = { number: -1, spent: 0 };
       this.#skip(NOTES.get(reason) ?? at.LEFT);
     }
     this.#vcpu.complete();

@@ -59,7 +59,7 @@ const bugs: readonly Explanation[] = [
   row({
     title: 'PUSH of a segment register with a 32-bit operand writes 2 bytes',
     names: /^PUSH [C-GS]S$/,
-    kinds: /^(memory|exception #SS for none)/,
+    kinds: /^(memory|exception (#SS|shutdown) for none)/,
     source:
       'emulate.c, em_push_sreg: "if (ctxt->op_bytes == 4) { rsp_increment(ctxt, -2); ctxt->op_bytes = 2; }"; as Intel does, where AMD\'s writes 4 bytes',
     when: ({ bits, code }) => bits === 32 || hasPrefix(code, 0x66),
@@ -94,6 +94,12 @@ const bugs: readonly Explanation[] = [
     source:
       'emulate.c, em_enter ends with "reg_read(ctxt, VCPU_REGS_RSP) - frame_size"; SDM vol. 2, ENTER: "causes a page fault whenever a write using the final value of the ' +
       'stack pointer (within the current stack segment) would do so"',
+  }),
+  row({
+    title: 'FXRSTOR refuses bits of MXCSR above 15: the mask of misaligned SSE, which AMD has',
+    names: /^FXRSTOR /,
+    kinds: /^exception none for #GP$/,
+    source: 'emulate.c, em_fxrstor: "if (fx_state.mxcsr >> 16) { rc = emulate_gp(ctxt, 0); goto out; }"',
   }),
   row({
     title: 'FXSAVE and FXRSTOR touch their operand from its beginning, AMD its last byte first',
@@ -187,9 +193,10 @@ const bugs: readonly Explanation[] = [
       'every MMX instruction sets TOP to 0 and the tags to valid',
   }),
   row({
-    title: 'REP CMPS and REP SCAS leave the flags of the last iteration when they fault',
+    title:
+      'REP CMPS and REP SCAS leave the flags of the last iteration when they fault (in real mode they are on the stack)',
     names: /^(CMPS|SCAS) /,
-    kinds: /^(pushed )?RFLAGS/,
+    kinds: /^((pushed )?RFLAGS|memory( around the window)? after #(GP|SS)$)/,
     source:
       'emulate.c, x86_emulate_insn: "return EMULATION_RESTART" keeps ctxt->eflags; SDM vol. 2, REP: "the EFLAGS value is restored to the state prior to the execution of ' +
       'the instruction"',
