@@ -4,8 +4,10 @@ import { describe, expect, it } from 'vitest';
 import { realHost } from '../../src/base/host.js';
 import { runCampaign } from '../../src/compare/insn/campaign.js';
 import { differencesOf, type FieldDifference } from '../../src/compare/insn/difference.js';
+import { BEGIN, cellsOf, END } from '../../src/compare/insn/emulator-reference.js';
 import { type CaseRunner, InsnEngine } from '../../src/compare/insn/engine.js';
 import { EXPLAINED, explanationOf } from '../../src/compare/insn/explained.js';
+import { EMULATOR_ROWS } from '../../src/compare/insn/explained-emulator.js';
 import { Generator } from '../../src/compare/insn/generate.js';
 import { Case, NO_VECTOR, Result, SHUTDOWN } from '../../src/compare/insn/layout.js';
 import { USER_LEVELS } from '../../src/compare/insn/levels.js';
@@ -105,6 +107,18 @@ describe('explanations', () => {
   it.each(EXPLAINED.map((row) => [row.title, row] as const))('%s: has a source', (_, row) => {
     expect(row.source.length).toBeGreaterThan(40);
     expect(row.levels.length).toBeGreaterThan(0);
+  });
+});
+
+describe('docs/kvm-emulator.md', () => {
+  const text = readFileSync('docs/kvm-emulator.md', 'utf8');
+  const part = text.slice(text.indexOf(BEGIN), text.indexOf(END));
+  const rows = part.split('\n').filter((line) => line.startsWith('| ') && !line.startsWith('| what '));
+
+  it('has the rows of the tables, each with where it holds and its source, and no other', () => {
+    const cells = rows.map((line) => line.split(/(?<!\\)\|/).map((cell) => cell.trim()));
+    const found = cells.map(([, title, where, , , source]) => [title, where, source]);
+    expect(found.sort()).toEqual(EMULATOR_ROWS.map((row) => [...cellsOf(row)]).sort());
   });
 });
 
