@@ -188,8 +188,7 @@ export class ReplaySession {
     const own = restoreMachine(this, from);
     this.#skipped = own.skipped;
     this.digests.run.resume(own.digest);
-    this.landmarks.noteTime(own.timeBefore);
-    this.landmarks.noteTime(own.time);
+    for (const time of [own.timeBefore, own.time]) this.landmarks.noteTime(time);
   }
 
   /** The vCPU stands at an instruction boundary between two records: the state can be saved. */
@@ -200,16 +199,14 @@ export class ReplaySession {
   /** Saves the state, at a boundary. `digest`: the rolling digest to go on with, if another. */
   save(digest = this.digests.run.bytes()): SavedState {
     const [timeBefore, time] = this.landmarks.times;
-    const own = { skipped: this.#skipped, timeBefore, time, digest };
-    return saveMachine(this, this.#feed.consumed, own);
+    return saveMachine(this, this.#feed.consumed, { skipped: this.#skipped, timeBefore, time, digest });
   }
 
   /** Does the next thing. False: the slice is over. */
   #step(): boolean {
     const { checkpoints } = this.#options;
-    if (checkpoints !== undefined && this.#feed.consumed >= checkpoints.next && this.isAtBoundary) {
-      checkpoints.take(this.save(), this.guest.memory);
-    }
+    const isDue = checkpoints !== undefined && this.#feed.consumed >= checkpoints.next && this.isAtBoundary;
+    if (isDue) checkpoints.take(this.save(), this.guest.memory);
     const record = this.#feed.peek();
     if (!record) return this.#noMoreRecords();
     if (hasState(record)) {
