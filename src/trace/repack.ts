@@ -11,9 +11,6 @@ import { RecordKind, TraceRecord } from './record.js';
 import { StartPages } from './start-pages.js';
 import { TraceWriter } from './writer.js';
 
-/** Bytes that may wait to be compressed and written. */
-const BACKLOG_MAX = 0x80_0000;
-
 /** How a trace is written again. */
 export interface RepackOptions {
   /** Put the guest's files into the trace; false: leave their parts out. */
@@ -57,13 +54,8 @@ export async function repackTrace(from: string, to: string, options: RepackOptio
     const { header, size } = reader;
     const pages = new StartPages(reader);
     const placed = embed ? undefined : findAll(reader, pages, files);
-    const writer = await TraceWriter.create(
-      to,
-      { ...header, embedded: embed },
-      { ram: pages, placed },
-      undefined,
-      BACKLOG_MAX,
-    );
+    // Frame by frame: what compresses beside us keeps its frame until we come back to the event loop.
+    const writer = await TraceWriter.create(to, { ...header, embedded: embed }, { ram: pages, placed }, undefined, 0);
     try {
       const isWhole = await copyRecords(reader, writer, onProgress);
       if (isWhole) writer.finish(end);
@@ -143,7 +135,6 @@ async function copyRecords(
         } else append(writer.records, record);
       }
       writer.flush();
-      if (writer.backlog > BACKLOG_MAX / 2) await writer.drained();
       if (await onProgress?.(frame.first + frame.count)) return false;
     }
     return true;
