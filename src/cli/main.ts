@@ -13,6 +13,7 @@ import { addRecord } from './record.js';
 import { addRepair } from './repair.js';
 import { addReplay } from './replay.js';
 import { addRun } from './run.js';
+import { addSeal } from './seal.js';
 import { addSlice } from './slice.js';
 import { addVerify } from './verify.js';
 
@@ -48,6 +49,7 @@ export function buildProgram(setExit: (code: number) => void): Command {
   addPack(program, setExit);
   addVerify(program, setExit);
   addRepair(program, setExit);
+  addSeal(program, setExit);
   addDoctor(program, setExit);
   addCompare(program, setExit);
   for (const command of program.commands) command.copyInheritedSettings(program);

@@ -5,12 +5,16 @@ import { realHost } from '../base/host.js';
 import type { CheckpointFile } from '../replay/checkpoint-file.js';
 import type { Divergence } from '../replay/divergence.js';
 import type { ComparedDigests, ReplayOptions, ReplayResult } from '../replay/options.js';
+import type { CpuState } from '../vmm/cpu/state.js';
 import { type ConsoleOutput, isOnTerminal, openConsole } from './console.js';
+import { stateToJson } from './dump.js';
 import { checkInput, checkOutput } from './files.js';
 import { collect, guestFiles } from './guest-files.js';
 import { keepLearnt } from './machine.js';
 import { formatCount, Progress } from './progress.js';
 import { withSignals } from './signals.js';
+import { stateLines } from './state-text.js';
+import { checkUntil, notReached, parseUntil, type Until, untilOptions } from './until.js';
 import { parseCount, parseWord, usageError } from './values.js';
 
 const HELP = `
@@ -30,8 +34,10 @@ the recording is then not exact, and says nothing of the engines.
 Examples:
   $ vmtape replay d.vmtape
   $ vmtape replay d.vmtape --mode cpu --serial none --json
-  Stop before record 1234:
-  $ vmtape replay d.vmtape --until 1234
+  Stop before record 1234, at an instruction, or when the guest has said something:
+  $ vmtape replay d.vmtape --until record:1234
+  $ vmtape replay d.vmtape --until icount:5000000 --dump-state
+  $ vmtape replay d.vmtape --until serial:"login: " --dump-state --json
   Save states, and start from one:
   $ vmtape replay d.vmtape --checkpoint-every 100000
   $ vmtape replay d.vmtape --from record:250000 --until 250100`;
@@ -40,6 +46,7 @@ interface ReplayFlags {
   readonly engine: string;
   readonly mode: string;
   readonly until?: string;
+  readonly dumpState?: boolean;
   readonly from?: string;
   readonly checkpointEvery?: string;
   readonly output?: string;
@@ -59,7 +66,8 @@ export function addReplay(program: Command, setExit: (code: number) => void): vo
     .option('--engine <engine>', 'interp or kvm', 'interp')
     .option('--mode <mode>', 'machine (with devices) or cpu (without)', 'machine')
     .option('--image <file>', 'a file of a guest that is not in the trace; may be given several times', collect, [])
-    .option('--until <n>', 'stop before the record with this ordinal')
+    .option('--until <place>', 'stop before record:N, at icount:N instructions, or behind serial:TEXT')
+    .option('--dump-state', 'print the state of the CPU where the replay stopped')
     .option('--from <record:n>', 'start from the last checkpoint at or before this record')
     .option('--checkpoint-every <n>', 'save the state before each record whose ordinal is a multiple of N')
     .option('-o, --output <file>', 'write the trace with its checkpoints there, and leave the file as it is')
@@ -82,7 +90,7 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
   if (flags.json && serial === 'stdio') {
     throw usageError('--json and --serial stdio contradict each other: both are standard output');
   }
-  const until = flags.until === undefined ? undefined : parseCount('--until', flags.until, 0);
+  const until = flags.until === undefined ? undefined : parseUntil(flags.until);
   const from = flags.from === undefined ? undefined : parseCount('--from', flags.from.replace(/^record:/, ''), 0);
   if (from !== undefined && engine !== 'interp') throw usageError('--from needs --engine interp');
   const every = checkpointsOf(flags, engine, mode);
@@ -98,18 +106,23 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
       mode,
       serial: console,
       host: realHost,
-      ...(until !== undefined && { until }),
+      ...untilOptions(until, engine),
       ...(from !== undefined && { from }),
       ...(checkpoints && { checkpoints }),
     };
-    const { result, start } = await runReplay(
+    const { result, start, state } = await runReplay(
       { ...options, windowExact: await isWindowExact(engine) },
       console,
       isOnTerminal({ kind: serial }),
+      until,
       flags.hooks,
     );
     checkpoints?.finish();
-    const more = { start, from, checkpoints: checkpoints?.count, output: flags.output ?? path };
+    if (until && result.kind === 'complete' && !result.damage && !isAtEnd(until, result)) {
+      throw notReached(until, result.instructions);
+    }
+    const shown = flags.dumpState ? state : undefined;
+    const more = { start, from, checkpoints: checkpoints?.count, output: flags.output ?? path, state: shown };
     const exitCode = flags.json ? sayJson(result, more) : sayResult(path, result, more);
     if (result.kind === 'complete' && result.damage !== undefined && !flags.json) {
       const { code, message, hint } = result.damage;
@@ -121,6 +134,12 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
     checkpoints?.discard();
     console.close();
   }
+}
+
+/** The place is the end itself: all records, or all instructions. */
+function isAtEnd(until: Until, { records, instructions }: Extract<ReplayResult, { kind: 'complete' }>): boolean {
+  if (until.kind === 'serial') return false;
+  return until.number === (until.kind === 'record' ? records : instructions);
 }
 
 /** --checkpoint-every; undefined: not given. */
@@ -147,10 +166,17 @@ async function runReplay(
   options: ReplayOptions,
   console: ConsoleOutput,
   isConsoleShown: boolean,
+  until: Until | undefined,
   hooksFile: string | undefined,
-): Promise<{ result: ReplayResult; start: number }> {
+): Promise<{ result: ReplayResult; start: number; state: CpuState }> {
   const { ReplaySession } = await import('../replay/session.js');
   const session = await ReplaySession.open(options);
+  try {
+    checkUntil(until, session.reader, session.vcpu);
+  } catch (error) {
+    session.close();
+    throw error;
+  }
   const progress = new Progress(() => `${formatCount(session.records)} records replayed`, isConsoleShown);
   try {
     const result = await withSignals(
@@ -158,7 +184,7 @@ async function runReplay(
       () => session.run(),
     );
     keepLearnt(hooksFile, session.vcpu);
-    return { result, start: session.start };
+    return { result, start: session.start, state: session.vcpu.getState() };
   } finally {
     progress.stop();
     console.flush();
@@ -194,6 +220,8 @@ interface Extras {
   /** Checkpoints written, and the trace that has them. */
   readonly checkpoints: number | undefined;
   readonly output: string;
+  /** For --dump-state. */
+  readonly state: CpuState | undefined;
 }
 
 /** A difference behind an open hole is said apart: it was to be expected. */
@@ -205,15 +233,16 @@ function openingLines(path: string, { record, what, hole }: Divergence): string[
   ];
 }
 
-function sayJson(result: ReplayResult, { start, checkpoints }: Extras): number {
+function sayJson(result: ReplayResult, { start, checkpoints, state }: Extras): number {
   const damage = result.kind === 'complete' ? result.damage : undefined;
   const shown = damage === undefined ? result : { ...result, damage: { code: damage.code, message: damage.message } };
-  process.stdout.write(`${JSON.stringify({ ...shown, start, checkpoints }, null, 2)}\n`);
+  const all = { ...shown, start, checkpoints, state: state && JSON.parse(stateToJson(state)) };
+  process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
   return exitCodeOf(result);
 }
 
 /** The console is on standard output; what became of the replay goes to standard error. */
-function sayResult(path: string, result: ReplayResult, { start, from, checkpoints, output }: Extras): number {
+function sayResult(path: string, result: ReplayResult, { start, from, checkpoints, output, state }: Extras): number {
   const say = (text: string): void => void process.stderr.write(`vmtape: ${text}\n`);
   const since = start > 0 ? ` from record ${formatCount(start)} on` : '';
   switch (result.kind) {
@@ -224,7 +253,7 @@ function sayResult(path: string, result: ReplayResult, { start, from, checkpoint
       break;
     case 'stopped':
       say(
-        `${path}: stopped before record ${result.records}; the ${formatCount(result.records - start)} before it${since} are equal`,
+        `${path}: stopped before record ${result.records}${countText(result.instructions)}; the ${formatCount(result.records - start)} before it${since} are equal`,
       );
       break;
     case 'interrupted':
@@ -236,8 +265,13 @@ function sayResult(path: string, result: ReplayResult, { start, from, checkpoint
   if (from !== undefined && from > 0 && start === 0) {
     say(`note: no checkpoint is at or before record ${from}: replayed from the start (--checkpoint-every makes some)`);
   }
+  if (state) process.stdout.write(`${stateLines(state).join('\n')}\n`);
   if (checkpoints !== undefined) say(`${output}: ${formatCount(checkpoints)} checkpoints were added`);
   return exitCodeOf(result);
+}
+
+function countText(instructions: number | undefined): string {
+  return instructions === undefined ? '' : `, at instruction ${formatCount(instructions)}`;
 }
 
 function stateText({ states }: ComparedDigests): string {

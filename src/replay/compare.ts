@@ -2,9 +2,10 @@
 import { hex } from '../base/hex.js';
 import { describeRecord, RecordKind, recordNames, TraceRecord } from '../trace/record.js';
 import type { RunDigest } from '../trace/run-digest.js';
-import { ExitReason, type ExitRecord } from '../vmm/cpu/vcpu.js';
+import { ExitReason, type ExitRecord, type Vcpu } from '../vmm/cpu/vcpu.js';
 import type { HookPerformer } from '../vmm/hooks/perform.js';
-import { DivergenceFound } from './report.js';
+import { Landing } from '../vmm/machine-taps.js';
+import { DivergenceFound, differingRegisters, sameRegisters } from './report.js';
 
 /** One element of an exit under comparison. */
 export interface ExitAccess {
@@ -88,6 +89,24 @@ export function digestAccess(digest: RunDigest, { exit, offset, fault }: ExitAcc
 /** A halt or a shutdown is what was recorded. */
 export function checkPlain(record: TraceRecord, kind: RecordKind, what: string): void {
   if (record.kind !== kind) throw new DivergenceFound('the guest does something else', describeRecord(record), what);
+}
+
+/** The vCPU stands where an interrupt was delivered, and can take it. `registers` is scratch; `counting`: the instructions are compared too. */
+export function checkInject(record: TraceRecord, vcpu: Vcpu, registers: Uint8Array, counting: boolean): void {
+  const what = describeRecord(record);
+  vcpu.readRegisters(registers);
+  if (!sameRegisters(registers, record.registers, record.landing === Landing.Landmark)) {
+    throw new DivergenceFound(
+      'the registers differ where the interrupt is delivered',
+      `${what} with ${differingRegisters(record.registers, registers)}`,
+      differingRegisters(registers, record.registers),
+    );
+  }
+  if (counting && vcpu.retired !== record.retired) {
+    const actual = `instruction ${vcpu.retired}`;
+    throw new DivergenceFound('the instruction count differs', `${what} at instruction ${record.retired}`, actual);
+  }
+  if (!vcpu.canInject) throw new DivergenceFound('the guest cannot take the interrupt', what, 'interrupts are off');
 }
 
 /** A hooked instruction and its answer are as recorded. */

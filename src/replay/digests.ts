@@ -48,7 +48,6 @@ export class DigestChecker {
     if (isExact && this.#counting && !this.#runTo(record, slice)) return false;
     if (isExact ? this.#counting : form === DigestForm.Portable) this.#checkState(record, form);
     else this.#passedOver++;
-    this.checkRun(record);
     return true;
   }
 

@@ -55,13 +55,23 @@ export class LandingWalker {
   #onInterpreter(record: TraceRecord): boolean {
     const { vcpu } = this;
     const slice = vcpu.retired + SLICE_INSTRUCTIONS;
-    if (record.landing === Landing.Landmark) return this.landmarks.reach(record, slice);
+    if (record.landing === Landing.Landmark) return this.#toLandmark(record, slice);
     if (record.landing === Landing.Window) return this.#throughWindow(record, slice);
     if (!this.counting) throw new DivergenceFound('an injection at a count, in a trace without counts', '', '');
     if (vcpu.retired >= record.retired) return true;
     const reason = vcpu.run(Math.min(slice, record.retired));
     if (reason !== ExitReason.Limit) throw earlyExit(record, reason);
     return vcpu.retired >= record.retired;
+  }
+
+  /** Where the count is known, boundaries before it are not looked at. */
+  #toLandmark(record: TraceRecord, slice: number): boolean {
+    const { vcpu } = this;
+    if (!this.counting || this.landmarks.isUnderWay || vcpu.retired >= record.retired)
+      return this.landmarks.reach(record, slice);
+    const reason = vcpu.run(Math.min(slice, record.retired));
+    if (reason !== ExitReason.Limit) throw earlyExit(record, reason);
+    return false;
   }
 
   #throughWindow(record: TraceRecord, limit: number): boolean {

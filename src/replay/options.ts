@@ -30,6 +30,12 @@ export interface ReplayOptions {
   readonly mode?: ReplayMode;
   /** Stop before the record with this ordinal. */
   readonly until?: number;
+  /** Stop at the first boundary at which so many instructions are retired. Interpreter only. */
+  readonly untilCount?: number;
+  /** Stop behind the exit with which the guest has sent this text (Latin-1) to the serial port. */
+  readonly untilSerial?: string;
+  /** Is given the instructions retired at each record, in their order. */
+  readonly counts?: { add(retired: number): void };
   /** Start from the last checkpoint at or before the record with this ordinal; from the start, if there is none. Interpreter only. */
   readonly from?: number;
   /** Called between two records, on the interpreter and in machine mode only. */

@@ -17,9 +17,8 @@ import { ConsoleSink } from '../vmm/machine-console.js';
 import { engineErrorEnd } from '../vmm/machine-ends.js';
 import { openVcpu } from '../vmm/machine-engine.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
-import { Landing } from '../vmm/machine-taps.js';
 import { onlyInterpreted, restoreMachine, type SavedState, saveMachine } from './checkpoint.js';
-import { checkHook, checkPlain, compareAccess, digestAccess, type ExitAccess } from './compare.js';
+import { checkHook, checkInject, checkPlain, compareAccess, digestAccess, type ExitAccess } from './compare.js';
 import { DigestChecker, hasState } from './digests.js';
 import { endOf, finalDifference, unknownEnd } from './end.js';
 import { RecordFeed } from './feed.js';
@@ -29,7 +28,7 @@ import { LandingWalker } from './landing.js';
 import type { LandmarkWalker } from './landmark.js';
 import { noSources } from './no-sources.js';
 import type { ReplayOptions, ReplayResult } from './options.js';
-import { DivergenceFound, differingRegisters, divergenceOf, sameRegisters } from './report.js';
+import { DivergenceFound, divergenceOf } from './report.js';
 import { HoleWatch } from './unhooked.js';
 import { WriteEffects } from './write-effects.js';
 
@@ -85,23 +84,24 @@ export class ReplaySession {
     this.guest = guest;
     this.vcpu = vcpu;
     const { header } = reader;
-    const isMachine = (options.mode ?? 'machine') === 'machine';
-    if (isMachine) this.board = boardOf(options, reader, guest, vcpu);
+    if ((options.mode ?? 'machine') === 'machine') this.board = boardOf(options, reader, guest, vcpu);
     this.holes = new HoleWatch(header, vcpu);
     this.serial = this.board?.serial ?? new ConsoleSink(options.serial);
     this.debugConsole = this.board?.debugConsole ?? new ConsoleSink(options.debugConsole);
-    if (!isMachine) this.effects = new WriteEffects(vcpu, header.cpuid, this.serial, this.debugConsole);
+    if (!this.board) this.effects = new WriteEffects(vcpu, header.cpuid, this.serial, this.debugConsole);
     this.#hooks = this.board?.hooks ?? new HookPerformer(guest.hooks, noSources);
     this.start = from?.checkpoint.record ?? 0;
     this.#feed = new RecordFeed(reader.cursor(this.start), options.until);
     this.#compared = { exit: vcpu.exit, offset: 0, fault: false, answered: false };
     this.#exitTime = header.counting ? exitTimeOfTrace(header.host) : 0;
-    this.#comparesCounts = header.counting && vcpu.engine === 'interp';
+    this.#comparesCounts = (header.counting || reader.isSealed) && vcpu.engine === 'interp';
     this.digests = new DigestChecker(vcpu, guest.memory, new DirtyLog(vcpu), this.#comparesCounts);
     this.#walker = new LandingWalker(vcpu, guest.memory, this.#comparesCounts, options.windowExact);
     this.#walker.landmarks.timeScale = timeScaleOfTrace(header.host);
     this.landmarks = this.#walker.landmarks;
     if (from) this.#resume(from);
+    if (options.untilSerial !== undefined) this.serial.watch(options.untilSerial);
+    vcpu.stopAt = options.untilCount ?? Number.POSITIVE_INFINITY;
   }
 
   /** Opens the trace and an engine with its guest. Close the session when it is done with. */
@@ -202,26 +202,28 @@ export class ReplaySession {
     return saveMachine(this, this.#feed.consumed, { skipped: this.#skipped, timeBefore, time, digest });
   }
 
+  /** The next record is done: the guest did it when so many instructions were retired. */
+  #consume(retired = this.vcpu.retired): void {
+    this.#options.counts?.add(retired);
+    this.#feed.consume();
+  }
+
   /** Does the next thing. False: the slice is over. */
   #step(): boolean {
-    const { checkpoints } = this.#options;
+    const { checkpoints, untilCount = Number.POSITIVE_INFINITY } = this.#options;
+    if (this.vcpu.retired >= untilCount || this.serial.matched) return this.#stop();
     const isDue = checkpoints !== undefined && this.#feed.consumed >= checkpoints.next && this.isAtBoundary;
     if (isDue) checkpoints.take(this.save(), this.guest.memory);
     const record = this.#feed.peek();
     if (!record) return this.#noMoreRecords();
-    if (hasState(record)) {
-      if (!this.digests.reach(record, SLICE_INSTRUCTIONS)) return false;
-      this.#feed.consume();
-      return true;
-    }
+    if (hasState(record) && !this.digests.reach(record, SLICE_INSTRUCTIONS)) return false;
     if (this.#incidental(record)) return true;
     if (record.kind === RecordKind.Inject) {
       if (!this.#walker.reach(record)) return false;
       this.#inject(record);
       return true;
     }
-    const limit = this.#limit(record.retired);
-    const reason = this.vcpu.run(limit);
+    const reason = this.vcpu.run(this.#limit(record.retired));
     if (reason === ExitReason.Kicked) return false;
     if (reason === ExitReason.Limit) {
       if (this.#comparesCounts && this.vcpu.retired > record.retired) {
@@ -270,7 +272,7 @@ export class ReplaySession {
       default:
         return false;
     }
-    this.#feed.consume();
+    this.#consume();
     return true;
   }
 
@@ -360,7 +362,7 @@ export class ReplaySession {
       checkPlain(record, kind, this.#actual());
       this.digests.run.plain(kind);
       if (kind === RecordKind.Halt) this.board?.halt(this.vcpu.exit);
-      this.#feed.consume();
+      this.#consume();
     }
     this.#plainName = undefined;
   }
@@ -402,7 +404,7 @@ export class ReplaySession {
       }
       fault = record.fault;
       digestAccess(this.digests.run, access);
-      this.#feed.consume();
+      this.#consume();
     }
     if (fault) vcpu.failMsr();
     this.#spend(exit.count);
@@ -416,16 +418,17 @@ export class ReplaySession {
     const hooks = this.#hooks;
     if (!isHookSize(exit.size) || exit.count !== 1 || hooks.table.sites.length === 0) return false;
     const access = this.#begin(0);
-    // The time of a hook is that of its exit, before it is finished.
+    // The time of a hook is that of its exit, before it is finished; so is its count.
     const record = this.#expected(false);
     if (!record) return true;
+    const { retired } = vcpu;
     vcpu.complete();
     const site = hooks.find(vcpu);
     if (site < 0) {
       compareAccess.question(record, access);
       board?.access(exit, 0);
       digestAccess(this.digests.run, access);
-      this.#feed.consume();
+      this.#consume(retired);
       this.#spend(1);
       return true;
     }
@@ -439,7 +442,7 @@ export class ReplaySession {
     checkHook(record, site, hooks);
     hooks.apply(site, vcpu);
     this.digests.run.hook(site, record.hookKind, hooks.low, hooks.high, hooks.aux, hooks.ebx);
-    this.#feed.consume();
+    this.#consume(retired);
     this.#spend(1);
     return true;
   }
@@ -447,19 +450,7 @@ export class ReplaySession {
   #inject(record: TraceRecord): void {
     const { vcpu, board } = this;
     const what = describeRecord(record);
-    vcpu.readRegisters(this.#registers);
-    if (!sameRegisters(this.#registers, record.registers, record.landing === Landing.Landmark)) {
-      throw new DivergenceFound(
-        'the registers differ where the interrupt is delivered',
-        `${what} with ${differingRegisters(record.registers, this.#registers)}`,
-        differingRegisters(this.#registers, record.registers),
-      );
-    }
-    if (this.#comparesCounts && vcpu.retired !== record.retired) {
-      const actual = `instruction ${vcpu.retired}`;
-      throw new DivergenceFound('the instruction count differs', `${what} at instruction ${record.retired}`, actual);
-    }
-    if (!vcpu.canInject) throw new DivergenceFound('the guest cannot take the interrupt', what, 'interrupts are off');
+    checkInject(record, vcpu, this.#registers, this.#comparesCounts);
     if (board) {
       if (!board.intr) throw new DivergenceFound('no device asks for an interrupt', what, 'no interrupt');
       const vector = board.acknowledge();
@@ -468,17 +459,19 @@ export class ReplaySession {
       }
     }
     vcpu.injectInterrupt(record.vector);
-    this.#feed.consume();
+    this.#consume();
+  }
+
+  /** The place is reached at which the replay is to stop. */
+  #stop(): false {
+    this.#result = { kind: 'stopped', records: this.#feed.consumed, instructions: this.#instructions };
+    return false;
   }
 
   /** The records are used up: the end is compared. False: the slice is over. */
   #noMoreRecords(): boolean {
-    const { end, damage } = this.#feed;
-    const instructions = this.#instructions;
-    if (this.#feed.isBeyond) {
-      this.#result = { kind: 'stopped', records: this.#feed.consumed, instructions };
-      return false;
-    }
+    if (this.#feed.isBeyond) return this.#stop();
+    const { end, damage, consumed: records } = this.#feed;
     const { notes } = this.holes;
     if (end) {
       if (end.position === 'count' && this.#comparesCounts && this.vcpu.retired < end.retired) {
@@ -488,7 +481,7 @@ export class ReplaySession {
       }
       finalDifference(this, end, !this.#endsWithin, notes);
     }
-    const records = this.#feed.consumed;
+    const instructions = this.#instructions;
     const digests = this.digests.result;
     this.#result = { kind: 'complete', records, end: endOf(end ?? unknownEnd), instructions, digests, notes, damage };
     return false;

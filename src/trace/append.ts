@@ -1,6 +1,7 @@
-/** Adding checkpoints to a trace that is whole, as a replay does that has come through it. */
+/** Adding checkpoints, or instruction counts, to a trace that is whole, as a replay does that has come through it. */
 import { BlobFrame } from './blobs.js';
 import { checkpointMessage, type TraceCheckpoint } from './checkpoint.js';
+import type { CountsFrame } from './counts.js';
 import { damagedTrace } from './errors.js';
 import { FrameKind, TRAILER_SIZE } from './format.js';
 import { IndexBuilder } from './frame-index.js';
@@ -49,6 +50,13 @@ export class TraceAppender {
       throw new RangeError('a checkpoint stands before a record of the trace, or at its end');
     const set = this.#memory.write(ram);
     this.#frames.queue(FrameKind.Checkpoint, checkpointMessage({ ...checkpoint, set }), 0, checkpoint.record);
+  }
+
+  /** Adds the instruction counts of all records (CountsWriter). */
+  counts(frames: readonly CountsFrame[]): void {
+    if (frames.reduce((sum, { count }) => sum + count, 0) !== this.#records)
+      throw new RangeError('every record of the trace has a count');
+    for (const { payload, count } of frames) this.#frames.queue(FrameKind.Counts, payload, count);
   }
 
   /** Writes the new root and trailer, and closes the file. */

@@ -30,14 +30,22 @@ export class TraceCursor {
   readonly #index: TraceIndex;
   readonly #counting: boolean;
   readonly #blobs: BlobSource;
+  #counts: Iterator<number, void> | undefined;
   #frame: RecordFrameReader | undefined;
   /** The frame that comes next, and the one whose records are read. */
   #place: TracePlace;
   #at: TracePlace;
   #retired: number | undefined;
 
-  /** `from`: the ordinal of the first record that is read. */
-  constructor(file: FrameFile, index: TraceIndex, counting: boolean, blobs: BlobSource, from: number) {
+  /** `from`: the ordinal of the first record that is read. `counts`: of that and the following records, where the trace was sealed. */
+  constructor(
+    file: FrameFile,
+    index: TraceIndex,
+    counting: boolean,
+    blobs: BlobSource,
+    from: number,
+    counts?: Iterator<number, void>,
+  ) {
     this.#file = file;
     this.#index = index;
     this.#counting = counting;
@@ -47,6 +55,7 @@ export class TraceCursor {
     if (from === 0) {
       // A part of another trace goes on with its counts.
       if (!index.checkpointBefore(0)) this.#retired = 0;
+      this.#counts = counts;
       return;
     }
     try {
@@ -60,6 +69,7 @@ export class TraceCursor {
       this.damage = this.#damageOf(error);
     }
     while (this.count < from && this.next());
+    this.#counts = counts;
   }
 
   /** Reads the next record. False: there is none; see {@link end} and {@link damage}. */
@@ -68,6 +78,7 @@ export class TraceCursor {
     try {
       for (;;) {
         if (this.#frame?.next(this.record)) {
+          if (this.#counts) this.record.retired = this.#counts.next().value ?? Number.NaN;
           this.count++;
           return true;
         }

@@ -37,8 +37,9 @@ export function editTrace(from: string, to: string, edit: TraceEdit): void {
       place = file.place(place.frame + 1, place.byte + FRAME_HEAD_SIZE + stored);
       if (kind === FrameKind.Header) {
         const header = parseHeader(unpackMessage(payload), file.id, file.date);
-        records = new RecordFrameWriter(header.counting);
-        writer.write(kind, packMessage(headerMessage(edit.header?.(header) ?? header)));
+        const edited = edit.header?.(header) ?? header;
+        records = new RecordFrameWriter(edited.counting);
+        writer.write(kind, packMessage(headerMessage(edited)));
       } else if (kind === FrameKind.Records) {
         const frame = new RecordFrameReader(payload, (number) => trace.blob(number));
         const record = new TraceRecord();

@@ -57,6 +57,8 @@ export const FrameKind = {
   Trailer: 10,
   /** The rolling digests of the records, with their places. */
   Marks: 11,
+  /** Instruction counts of records, learnt behind the recording. */
+  Counts: 12,
 } as const;
 /** A value of {@link FrameKind}. */
 export type FrameKind = (typeof FrameKind)[keyof typeof FrameKind];

@@ -2,6 +2,7 @@
 import type { BlobFrame } from './blobs.js';
 import { parseCheckpoint, type TraceCheckpoint } from './checkpoint.js';
 import { ColumnError } from './columns.js';
+import { parseCounts } from './counts.js';
 import { TraceCursor } from './cursor.js';
 import { damagedTrace, type TracePlace } from './errors.js';
 import { FrameKind, PRELUDE_SIZE } from './format.js';
@@ -38,6 +39,7 @@ export class TraceReader {
   readonly #file: FrameFile;
   readonly #memory: MemoryReader;
   #rom: Uint8Array | undefined;
+  #isSealed: boolean | undefined;
   /** The frames of blobs that were used last, the latest one at the end. */
   readonly #blobs: BlobFrame[] = [];
 
@@ -111,7 +113,29 @@ export class TraceReader {
 
   /** Reads the records from that of the given ordinal on. */
   cursor(from = 0): TraceCursor {
-    return new TraceCursor(this.#file, this.index, this.header.counting, (number) => this.blob(number), from);
+    const counts = this.isSealed ? this.#counts(from) : undefined;
+    return new TraceCursor(this.#file, this.index, this.header.counting, (number) => this.blob(number), from, counts);
+  }
+
+  /** The instruction counts of records were learnt by a replay, as their engine did not count. */
+  get isSealed(): boolean {
+    this.#isSealed ??= !this.header.counting && !this.index.framesOf(FrameKind.Counts).next().done;
+    return this.#isSealed;
+  }
+
+  /** Those counts, of the record `from` and the ones behind it. */
+  *#counts(from: number): Generator<number, void> {
+    let first = 0;
+    for (const place of this.index.framesOf(FrameKind.Counts)) {
+      const { count } = this.#file.head(place);
+      if (first + count > from) {
+        const found = parsed(this.#file.read(place), (payload) => parseCounts(payload, count));
+        if (found.first !== first)
+          throw damagedTrace(place, `has the counts from record ${found.first} on in place of ${first}`);
+        for (let index = Math.max(0, from - first); index < count; index++) yield found.counts[index] as number;
+      }
+      first += count;
+    }
   }
 
   /** The checkpoints, in the order of their records. */

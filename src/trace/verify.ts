@@ -3,6 +3,7 @@ import type { VmtapeError } from '../base/errors.js';
 import { BlobFrame, blobHash } from './blobs.js';
 import { parseCheckpoint } from './checkpoint.js';
 import { ColumnError } from './columns.js';
+import { parseCounts } from './counts.js';
 import { damagedTrace, isTraceError, type TracePlace, truncatedTrace } from './errors.js';
 import { FRAME_HEAD_SIZE, FrameKind, PAGE_SIZE, PRELUDE_SIZE } from './format.js';
 import type { Frame } from './frame.js';
@@ -77,6 +78,8 @@ class Verifier {
   readonly #marks = new MarkCollector();
   /** Marks that were listed. */
   #listed = 0;
+  /** Records whose counts were learnt. */
+  #counted = 0;
   /** The record of the last checkpoint. */
   #checkpointed = 0;
   #unknown = 0;
@@ -119,6 +122,7 @@ class Verifier {
     const missing = (what: string): void => {
       if (this.#isReadable) this.#problems.push(truncatedTrace(place, `is missing: ${what}`));
     };
+    if (this.#counted > 0 && this.#counted < this.#index.records) missing('the counts of the last records');
     if (this.#depths.length === 0) missing('the memory of the guest is not whole');
     else if (!this.#index.end) missing('no end was marked');
     else if (!this.#isClosed) missing('the file was not closed');
@@ -173,6 +177,9 @@ class Verifier {
       }
       case FrameKind.Trailer:
         this.#trailer(payload);
+        return;
+      case FrameKind.Counts:
+        this.#counts(payload, count);
         return;
       case FrameKind.Marks:
         this.#marksFrame(payload, count);
@@ -250,6 +257,18 @@ class Verifier {
     const length = this.#lengths[number];
     if (length === undefined) throw new ColumnError(`refers to blob ${number}, which there is not`);
     return new Uint8Array(length);
+  }
+
+  #counts(payload: Uint8Array, count: number): void {
+    if (this.#header?.counting) throw new ColumnError('has counts for a trace whose records have them');
+    const { first, firstRetired, counts } = parseCounts(payload, count);
+    if (first !== this.#counted)
+      throw new ColumnError(`has the counts from record ${first} on in place of ${this.#counted}`);
+    if (firstRetired !== this.#retired)
+      throw new ColumnError('does not go on with the instruction count of the frame before');
+    this.#counted += count;
+    this.#retired = counts.at(-1) ?? firstRetired;
+    if (this.#counted > this.#index.records) throw new ColumnError('has counts for records that there are not');
   }
 
   #marksFrame(payload: Uint8Array, count: number): void {

@@ -58,6 +58,7 @@ export class InterpVcpu implements Vcpu {
   readonly engine = 'interp';
   readonly exit: InterpExitRecord;
   readonly seeker: InterpSeeker;
+  stopAt = Number.POSITIVE_INFINITY;
   readonly #memory: GuestMemory;
   readonly #view: DataView;
   readonly #words: Uint32Array;
@@ -96,7 +97,8 @@ export class InterpVcpu implements Vcpu {
 
   run(limit: number): ExitReason {
     this.#check();
-    const end = Number.isFinite(limit) ? BigInt(Math.max(0, Math.floor(limit))) : NO_LIMIT;
+    const last = Math.min(limit, this.stopAt);
+    const end = Number.isFinite(last) ? BigInt(Math.max(0, Math.floor(last))) : NO_LIMIT;
     this.#view.setBigUint64(layout.RUN_LIMIT, end, true);
     return this.#enter() as ExitReason;
   }

@@ -66,6 +66,8 @@ export interface Vcpu {
    * engine that counts obeys it (Infinity: none).
    */
   run(limit: number): ExitReason;
+  /** Interpreter only: no run goes beyond this value of {@link Vcpu.retired}, whatever its limit. Infinity at first. */
+  stopAt?: number;
   /**
    * Finishes the I/O, MMIO or MSR instruction of the last exit (its answer is taken from the exit record) without
    * executing another instruction, so that the state is that of an instruction boundary. Returns ExitReason of a further
