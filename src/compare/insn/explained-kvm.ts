@@ -29,7 +29,7 @@ export const KVM_ROWS: readonly Explanation[] = [
     title: 'SGDT, SIDT, SLDT, STR and SMSW are emulated: no alignment checks, 8 bytes with REX.W',
     names: /^(S[GI]DT Ms|SLDT Ev|STR Ev|SMSW Ev)$/,
     kinds:
-      /^(exception (#AC|none) for (none|#PF)|exception #GP for (#PF|#SS)|exception #SS for (#PF|#GP)|memory around the window|memory|CR2|error code)$/,
+      /^(exception (#AC|none) for (none|#PF)|exception #GP for (#PF|#SS)|exception #SS for (#PF|#GP)|memory around the window( after #PF)?|memory( after #PF)?|CR2|error code)$/,
     source:
       `${GP} (the host's CR4.UMIP makes them #GP); emulate.c, em_store_sreg: "if (ctxt->dst.bytes == 4 && ctxt->dst.type == OP_MEM) ` +
       'ctxt->dst.bytes = 2", which leaves 8 bytes; __linearize: insn_alignment() is 1 but for SSE. SDM vol. 2, SGDT: "#AC(0) If alignment checking is enabled"',
