@@ -34,7 +34,9 @@ describe.each(guestImages().filter((image) => !image.bench))('$name', ({ name, o
     const onKvm = noKvm === undefined && (name !== 'long-syscall' || (await kvmDoesSyscall()));
     if (engine === 'kvm' && !onKvm) context.skip('the KVM of this host cannot do SYSCALL from ring 3 or INT n');
     const trace = join(folder, `${name}.${engine}.vmtape`);
-    const recording = await vmtape(['record', '--engine', engine, ...options, '-o', trace]);
+    // On a KVM that emulates, scaled time makes the landmarks lie millions of instructions apart: too far to step to.
+    const pace = name === 'landmarks' && engine === 'kvm' ? ['--time-scale', '1'] : [];
+    const recording = await vmtape(['record', '--engine', engine, ...pace, ...options, '-o', trace]);
     expect(recording.stdout).toMatch(/OK\n$/);
     expect(recording.code).toBe(exitCode);
     await replays(trace, 'interp', 'machine', recording.stdout);
