@@ -108,12 +108,13 @@ const bugs: readonly Explanation[] = [
     source: 'emulate.c, em_fxrstor: "segmented_read_std(ctxt, ctxt->memop.addr.mem, &fx_state, size)"',
   }),
   row({
-    title: 'FXSAVE and FXRSTOR without a REX prefix in 64-bit code are executed as FXSAVE64 and FXRSTOR64',
+    title:
+      'FXSAVE and FXRSTOR in 32-bit code, or without a REX prefix in 64-bit code, are executed as FXSAVE64 and FXRSTOR64',
     names: /^FX(SAVE|RSTOR) /,
     kinds: /^(FIP|FDP|memory)$/,
     source:
       'emulate.c, em_fxsave and em_fxrstor: "Emulation uses (3) for (1) and (2)", "(4) is not emulated": there is one form for all',
-    when: ({ bits }) => bits === 64,
+    when: ({ bits }) => bits !== 16,
   }),
   row({
     title: 'MOV r/m,Sreg with REX.R is #UD',

@@ -30,7 +30,7 @@ export interface GuestLayout {
   readonly output: number;
 }
 
-function longLayout(filler: number): GuestLayout {
+function longLayout(filler: number, restored: GuestLayout['restored']): GuestLayout {
   return {
     ramSize: long.RAM_SIZE,
     slots: long.SLOTS,
@@ -43,7 +43,7 @@ function longLayout(filler: number): GuestLayout {
       [long.CODE, long.CODE_BYTES, filler],
       [long.WINDOW_PAGES, long.OUTSIDE_BYTES, 0x5a],
     ],
-    restored: [],
+    restored,
     nextCase: long.NEXT_CASE,
     nextResult: long.NEXT_RESULT,
     casesLeft: long.CASES_LEFT,
@@ -80,8 +80,11 @@ const REAL: GuestLayout = {
   output: HARNESS_BASE + real.OUTPUT,
 };
 
-const USER = longLayout(long.FILLER);
-const KERNEL = longLayout(long.KERNEL_FILLER);
+const USER = longLayout(long.FILLER, []);
+const KERNEL = longLayout(long.KERNEL_FILLER, [
+  [long.TABLES, long.HARNESS - long.TABLES],
+  [long.HARNESS, long.CONTROL - long.HARNESS],
+]);
 
 /** The layout of a level. */
 export function layoutOf(level: Level): GuestLayout {

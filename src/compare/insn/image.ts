@@ -66,7 +66,7 @@ function writePageTables(view: DataView): void {
     const large = BigInt((i << 21) | user | LARGE);
     entry(at.DIRECTORY, i, i === at.CODE >> 21 ? large : large | NO_EXECUTE);
   }
-  for (let page = 0x10_0000; page < 0x20_0000; page += 0x1000) {
+  for (let page = at.TABLES; page < 0x20_0000; page += 0x1000) {
     const isHarness = page === at.HARNESS || page === at.HANDLERS;
     const rights = page >= at.HARNESS ? user : PRESENT | WRITABLE;
     entry(at.LOW_TABLE, page >> 12, BigInt(page | rights) | (isHarness ? 0n : NO_EXECUTE));

@@ -2,7 +2,8 @@
  * The guest that compares instructions: one memory image for both engines. Linear addresses below 16 MiB are physical ones, but for
  * the window's alias in the first 64 KiB, which 16-bit addresses reach.
  *
- *     0x005000 alias of the window's two pages      0x100000 page tables, GDT, IDT, TSS, handlers' stack, handlers
+ *     0x005000 alias of the window's two pages      0x100000 absent: 2^20 is an address that operands favour
+ *     0x101000 page tables, GDT, IDT, TSS, handlers' stack, handlers
  *     0x110000 harness   0x120000 control, the case in hand, its result
  *     0x300000 window: two pages; then a page that is absent, one that is read-only, one for the supervisor, one absent
  *     0x400000 code slots   0x800000 case records   0xa00000 result records
@@ -13,8 +14,9 @@ export const SLOTS = 512;
 /** Bytes of RAM. */
 export const RAM_SIZE = 0xc0_0000;
 
-export const PML4 = 0x10_0000;
-export const PDPT = 0x10_1000;
+/** What the guest's tables and handlers lie in, up to {@link HARNESS}: the supervisor's. */
+export const TABLES = 0x10_1000;
+export const PDPT = TABLES;
 export const DIRECTORY = 0x10_2000;
 export const LOW_TABLE = 0x10_3000;
 export const SECOND_TABLE = 0x10_4000;
@@ -26,6 +28,7 @@ export const LDT = 0x10_7800;
 /** The handlers' stack begins here and grows down (IST 1). */
 export const HANDLER_STACK = 0x10_9000;
 export const HANDLERS = 0x10_a000;
+export const PML4 = 0x10_b000;
 
 export const HARNESS = 0x11_0000;
 /** Host to guest: next case record, next result record, cases left; each u64. Then the harness's stack. */

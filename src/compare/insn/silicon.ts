@@ -113,7 +113,7 @@ export class SiliconProcess implements CaseRunner {
     ] as const;
     const head = [
       ...[loop, back, end, ...output.map((offset) => at.OUTPUT + offset), at.CASES_LEFT, HUNG],
-      ...[at.PML4, at.HARNESS, at.SUPERVISOR_PAGE, at.SUPERVISOR_PAGE + 0x1000],
+      ...[at.TABLES, at.HARNESS, at.SUPERVISOR_PAGE, at.SUPERVISOR_PAGE + 0x1000],
       ...[at.CODE, at.SLOTS * at.SLOT_BYTES - 1, MAPPINGS.length, pieces.length, results.length],
     ];
     return Buffer.concat([
