@@ -13,7 +13,7 @@ import { Ledger } from '../src/record/ledger.js';
 import { RecordSession } from '../src/record/session.js';
 import { JsonlExporter } from '../src/trace/export/jsonl.js';
 import { encodeFrame } from '../src/trace/frame.js';
-import type { TraceEnd, TraceHeader } from '../src/trace/header.js';
+import { endAnywhere, type TraceHeader } from '../src/trace/header.js';
 import { openTrace } from '../src/trace/open.js';
 import { TraceReader } from '../src/trace/reader.js';
 import { RecordKind, TraceRecord } from '../src/trace/record.js';
@@ -57,21 +57,7 @@ const header: TraceHeader = {
   ledger: null,
 };
 
-const end: Omit<TraceEnd, 'records'> = {
-  reason: 'limit',
-  exitCode: 0,
-  message: '',
-  position: 'anywhere',
-  retired: 2 ** 40,
-  consoleBytes: -1,
-  consoleDigest: '',
-  debugBytes: -1,
-  debugDigest: '',
-  registers: new Uint8Array(0),
-  memoryDigest: '',
-  inexact: [],
-  assists: 0,
-};
+const end = endAnywhere({ reason: 'limit', exitCode: 0, message: '', retired: 2 ** 40 });
 
 /** Milliseconds of processor time. */
 function processor(): number {

@@ -4,9 +4,9 @@ import { ExitCode } from '../base/errors.js';
 import { quoted } from '../replay/report.js';
 import { diffTraces, type RecordDifference, type TraceDiff } from '../trace/diff.js';
 import { TraceReader } from '../trace/reader.js';
+import { counted } from './counted.js';
 import { checkInput } from './files.js';
-import { formatCount, Progress } from './progress.js';
-import { withSignals } from './signals.js';
+import { formatCount } from './progress.js';
 
 const HELP = `
 Compares what the guest and its devices did in two recordings, and reports the first difference. Both files list digests of their
@@ -58,18 +58,7 @@ export function addDiff(program: Command, setExit: (code: number) => void): void
 }
 
 async function diff([a, b]: [TraceReader, TraceReader], { all = false, json }: DiffFlags): Promise<number> {
-  let records = 0;
-  let isStopped = false;
-  const stop = (): void => {
-    isStopped = true;
-  };
-  const onProgress = async (count: number): Promise<boolean> => {
-    records = count;
-    await new Promise((resolve) => setImmediate(resolve));
-    return isStopped;
-  };
-  const progress = new Progress(() => `${formatCount(records)} records compared`, false);
-  const result = await withSignals(stop, () => diffTraces(a, b, { all, onProgress })).finally(() => progress.stop());
+  const { result, records } = await counted('compared', (onProgress) => diffTraces(a, b, { all, onProgress }));
   if (result.isStopped) {
     process.stderr.write(`vmtape: interrupted after ${formatCount(records)} records, all equal\n`);
     return ExitCode.GuestFailed;

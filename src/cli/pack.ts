@@ -2,11 +2,11 @@
 import type { Command } from 'commander';
 import { ExitCode } from '../base/errors.js';
 import { type RepackResult, repackTrace } from '../trace/repack.js';
+import { counted } from './counted.js';
 import { checkInput, isSameFile } from './files.js';
 import { collect, guestFiles } from './guest-files.js';
-import { formatCount, Progress } from './progress.js';
+import { formatCount } from './progress.js';
 import { ResultFile } from './result-file.js';
-import { withSignals } from './signals.js';
 import { usageError } from './values.js';
 
 const PACK_HELP = `
@@ -69,20 +69,10 @@ async function repack(path: string, { output, image, json }: PackFlags, embed: b
   if (isSameFile(path, output)) throw usageError('--output is the trace itself');
   const files = guestFiles(image);
   const result = new ResultFile('--output', output);
-  let records = 0;
-  let isStopped = false;
-  const stop = (): void => {
-    isStopped = true;
-  };
-  const onProgress = async (count: number): Promise<boolean> => {
-    records = count;
-    await new Promise((resolve) => setImmediate(resolve));
-    return isStopped;
-  };
-  const progress = new Progress(() => `${formatCount(records)} records written`, false);
   try {
-    const done = await withSignals(stop, () => repackTrace(path, result.temporary, { embed, files, onProgress }));
-    progress.stop();
+    const { result: done, records } = await counted('written', (onProgress) =>
+      repackTrace(path, result.temporary, { embed, files, onProgress }),
+    );
     if (done.records === undefined) {
       process.stderr.write(`vmtape: ${path}: interrupted after ${formatCount(records)} records\n`);
       return ExitCode.GuestFailed;
@@ -92,7 +82,6 @@ async function repack(path: string, { output, image, json }: PackFlags, embed: b
     else process.stdout.write(`${describe(output, done)}\n`);
     return ExitCode.Ok;
   } finally {
-    progress.stop();
     result.discard();
   }
 }

@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
 import { append } from '../trace/edit.js';
-import type { TraceEnd, TraceHeader } from '../trace/header.js';
+import { endAnywhere, type TraceEnd, type TraceHeader } from '../trace/header.js';
 import type { GuestFiles } from '../trace/memory-reader.js';
 import { TraceReader } from '../trace/reader.js';
 import { RecordKind } from '../trace/record.js';
@@ -163,19 +163,6 @@ function headerOf({ header }: TraceReader, { vcpu }: ReplaySession, first: numbe
 }
 
 function endOf(first: number, last: number, retired: number): Omit<TraceEnd, 'records'> {
-  return {
-    reason: 'limit',
-    exitCode: ExitCode.Ok,
-    message: `The slice of the records ${first} to ${last} ends.`,
-    position: 'anywhere',
-    retired,
-    consoleBytes: -1,
-    consoleDigest: '',
-    debugBytes: -1,
-    debugDigest: '',
-    registers: new Uint8Array(0),
-    memoryDigest: '',
-    inexact: [],
-    assists: 0,
-  };
+  const message = `The slice of the records ${first} to ${last} ends.`;
+  return endAnywhere({ reason: 'limit', exitCode: ExitCode.Ok, message, retired });
 }

@@ -184,6 +184,18 @@ function parseGuestFile(value: unknown): TraceGuestFile {
   return { role, name, size, sha256 };
 }
 
+/** The end of a trace that stops between two states: of console, registers and memory nothing is known there. */
+export function endAnywhere(
+  known: Pick<TraceEnd, 'reason' | 'exitCode' | 'message' | 'retired'>,
+): Omit<TraceEnd, 'records'> {
+  const { reason, exitCode, message, retired } = known;
+  return {
+    ...{ reason, exitCode, message, position: 'anywhere', retired },
+    ...{ consoleBytes: -1, consoleDigest: '', debugBytes: -1, debugDigest: '' },
+    ...{ registers: new Uint8Array(0), memoryDigest: '', inexact: [], assists: 0 },
+  };
+}
+
 /** The end as data for msgpack. */
 export function endMessage(end: TraceEnd): Record<string, unknown> {
   const { records, inexact, assists, ...rest } = end;

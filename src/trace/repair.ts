@@ -9,7 +9,7 @@ import type { Frame } from './frame.js';
 import { FrameFile } from './frame-file.js';
 import { IndexBuilder } from './frame-index.js';
 import { FrameWriter } from './frame-writer.js';
-import { endMessage, type TraceEnd } from './header.js';
+import { endAnywhere, endMessage, type TraceEnd } from './header.js';
 import { packMessage } from './msgpack.js';
 import { TraceReader } from './reader.js';
 import { TraceRecord } from './record.js';
@@ -144,22 +144,8 @@ function writeCopy(path: string, output: string, good: GoodPart): void {
 }
 
 function lostEnd(records: number, retired: number): TraceEnd {
-  return {
-    reason: 'error',
-    exitCode: ExitCode.GuestFailed,
-    message: `The recorder died; the trace was repaired behind its ${records} records.`,
-    position: 'anywhere',
-    records,
-    retired,
-    consoleBytes: -1,
-    consoleDigest: '',
-    debugBytes: -1,
-    debugDigest: '',
-    registers: new Uint8Array(0),
-    memoryDigest: '',
-    inexact: [],
-    assists: 0,
-  };
+  const message = `The recorder died; the trace was repaired behind its ${records} records.`;
+  return { ...endAnywhere({ reason: 'error', exitCode: ExitCode.GuestFailed, message, retired }), records };
 }
 
 function notInPlace(damage: VmtapeError): VmtapeError {
