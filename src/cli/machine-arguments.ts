@@ -31,6 +31,8 @@ export interface MachineFlags {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
+  /** False: `--no-default-append`. */
+  readonly defaultAppend?: boolean;
   readonly flat?: string;
   readonly loadAt?: string;
   readonly mode?: string;
@@ -55,6 +57,8 @@ export interface MachineArguments {
   readonly cpu: CpuChoice;
   readonly ramSize: number;
   readonly source: BootSource;
+  /** No command line was given, and vmtape may choose one. */
+  readonly canAppend: boolean;
   readonly serial: SerialChoice;
   readonly tsc: TscPolicy;
   /** Guest nanoseconds; see LandingOptions.patience. */
@@ -81,6 +85,12 @@ export function addMachineOptions(command: Command): Command {
     .addOption(guest('--kernel <file>', 'a Linux bzImage or vmlinux, a PVH kernel, or a Multiboot 1 image'))
     .addOption(guest('--initrd <file>', "the kernel's initial RAM disk (or its Multiboot module)"))
     .addOption(guest('--append <text>', "the kernel's command line"))
+    .addOption(
+      guest(
+        '--no-default-append',
+        'without --append, leave the command line empty also where this KVM shows Linux what a replay lacks',
+      ),
+    )
     .addOption(guest('--flat <file>', 'raw code, copied to --load-at and started there'))
     .addOption(guest('--load-at <address>', 'where the raw code goes (default: 0x7c00 in real mode, else 0x100000)'))
     .addOption(
@@ -150,7 +160,8 @@ export function readMachineArguments(flags: MachineFlags): MachineArguments {
     dumpMemory,
   };
   checkOutputsDiffer(outputsOf(parsed), inputsOf(flags));
-  return { ...parsed, source: readSource(flags) };
+  const canAppend = flags.append === undefined && flags.defaultAppend !== false;
+  return { ...parsed, canAppend, source: readSource(flags) };
 }
 
 function readLimits(flags: MachineFlags): MachineLimits {

@@ -1,6 +1,7 @@
 /** From the command's machine options to the options of a Machine. */
 import { realHost } from '../base/host.js';
-import { type Ledger, missingWords } from '../record/ledger.js';
+import type { Ledger } from '../record/ledger.js';
+import { missingWords } from '../record/proposal.js';
 import type { BootedGuest } from '../vmm/boot/boot.js';
 import type { Vcpu } from '../vmm/cpu/vcpu.js';
 import type { Machine } from '../vmm/machine.js';
@@ -23,15 +24,14 @@ export interface PreparedMachine {
   readonly ledger: Ledger;
   /** Why `--engine auto` did not take KVM. */
   readonly engineReason: string | undefined;
-  /** What a Linux guest should be told on its command line here, and is not. */
-  readonly missingWords: readonly string[];
+  /** What a Linux guest should be told on its command line here. */
+  readonly words: LinuxWords;
 }
 
 /** Loads the guest and chooses the engine. Everything that can be refused is refused here, before a file is made. */
 export async function prepareMachine(args: MachineArguments): Promise<PreparedMachine> {
   // The disassembler of the loaders takes a while to start: only who needs it waits.
   const { bootGuest } = await import('../vmm/boot/boot.js');
-  const { isBzImage } = await import('../vmm/boot/linux.js');
   const guest = bootGuest({
     ramSize: args.ramSize,
     source: args.source,
@@ -48,6 +48,8 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
     args.cpu,
     args.patience < Number.POSITIVE_INFINITY,
   );
+  const words = wordsFor(args, guest.isLinux ? unhidden : []);
+  if (words.isApplied) (await import('../vmm/boot/linux.js')).giveCommandLine(guest.memory, words.words.join(' '));
   const console = openConsole(args.serial);
   const lastLine = new LastLine(console);
   const options = {
@@ -70,7 +72,7 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
     lastLine,
     ledger,
     engineReason: reason,
-    missingWords: wordsFor(args, unhidden, isBzImage),
+    words,
   };
 }
 
@@ -101,24 +103,29 @@ export function writeResults(machine: Machine, args: MachineArguments): void {
   keepLearnt(args.hooksFile, machine.vcpu);
 }
 
-/** What a Linux kernel should be told that sees features which a replay lacks. Only Linux has such words. */
-function wordsFor(
-  { source }: MachineArguments,
-  unhidden: readonly string[],
-  isBzImage: (bytes: Uint8Array) => boolean,
-): string[] {
-  return source.kind === 'kernel' && isBzImage(source.kernel.bytes) ? missingWords(unhidden, source.commandLine) : [];
+/** Words of a Linux command line. */
+export interface LinuxWords {
+  readonly words: readonly string[];
+  /** The guest has them for its command line; else it lacks them. */
+  readonly isApplied: boolean;
+}
+
+/** What a Linux kernel should be told, and is not, that sees the features `unhidden`, which a replay lacks. */
+function wordsFor({ source, canAppend }: MachineArguments, unhidden: readonly string[]): LinuxWords {
+  const words = source.kind === 'kernel' ? missingWords(unhidden, source.commandLine) : [];
+  return { words, isApplied: canAppend && words.length > 0 };
 }
 
 /**
- * Says on standard error, on a terminal only, which engine `auto` chose and why; and always, if the guest will use what a replay
- * on the interpreter lacks, how to keep it from that.
+ * Says on standard error, on a terminal only, which engine `auto` chose and why; and always, if the guest is shown what a replay
+ * on the interpreter lacks, what keeps it from that.
  */
-export function explainEngine(prepared: PreparedMachine): void {
-  if (prepared.missingWords.length > 0) {
-    const words = prepared.missingWords.join(' ');
-    process.stderr.write(`vmtape: this KVM shows the guest features that a replay lacks: add "${words}" to --append\n`);
+export function explainEngine({ words: { words, isApplied }, engineReason }: PreparedMachine): void {
+  if (words.length > 0) {
+    const line = `"${words.join(' ')}"`;
+    const advice = isApplied ? `its command line is ${line} (--no-default-append: none)` : `add ${line} to --append`;
+    process.stderr.write(`vmtape: this KVM shows the guest features that a replay lacks: ${advice}\n`);
   }
-  if (prepared.engineReason === undefined || process.stderr.isTTY !== true) return;
-  process.stderr.write(`vmtape: running on the interpreter, as ${prepared.engineReason}\n`);
+  if (engineReason === undefined || process.stderr.isTTY !== true) return;
+  process.stderr.write(`vmtape: running on the interpreter, as ${engineReason}\n`);
 }

@@ -101,7 +101,7 @@ async function openSession(
     path: flags.output,
     id: randomBytes(ID_SIZE),
     date: Date.now(),
-    options: describeOptions(flags),
+    options: describeOptions(flags, prepared),
     tsc: args.tsc,
     files: guestFiles(args.source),
     embed: flags.embed,
@@ -129,10 +129,11 @@ function guestFiles(source: BootSource): RecordedFile[] {
   }
 }
 
-/** The options as they were given: without those that do not change what is recorded. */
-function describeOptions(flags: RecordFlags): Record<string, unknown> {
+/** The options as they were given, with the command line that the guest has: without those that do not change what is recorded. */
+function describeOptions(flags: RecordFlags, { words }: PreparedMachine): Record<string, unknown> {
   const { output: _output, embed: _embed, dumpState: _dumpState, dumpMem: _dumpMem, serial: _serial, ...rest } = flags;
-  return rest;
+  const { defaultAppend: _defaultAppend, ...given } = rest;
+  return words.isApplied ? { ...given, append: words.words.join(' ') } : given;
 }
 
 function describeHost(engine: string): Record<string, unknown> {

@@ -4,6 +4,7 @@
  */
 import type { EffectiveCpuid } from './probes/cpuid.js';
 import type { HostReport } from './probes/host.js';
+import { proposedCommandLine } from './proposal.js';
 
 /** The ids of the rows; stable. */
 export const LEDGER_IDS = [
@@ -198,26 +199,6 @@ function judgeCpuid(seen: EffectiveCpuid | undefined): Judgement {
   if (!seen) return { how, status: 'hooked', evidence: 'the probe guest did not run' };
   const where = seen.isSame ? 'the same at CPL 0 and 3' : 'different at CPL 0 and 3';
   return { how, status: 'hooked', evidence: `elsewhere KVM shows another table than asked, ${where}` };
-}
-
-/** What keeps Linux from features that a host shows and the interpreter lacks (docs/booting.md says why these). */
-export function proposedCommandLine(beyond: readonly string[]): string {
-  const cleared = ['rdrand', 'rdseed', 'shstk'].filter((name) => beyond.includes(name));
-  const words = [
-    ...(beyond.includes('xsave') ? ['noxsave'] : []),
-    ...(cleared.length > 0 ? [`clearcpuid=${cleared.join(',')}`] : []),
-  ];
-  return words.length === 0 ? 'nothing special: it does not use them unasked' : words.join(' ');
-}
-
-/**
- * The words of {@link proposedCommandLine} that a Linux command line lacks; empty: it has them, or needs none.
- */
-export function missingWords(beyond: readonly string[], commandLine: string): string[] {
-  const proposed = proposedCommandLine(beyond);
-  if (!proposed.startsWith('noxsave') && !proposed.startsWith('clearcpuid')) return [];
-  const given = new Set(commandLine.split(/\s+/));
-  return proposed.split(' ').filter((word) => !given.has(word));
 }
 
 function judgeBeyond(seen: EffectiveCpuid | undefined): Judgement {

@@ -1,9 +1,10 @@
 /** The probes and the ledger: their form everywhere, their substance where there is KVM. */
 import { describe, expect, test } from 'vitest';
-import { LEDGER_IDS, Ledger, missingWords, proposedCommandLine } from '../../src/record/ledger.js';
+import { LEDGER_IDS, Ledger } from '../../src/record/ledger.js';
 import { readEffectiveCpuid } from '../../src/record/probes/cpuid.js';
 import { formatHostReport } from '../../src/record/probes/format.js';
 import { examineHost, type HostReport } from '../../src/record/probes/host.js';
+import { missingWords, proposedCommandLine, proposedWords } from '../../src/record/proposal.js';
 import { MODEL_OPTIONS, vmtape64Cpuid } from '../../src/vmm/cpu/cpuid.js';
 import { featureNames } from '../../src/vmm/cpu/cpuid-features.js';
 import { kvmMissing, kvmNote } from '../native/kvm-host.js';
@@ -77,6 +78,12 @@ test('a command line is proposed for what a host forces on a kernel', () => {
   expect(proposedCommandLine(['rdseed', 'rdrand'])).toBe('clearcpuid=rdrand,rdseed');
   expect(missingWords(['xsave', 'rdrand'], 'console=ttyS0 noxsave quiet')).toEqual(['clearcpuid=rdrand']);
   expect(missingWords(['bmi1'], '')).toEqual([]);
+  // Linux takes the last clearcpuid= alone: what is to be added has what the line clears too.
+  expect(missingWords(['rdrand', 'rdseed'], 'clearcpuid=smap clearcpuid=avx,rdseed')).toEqual([
+    'clearcpuid=avx,rdseed,rdrand',
+  ]);
+  expect(missingWords(['rdrand', 'xsave'], 'clearcpuid=avx,rdrand noxsave')).toEqual([]);
+  expect(proposedWords(['bmi1', 'fsrm'])).toEqual([]);
   expect(proposedCommandLine(['bmi1', 'fsrm'])).toMatch(/^nothing special/);
 });
 

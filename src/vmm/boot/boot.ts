@@ -21,6 +21,8 @@ export interface BootedGuest extends LoadedGuest {
   readonly doubtful: readonly bigint[];
   /** The guest's code could be searched for instructions to hook (a bzImage and a ROM cannot). */
   readonly isScanned: boolean;
+  /** It was loaded by Linux's boot protocol: its command line is Linux's. */
+  readonly isLinux: boolean;
 }
 
 /**
@@ -32,10 +34,12 @@ export function bootGuest(request: BootRequest): BootedGuest {
   if (source.kind === 'rom') {
     const memory = new GuestMemory({ ramSize, rom: source.rom.bytes });
     const loaded: Loaded = { start: { mode: 'reset', entry: 0, stack: 0 }, sites: [], doubtful: [] };
-    return finish(memory, loaded, false, request);
+    return finish(memory, { loaded, isScanned: false, isLinux: false }, request);
   }
   const memory = new GuestMemory({ ramSize });
-  if (source.kind === 'flat') return finish(memory, loadFlat(memory, source, request), true, request);
+  if (source.kind === 'flat') {
+    return finish(memory, { loaded: loadFlat(memory, source, request), isScanned: true, isLinux: false }, request);
+  }
   return loadKernel(memory, source, request);
 }
 
@@ -43,24 +47,32 @@ function loadKernel(memory: GuestMemory, source: KernelRequest, request: BootReq
   const { initrd } = source;
   if (memory.ramSize <= HIGH_MEMORY) throw badBoot('a kernel needs more than 1 MiB of memory', 'raise --mem');
   if (initrd !== undefined && initrd.bytes.length === 0) throw badBoot(`${initrd.name} is empty`);
-  const { loaded, isScanned } = loadImage(memory, source, request);
+  const image = loadImage(memory, source, request);
   writeAcpiTables(memory, request.apic === false ? [] : [madt()]);
-  return finish(memory, loaded, isScanned, request);
+  return finish(memory, image, request);
 }
 
-function loadImage(memory: GuestMemory, source: KernelRequest, request: BootRequest) {
+/** An image in memory, and what it is. */
+interface LoadedImage extends Pick<BootedGuest, 'isScanned' | 'isLinux'> {
+  readonly loaded: Loaded;
+}
+
+function loadImage(memory: GuestMemory, source: KernelRequest, request: BootRequest): LoadedImage {
   const { kernel } = source;
-  if (isBzImage(kernel.bytes)) return { loaded: loadBzImage(memory, source), isScanned: false };
+  if (isBzImage(kernel.bytes)) return { loaded: loadBzImage(memory, source), isScanned: false, isLinux: true };
   const header = multibootHeader(kernel.bytes);
-  if (header !== undefined) return { loaded: loadMultiboot(memory, header, source, request), isScanned: true };
+  if (header !== undefined) {
+    return { loaded: loadMultiboot(memory, header, source, request), isScanned: true, isLinux: false };
+  }
   if (!isElf(kernel.bytes)) throw notAKernel(kernel.name, 'is not a kernel');
   const image = parseElf(kernel.bytes, kernel.name);
   const isPvh = pvhEntry(image) !== undefined && !(isLinux(image) && image.bits === 64);
   const loaded = isPvh ? loadPvh(memory, image, source, request) : loadVmlinux(memory, image, source, request);
-  return { loaded, isScanned: true };
+  return { loaded, isScanned: true, isLinux: !isPvh };
 }
 
-function finish(memory: GuestMemory, loaded: Loaded, isScanned: boolean, request: BootRequest): BootedGuest {
+function finish(memory: GuestMemory, image: LoadedImage, request: BootRequest): BootedGuest {
+  const { loaded, isScanned, isLinux } = image;
   const { start, sites, doubtful } = loaded;
-  return { memory, cpu: cpuStateOf(start, request.apic), hooks: new HookTable(sites), doubtful, isScanned };
+  return { memory, cpu: cpuStateOf(start, request.apic), hooks: new HookTable(sites), doubtful, isScanned, isLinux };
 }

@@ -77,6 +77,11 @@ export function loadVmlinux(memory: GuestMemory, image: ElfImage, source: Kernel
   return { start: linuxStart(memory, image.bits, entry), ...hookElf(memory, image, request) };
 }
 
+/** Gives a loaded kernel that has an empty command line another one: at most 254 bytes, which each kernel takes. Throws VMTAPE_BOOT. */
+export function giveCommandLine(memory: GuestMemory, text: string): void {
+  placeCommandLine(memory, text, 254);
+}
+
 function linuxStart(memory: GuestMemory, bits: 32 | 64, entry: number): CpuStart {
   writeGdt(memory, bits);
   if (bits === 64) writeIdentityMap(memory);

@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
 import type { KernelRequest } from '../../../src/vmm/boot/request.js';
 import { file, load, run } from '../../helpers/boot.js';
+import { bzImage as buildBzImage } from '../../helpers/bzimage.js';
 import { buildElf, type TestElf } from '../../helpers/elf.js';
 
 const kernel = (bytes: Uint8Array, more: Partial<KernelRequest> = {}) =>
@@ -139,24 +140,8 @@ test('a PVH kernel starts in 32 bits with hvm_start_info', async () => {
   expect(await run(request, RAM)).toMatchObject({ exitCode: 3 });
 });
 
-/** A bzImage of 64 bits whose code, at 0x200 behind its load address, is `linuxText`. */
-function bzImage(change: (header: Buffer) => void = () => {}): Buffer {
-  const image = Buffer.alloc(1024 + 0x400);
-  image.writeUInt8(1, 0x1f1);
-  image.writeUInt16LE(0xaa55, 0x1fe);
-  image.writeUInt16LE(0x66eb, 0x200);
-  image.write('HdrS', 0x202, 'latin1');
-  image.writeUInt16LE(0x20f, 0x206);
-  image.writeUInt32LE(0x7fff_ffff, 0x22c);
-  image.writeUInt8(1, 0x234);
-  image.writeUInt16LE(1, 0x236);
-  image.writeUInt32LE(2047, 0x238);
-  image.writeBigUInt64LE(0x100_0000n, 0x258);
-  image.writeUInt32LE(0x8000, 0x260);
-  change(image);
-  image.set(linuxText, 1024 + 0x200);
-  return image;
-}
+/** A bzImage whose code is `linuxText`. */
+const bzImage = (change?: (header: Buffer) => void): Buffer => buildBzImage(linuxText, change);
 
 test('a bzImage starts at its 64-bit entry; nothing of it is hooked', async () => {
   const { memory, cpu, hooks, isScanned } = load(kernel(bzImage(), { commandLine: 'x', initrd: file([5]) }), RAM);
