@@ -5,6 +5,7 @@
  */
 import type { OpcodeRow } from '../../../interp/opcodes/row.js';
 import type { InsnCase } from './case.js';
+import { measured } from './measured.js';
 import { hasPrefix } from './prefixes.js';
 
 /** A part of the opcode map. */
@@ -98,8 +99,8 @@ export const EMULATOR_GAPS: readonly EmulatorGap[] = [
     title: 'the fences and UD2 in real mode',
     encodings: /^0F 0B$|^(66 )?0F AE (F[8-F]|\/[567])$/,
     source:
-      'group15, among registers: "N, N, N, N, N, N, N, N"; twobyte_table, 0B: "N". Of the fences this host knows some, and #UD of UD2 outside real mode, by code that is not ' +
-      'public',
+      'group15, among registers: "N, N, N, N, N, N, N, N"; twobyte_table, 0B: "N". ' +
+      measured('some fences are executed, and UD2 is #UD outside real mode'),
     only: 'real',
   },
   {
@@ -119,7 +120,8 @@ export const EMULATOR_GAPS: readonly EmulatorGap[] = [
     title: 'FXSAVE and FXRSTOR without REX.W in 64-bit code',
     encodings: /^0F AE \/[01]$/,
     source:
-      'check_fxsr: "if (ctxt->mode >= X86EMUL_MODE_PROT64) return X86EMUL_UNHANDLEABLE"; with REX.W this host executes them',
+      'check_fxsr: "if (ctxt->mode >= X86EMUL_MODE_PROT64) return X86EMUL_UNHANDLEABLE"; ' +
+      measured('with REX.W they are executed'),
     when: ({ bits }) => bits === 64,
   },
   {

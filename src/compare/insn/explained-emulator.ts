@@ -7,6 +7,7 @@ import type { FieldDifference } from './difference.js';
 import { EMULATOR_GAPS } from './emulator-gaps.js';
 import type { Explanation } from './explained.js';
 import type { Level } from './levels.js';
+import { measured } from './measured.js';
 import { hasPrefix, isLegacyPrefix } from './prefixes.js';
 
 const EMULATED: readonly Level[] = ['kernel', 'real'];
@@ -61,7 +62,8 @@ const bugs: readonly Explanation[] = [
     names: /^PUSH [C-GS]S$/,
     kinds: /^(memory|exception (#SS|shutdown) for none)/,
     source:
-      'emulate.c, em_push_sreg: "if (ctxt->op_bytes == 4) { rsp_increment(ctxt, -2); ctxt->op_bytes = 2; }"; as Intel does, where AMD\'s writes 4 bytes',
+      'emulate.c, em_push_sreg: "if (ctxt->op_bytes == 4) { rsp_increment(ctxt, -2); ctxt->op_bytes = 2; }"; as Intel does; ' +
+      measured('the processor writes 4 bytes'),
     when: ({ bits, code }) => bits === 32 || hasPrefix(code, 0x66),
   }),
   row({
@@ -77,7 +79,8 @@ const bugs: readonly Explanation[] = [
     names: /^(J[A-Z]+|LOOP[A-Z]*|CALL|RET|JrCXZ) ?/,
     kinds: /./,
     source:
-      'emulate.c, x86_decode_insn: "else if (ctxt->d & NearBranch) ctxt->op_bytes = 8"; SDM vol. 2, Jcc, JMP and CALL; on AMD\'s 66 makes it 16 bits',
+      'emulate.c, x86_decode_insn: "else if (ctxt->d & NearBranch) ctxt->op_bytes = 8"; SDM vol. 2, Jcc: "In 64-bit mode, operand size is fixed at 64 bits"; ' +
+      measured('on the processor 66 makes it 16 bits'),
     when: isNarrow64,
   }),
   row({
@@ -136,8 +139,8 @@ const bugs: readonly Explanation[] = [
     encodings: /^(66 |F2 |F3 )?0F AE /,
     kinds: /^(exception #UD for |memory around the window$|memory$)/,
     source:
-      'emulate.c, group15 "I(ModRM | Aligned16, em_fxsave)": only /7 in memory goes on to a table of prefixes (pfx_0f_ae_7). The fences, which Linux does not have ' +
-      'there, are in the kernel of this host, without a look at prefixes',
+      'emulate.c, group15 "I(ModRM | Aligned16, em_fxsave)": only /7 in memory goes on to a table of prefixes (pfx_0f_ae_7); ' +
+      measured('the fences, for which Linux has "N" there, are executed, whatever the prefixes'),
   }),
   row({
     title: 'MOVNTI with 66, F2 or F3 is executed',
@@ -162,17 +165,15 @@ const bugs: readonly Explanation[] = [
     title: 'FXSAVE and FXRSTOR with a misaligned operand are executed',
     names: /^FX(SAVE|RSTOR) /,
     kinds: /^(exception #GP for |memory)/,
-    source:
-      'emulate.c, em_fxsave: "segmented_write_std(ctxt, ctxt->memop.addr.mem, &fx_state, fxstate_size(ctxt))": insn_alignment does not get there with Aligned16 ' +
-      'on this host, though Linux means it to ("FXSAVE and FXRSTOR are checked here too")',
+    source: measured('no #GP, though insn_alignment of emulate.c says "FXSAVE and FXRSTOR are checked here too"'),
   }),
   row({
     title: 'an operand across the end of the canonical addresses, or across 4 GiB: the page fault of its first page',
     names: /./,
     kinds: /^exception (#GP|#SS) for #PF$/,
     source:
-      'emulate.c, __linearize looks at the first byte only: "if (lim == 0xffffffff) *max_size = ~0u"; for 64-bit code Linux has "if (size > *max_size) goto bad" by now, ' +
-      'this host has not',
+      'emulate.c, __linearize: "*max_size = min_t(u64, ~0u, (1ull << va_bits) - la)", though the lower half ends at 2^47, and for the upper half it wraps; for other code ' +
+      '"if (lim == 0xffffffff) *max_size = ~0u"',
     when: isAtTheEnd,
   }),
   row({
@@ -182,7 +183,7 @@ const bugs: readonly Explanation[] = [
     kinds: /^exception (#GP for #SS|#SS for #GP)$/,
     source:
       'emulate.c, x86_decode_insn: "has_seg_override = true" whatever the mode, and __linearize: "if (addr.seg == VCPU_SREG_SS) return emulate_ss(ctxt, 0)"; ' +
-      'SDM vol. 2, 2.1.1, and vol. 1, 3.4.2.1: CS, DS, ES and SS are treated as if each segment base were 0, and their prefixes are ignored',
+      'AMD APM vol. 3, 1.2.4: "In 64-bit mode, the CS, DS, ES, and SS segment-override prefixes have no effect"',
     when: ({ code, bits }) => bits === 64 && [0x26, 0x2e, 0x36, 0x3e].some((prefix) => hasPrefix(code, prefix)),
   }),
   row({
@@ -191,7 +192,7 @@ const bugs: readonly Explanation[] = [
     kinds: /^(FSW TOP|FTW|ST)$/,
     source:
       'emulate.c, fetch_possible_mmx_operand and writeback: kvm_read_mmx_reg and kvm_write_mmx_reg leave them as the next FXSAVE of the host finds them; SDM vol. 1, 9.5.1: ' +
-      'every MMX instruction sets TOP to 0 and the tags to valid',
+      '"After each MMX instruction, the entire x87 FPU tag word is set to valid (00B)"',
   }),
   row({
     title:
@@ -214,7 +215,7 @@ const bugs: readonly Explanation[] = [
     title: 'CALL looks at the target before it pushes',
     names: /^CALL Ev$/,
     kinds: /^exception (#SS|#PF) for (#GP|#PF)$/,
-    source: 'emulate.c, em_call_near_abs: assign_eip_near, then em_push',
+    source: 'emulate.c, em_call_near_abs: "rc = assign_eip_near(ctxt, ctxt->src.val)" before "rc = em_push(ctxt)"',
   }),
   row({
     title: 'CMPS reads its first operand first, AMD its second',
@@ -254,7 +255,7 @@ const bugs: readonly Explanation[] = [
     names: /^L[GI]DT /,
     kinds: /^exception (#GP|#SS) for none$/,
     source:
-      'emulate.c, read_descriptor: "if (op_bytes == 2) op_bytes = 3"; SDM vol. 2, LGDT: the operand is m16&32, 6 bytes',
+      'emulate.c, read_descriptor: "if (op_bytes == 2) op_bytes = 3"; SDM vol. 2, LGDT: the "source operand specifies a 6-byte memory location"',
   }),
   row({
     title: 'IRET looks at the new IP before it pops CS and the flags',
@@ -270,8 +271,8 @@ const bugs: readonly Explanation[] = [
     names: /^(IRET|POPF)$/,
     kinds: /^exception (#BP|vector [0-9]+) for #DB$/,
     source:
-      'x86.c, x86_emulate_instruction: "if (r && (ctxt->tf || (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))) r = kvm_vcpu_do_singlestep(vcpu)", whatever was executed; SDM vol. 3B, ' +
-      '17.3.1.4: INT n, INT3 and INTO clear TF and are not stepped',
+      'x86.c, x86_emulate_instruction: "if (r && (ctxt->tf || (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))) r = kvm_vcpu_do_singlestep(vcpu)", whatever was executed; SDM vol. 2, ' +
+      'INT n, REAL-ADDRESS-MODE: "TF ← 0; (* Clear trap flag *)", so that they are not stepped',
   }),
   row({
     title: 'POPA that faults has popped nothing, AMD the registers before',
@@ -296,7 +297,9 @@ const bugs: readonly Explanation[] = [
     title: 'F2 and F3 before LOOPE and LOOPNE do not count, as on Intel',
     names: /^LOOPN?E /,
     kinds: /./,
-    source: 'emulate.c, em_loop: "test_cc(ctxt->b ^ 0x5, ctxt->eflags)"; on AMD\'s they change the condition',
+    source:
+      'emulate.c, em_loop: "test_cc(ctxt->b ^ 0x5, ctxt->eflags)"; ' +
+      measured('on the processor they change the condition'),
     when: ({ code }) => hasPrefix(code, 0xf2) || hasPrefix(code, 0xf3),
   }),
   row({
@@ -312,7 +315,8 @@ const bugs: readonly Explanation[] = [
     encodings: /^0F 1[9CD] \/r$/,
     kinds: /./,
     source:
-      'emulate.c, twobyte_table: "D(ImplicitOps | ModRM | SrcMem | NoAccess)" without a case in x86_emulate_insn; that this host goes on behind them is its own',
+      'emulate.c, twobyte_table: "D(ImplicitOps | ModRM | SrcMem | NoAccess)" without a case in x86_emulate_insn; ' +
+      measured('they are passed over'),
     when: ({ code, bits }) => bits === 32 && hasPrefix(code, 0x67),
   }),
   row({
@@ -321,7 +325,7 @@ const bugs: readonly Explanation[] = [
     names: /^INT/,
     kinds: /./,
     source:
-      'emulate.c, __emulate_int_real: "ctxt->src.val = ctxt->eflags; rc = em_push(ctxt)": em_push pushes ctxt->op_bytes; SDM vol. 2, INT n, REAL-ADDRESS-MODE: Push (EFLAGS[15:0])',
+      'emulate.c, __emulate_int_real: "ctxt->src.val = ctxt->eflags; rc = em_push(ctxt)": em_push pushes ctxt->op_bytes; SDM vol. 2, INT n, REAL-ADDRESS-MODE: "Push (EFLAGS[15:0])"',
     when: ({ code }) => hasPrefix(code, 0x66),
   }),
   row({
@@ -337,9 +341,10 @@ const bugs: readonly Explanation[] = [
     levels: ['real'],
     names: /./,
     kinds: /^register$/,
-    source:
-      'pvm.c, pvm_inject_realmode_event: kvm_inject_realmode_interrupt, whose emulate_int_real ends in writeback_registers; rsp_increment of the public source keeps the upper half ' +
-      '("masked_increment(reg_rmw(ctxt, VCPU_REGS_RSP), stack_mask(ctxt), inc)"), that of this host does not',
+    source: measured(
+      'it is cleared, though rsp_increment of emulate.c keeps it: "masked_increment(reg_rmw(ctxt, VCPU_REGS_RSP), stack_mask(ctxt), inc)"; the exception comes ' +
+        'by pvm.c, pvm_inject_realmode_event: "kvm_inject_realmode_interrupt(vcpu, vector, inc_eip)"',
+    ),
     when: (_, { field, expected, actual }) =>
       field === 'RSP' && BigInt(expected) < 0x1_0000n && BigInt(expected) === (BigInt(actual) & 0xffffn),
   }),
@@ -349,7 +354,8 @@ const bugs: readonly Explanation[] = [
     names: /./,
     kinds: /^(exception shutdown for #SS|memory around the window)$/,
     source:
-      'emulate.c, __emulate_int_real: "TODO: Add limit checks"; SDM vol. 3A, 6.15, interrupt 8: an exception of the stack while one is delivered ends in a shutdown',
+      'emulate.c, __emulate_int_real: "TODO: Add limit checks"; SDM vol. 3A, 6.15, interrupt 8: "If another contributory or page fault exception occurs while attempting to call the ' +
+      'double-fault handler, the processor enters shutdown mode"',
   }),
 ];
 

@@ -9,13 +9,18 @@
 import { isUnknownToEmulator } from './emulator-gaps.js';
 import type { Explanation } from './explained.js';
 import { USER_LEVELS } from './levels.js';
+import { measured } from './measured.js';
 import { hasPrefix } from './prefixes.js';
 
 const GP =
   'pvm.c, handle_exit_exception: "case GP_VECTOR: err = kvm_emulate_instruction(vcpu, EMULTYPE_PVM_GP)", whatever the privilege';
-const UD =
-  'pvm.c, handle_exit_exception, case UD_VECTOR: handle_ud, which emulates (the published source queues #UD at CPL 3; the kernel of the host ' +
-  'where this was found, 6.18, does not)';
+const UD = measured(
+  '#UD at CPL 3 is emulated, as pvm.c does for the guest\'s kernel, case UD_VECTOR: "return handle_ud(vcpu)"; the published source queues it at CPL 3',
+);
+const FAILURE = measured(
+  '#UD is what becomes of it; x86.c, handle_emulation_failure ends in "kvm_queue_exception(vcpu, UD_VECTOR)", though the published pvm comes ' +
+    'to "if (emulation_type & (EMULTYPE_VMWARE_GP | EMULTYPE_PVM_GP))" and #GP before',
+);
 
 const row = (it: Omit<Explanation, 'levels' | 'oracle'>): Explanation => ({
   levels: USER_LEVELS,
@@ -32,14 +37,15 @@ export const KVM_ROWS: readonly Explanation[] = [
       /^(exception (#AC|none) for (none|#PF)|exception #GP for (#PF|#SS)|exception #SS for (#PF|#GP)|memory around the window( after #PF)?|memory( after #PF)?|CR2|error code)$/,
     source:
       `${GP} (the host's CR4.UMIP makes them #GP); emulate.c, em_store_sreg: "if (ctxt->dst.bytes == 4 && ctxt->dst.type == OP_MEM) ` +
-      'ctxt->dst.bytes = 2", which leaves 8 bytes; __linearize: insn_alignment() is 1 but for SSE. SDM vol. 2, SGDT: "#AC(0) If alignment checking is enabled"',
+      'ctxt->dst.bytes = 2", which leaves 8 bytes; insn_alignment: "if (likely(size < 16)) return 1"; SDM vol. 2, SGDT: #AC(0) "If alignment ' +
+      'checking is enabled and an unaligned memory reference is made"',
     unconfirmed: true,
   }),
   row({
     title: 'an instruction that raises #GP and that the emulator does not know raises #UD',
     names: /./,
     kinds: /^exception #GP for #UD$/,
-    source: `${GP}; x86.c, handle_emulation_failure: "kvm_queue_exception(vcpu, UD_VECTOR)"`,
+    source: `${GP}; ${FAILURE}`,
     when: ({ row: it }) => isUnknownToEmulator(it),
   }),
   row({
@@ -52,20 +58,20 @@ export const KVM_ROWS: readonly Explanation[] = [
     title: 'INT n is #GP, which the emulator does not emulate',
     names: /^INT Ib$/,
     kinds: /^exception #GP for #UD$/,
-    source: `${GP}; emulate.c, emulate_int: "Protected mode interrupts unimplemented yet", X86EMUL_UNHANDLEABLE; then as above`,
+    source: `${GP}; emulate.c, emulate_int: "Protected mode interrupts unimplemented yet", X86EMUL_UNHANDLEABLE; ${FAILURE}`,
   }),
   row({
-    title: 'an operand across the end of the canonical addresses: the emulator looks at its first byte only',
+    title: 'an operand across the end of the canonical addresses: the emulator looks for the end elsewhere',
     names: /./,
     kinds: /^exception (#GP|#SS) for #PF$/,
-    source: `${GP}; emulate.c, __linearize: "if (((signed long)la << 16) >> 16 != la)" of the first byte, then the page fault of its page`,
+    source: `${GP}; emulate.c, __linearize: "*max_size = min_t(u64, ~0u, (1ull << va_bits) - la)": the lower half ends at 2^47, and for the upper half it wraps`,
     when: (_, { expected }) => /CR2 0x(00007fff|ffffffff)fffff[0-9a-f]{3}\)$/.test(expected),
   }),
   row({
     title: 'a 36 prefix and an address that is not canonical: the emulator raises #SS',
     names: /./,
     kinds: /^exception #GP for #SS$/,
-    source: `${GP}; emulate.c, __linearize: "if (addr.seg == VCPU_SREG_SS) return emulate_ss(ctxt, 0)": the prefix counts, which it does not in 64-bit mode`,
+    source: `${GP}; emulate.c, __linearize: "if (addr.seg == VCPU_SREG_SS) return emulate_ss(ctxt, 0)"; AMD APM vol. 3, 1.2.4: "In 64-bit mode, the CS, DS, ES, and SS segment-override prefixes have no effect"`,
     when: ({ code, bits }) => bits === 64 && hasPrefix(code, 0x36),
   }),
   row({
@@ -98,13 +104,13 @@ export const KVM_ROWS: readonly Explanation[] = [
     title: 'FXSAVE and FXRSTOR with a misaligned operand are #GP, the emulator executes them',
     names: /^FX(SAVE|RSTOR) /,
     kinds: /^(exception #GP for (none|#PF|#UD)|memory around the window)$/,
-    source: `${GP}; emulate.c, em_fxsave: "return segmented_write_std(ctxt, ctxt->memop.addr.mem, &fx_state, fxstate_size(ctxt))", and em_fxrstor likewise`,
+    source: `${GP}; ${measured('no #GP, though insn_alignment of emulate.c says "FXSAVE and FXRSTOR are checked here too"')}`,
   }),
   row({
     title: '66, F2, F3 and LOCK before 0F AE: #UD on the processor, the emulator looks at them for CLFLUSH only',
     names: /./,
     kinds: /^(exception #UD for (none|#GP|#PF|#SS)|memory around the window)$/,
-    source: `${UD}; emulate.c, group15: "I(ModRM | Aligned16, em_fxsave)", "I(ModRM | Sse, em_lfence)"; only /7 goes on to pfx_0f_ae_7`,
+    source: `${UD}; emulate.c, group15: "I(ModRM | Aligned16, em_fxsave)"; only /7 goes on to pfx_0f_ae_7. The fences, for which Linux has "N" there, are executed`,
     when: ({ row: { encoding } }) => encoding.includes('0F AE'),
   }),
   row({
@@ -132,22 +138,23 @@ export const KVM_ROWS: readonly Explanation[] = [
     names: /^(RETF|IRET|(JMP|CALL) Mp|L[FGS]S |MOV Sw|POP [FG]S)/,
     kinds: /^(exception|error code|segment register|register|RIP|RFLAGS|pushed|CS|FS\.base|GS\.base|CR2|memory)/,
     source:
-      `${GP}; emulate.c, __load_segment_descriptor, "Does not support long mode", em_ret_far and em_jmp_far; em_iret: X86EMUL_MODE_REAL only, ` +
-      'else X86EMUL_UNHANDLEABLE',
+      `${GP}; emulate.c, __load_segment_descriptor: "Outer-privilege level return is not implemented"; em_ret_far and em_jmp_far: "Error handling is ` +
+      'not implemented"; em_iret: "iret from protected mode unimplemented yet"',
   }),
   row({
     title: 'LAR, LSL, VERR and VERW look into the descriptor tables of the hypervisor',
     names: /^(LAR|LSL|VERR|VERW) /,
     kinds: /^(RFLAGS ZF|register)$/,
     source:
-      'pvm.c, pvm_vcpu_run_noinstr and load_regs: guest user code runs with "guest->cs = pvm->hw_cs" and no LGDT or LLDT of its own',
+      'pvm.c, load_regs: guest user code runs with "guest->cs = pvm->hw_cs" and no LGDT or LLDT of its own; handle_hc_load_tls: "Load guest TLS desc into host GDT"',
   }),
   row({
     title: 'a page fault in the upper half: the error code tells of the pages of the hypervisor',
     names: /./,
     kinds: /^error code$/,
     source:
-      'pvm.c, pvm_guest_allowed_va: the upper half of the linear addresses is not for the guest; its page tables have P and reserved bits there',
+      'pvm.c, pvm_guest_allowed_va: "return (s64)va >= 0": the upper half of the linear addresses is not for the guest; ' +
+      measured('P and the bit for reserved bits are set in the error codes there'),
     when: (_, { expected }) => (BigInt(expected) & 9n) === 9n,
   }),
   row({

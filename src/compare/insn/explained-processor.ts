@@ -1,6 +1,7 @@
 /** Where the processor does what the interpreter's model does not, or what no manual fixes: holds for every oracle. */
 import type { Explanation } from './explained.js';
 import { USER_LEVELS } from './levels.js';
+import { measured } from './measured.js';
 
 /** The table. */
 export const PROCESSOR_ROWS: readonly Explanation[] = [
@@ -11,7 +12,8 @@ export const PROCESSOR_ROWS: readonly Explanation[] = [
     kinds: /^(ST|FSW C1)$/,
     source:
       'AMD APM vol. 1 (24592), 6.4.5: "the transcendental functions provide results accurate to within one unit in the last place (ulp)"; ' +
-      'SDM vol. 1, 8.3.10 says less than 1 ulp when rounding to the nearest, less than 1.5 ulps otherwise',
+      'SDM vol. 1, 8.3.10: "the worst case error on transcendental functions is less than 1 ulp when rounding to the nearest (even) and less than ' +
+      '1.5 ulps when rounding in other modes"',
     when: (_, { field, expected, actual }) => field === 'FSW' || isNextExtended(BigInt(expected), BigInt(actual)),
   },
   {
@@ -19,7 +21,7 @@ export const PROCESSOR_ROWS: readonly Explanation[] = [
     levels: USER_LEVELS,
     names: /^(RCP|RSQRT)[SP]S /,
     kinds: /^XMM$/,
-    source: 'SDM vol. 2, RCPPS: "|Relative Error| ≤ 1.5 ∗ 2^−12"; AMD and Intel differ within it',
+    source: 'SDM vol. 2, RCPPS: "The relative error for this approximation is: |Relative Error| ≤ 1.5 ∗ 2^−12"',
     when: (_, { expected, actual }) => isNear(BigInt(expected), BigInt(actual)),
   },
   {
@@ -28,7 +30,8 @@ export const PROCESSOR_ROWS: readonly Explanation[] = [
     names: /^LSL /,
     kinds: /^register$/,
     source:
-      'Linux, arch/x86/include/asm/segment.h: GDT_ENTRY_CPUNODE, __CPUNODE_SEG, vdso_read_cpunode reads it with LSL',
+      'Linux, arch/x86/include/asm/segment.h: "#define GDT_ENTRY_CPUNODE 15", and vdso_read_cpunode: "Load CPU and node number from the GDT.  LSL is ' +
+      'faster than RDTSCP and works on all CPUs"',
     when: (_, { expected, actual }) => (BigInt(expected) ^ BigInt(actual)) < 0x1000n,
   },
   {
@@ -37,7 +40,8 @@ export const PROCESSOR_ROWS: readonly Explanation[] = [
     names: /^MOV (Ry,Cy|Cy,Ry)$/,
     kinds: /^exception #UD for #GP$/,
     source:
-      'AMD APM vol. 3, CPUID Fn8000_0001_ECX bit 4, AltMovCr8: LOCK MOV CR0 means MOV CR8; the model clears the bit',
+      'AMD APM vol. 3, CPUID Fn8000_0001_ECX bit 4, AltMovCr8: "LOCK MOV CR0 means MOV CR8"; MOV (CRn): "CR8 can be read and written in legacy mode ' +
+      'using the MOV (CRn) opcode, using a LOCK prefix instead of a REX prefix". The model clears the bit',
     when: ({ code }) => code.includes(0xf0),
   },
   {
@@ -46,7 +50,9 @@ export const PROCESSOR_ROWS: readonly Explanation[] = [
     names: /^undefined$/,
     kinds: /^(exception #UD for |memory)/,
     source:
-      'AMD APM vol. 4, MOVNTSD (F2 0F 2B), MOVNTSS (F3 0F 2B): SSE4A, CPUID Fn8000_0001_ECX bit 6, which the model clears',
+      'AMD APM vol. 4: "MOVNTSS mem32, xmm F3 0F 2B /r", and MOVNTSD with F2; vol. 1, 4.6: "The MOVNTSx instructions store one double precision ' +
+      'floating point XMM register value into a 64 bit memory location or one single precision floating point XMM register value into a 32-bit ' +
+      'memory location". The model clears their bit SSE4A of CPUID',
     when: ({ row }) => /^F[23] 0F 2B/.test(row.encoding),
   },
   {
@@ -54,7 +60,7 @@ export const PROCESSOR_ROWS: readonly Explanation[] = [
     levels: USER_LEVELS,
     names: /^XSETBV$/,
     kinds: /^exception #UD for #GP$/,
-    source: 'SDM vol. 2, XSETBV: "#UD If CR4.OSXSAVE[bit 18] = 0", "#GP(0) If the current privilege level is not 0"',
+    source: 'SDM vol. 2, XSETBV: #UD "If CR4.OSXSAVE[bit 18] = 0", #GP(0) "If the current privilege level is not 0"',
   },
   {
     title: 'this host reports INT1 as if it were a fault: RIP is not behind it',
@@ -62,8 +68,8 @@ export const PROCESSOR_ROWS: readonly Explanation[] = [
     names: /^INT1$/,
     kinds: /^RIP$/,
     source:
-      'SDM vol. 2, INT n/INTO/INT3/INT1: INT1 generates a debug exception (#DB) as a trap. A process of this host gets SIGTRAP with RIP at the F1 too: ' +
-      'the host is itself a virtual machine',
+      'SDM vol. 2, INT n/INTO/INT3/INT1: "The INT1 instruction also uses a one-byte opcode (F1) and generates a debug exception (#DB) without setting ' +
+      `any bits in DR6"; ${measured('a process gets SIGTRAP with RIP at the F1, and not behind it, too')}`,
   },
 ];
 
