@@ -1,6 +1,7 @@
 /** The options of the suites that run so many cases of each operation: --cases, --seed, --name, --json. */
-import { parseArgs } from 'node:util';
-import { Report, wholeNumber } from './report.js';
+import type { Command } from 'commander';
+import { parseCount } from '../../src/cli/values.js';
+import { Report } from './report.js';
 
 /** What the options say. */
 export interface CaseOptions {
@@ -12,19 +13,29 @@ export interface CaseOptions {
   readonly name: string | undefined;
 }
 
-/** Reads the options; `preset` stands for --cases, `usage` is the suite's form. Throws VMTAPE_USAGE. */
-export function caseOptions(args: string[], preset: number, usage: string): CaseOptions {
-  const { values } = parseArgs({
-    args,
-    options: {
-      cases: { type: 'string' },
-      seed: { type: 'string' },
-      name: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  const report = new Report(values.json);
-  const cases = wholeNumber(values.cases, preset, '--cases', usage);
-  const seed = wholeNumber(values.seed, 1, '--seed', usage);
-  return { report, cases, seed, name: values.name };
+/** As commander gives them. */
+export interface CaseFlags {
+  readonly cases: string;
+  readonly seed: string;
+  readonly name?: string;
+  readonly json?: true;
+}
+
+/** Adds the options; `preset` cases of each operation, `example` names one. */
+export function addCaseOptions(command: Command, preset: number, example: string): Command {
+  return command
+    .option('--cases <number>', 'how many of each operation', `${preset}`)
+    .option('--seed <number>', 'what the cases are made of', '1')
+    .option('--name <operation>', `only this one: ${example}`)
+    .option('--json', 'print the findings as JSON');
+}
+
+/** Reads the options. Throws VMTAPE_USAGE. */
+export function caseOptions(suite: string, { cases, seed, name, json }: CaseFlags): CaseOptions {
+  return {
+    report: new Report(suite, json === true),
+    cases: parseCount('--cases', cases),
+    seed: parseCount('--seed', seed, 0),
+    name,
+  };
 }

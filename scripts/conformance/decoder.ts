@@ -3,25 +3,56 @@
  * many structured ones (all of them, if N allows); in 64-bit mode every byte of the text of the Debian kernel and of its busybox too, where
  * they are. `--bytes` shows what both say of one string.
  */
-import { parseArgs } from 'node:util';
+import type { Command } from 'commander';
 import type { ExitCode } from '../../src/base/errors.js';
 import { hexBytes } from '../../src/base/hex.js';
+import { parseCount, usageError } from '../../src/cli/values.js';
 import { BITNESSES, type Bitness, WINDOW } from '../../src/compare/decoder/engine.js';
 import { DecoderComparison, type DecoderDifference, newTotals, unexplained } from '../../src/compare/decoder/suite.js';
 import { debianTexts } from '../../src/compare/decoder/texts.js';
-import { Report, usageError, wholeNumber } from './report.js';
+import { Report } from './report.js';
 
 /** Strings of each kind in each mode. */
 const COUNT = 10_000_000;
 const GUEST = '.cache/guests/debian-amd64';
 /** Differences shown. */
 const SHOWN = 40;
-const USAGE = 'npm run conformance -- decoder [--count N] [--seed N] [--mode 16|32|64] [--bytes HEX] [--json]';
+
+const HELP = `
+In 64-bit mode every byte of the text of the Debian kernel and of its busybox is compared too, where they are
+(npm run guest:debian fetches them).
+
+Examples:
+  $ npm run conformance -- decoder --count 100000 --mode 32
+  $ npm run conformance -- decoder --bytes 0f0b`;
+
+interface Flags {
+  readonly count: string;
+  readonly seed: string;
+  readonly mode?: string;
+  readonly bytes?: string;
+  readonly json?: true;
+}
+
+/** Adds the suite. `setExit` takes the exit code. */
+export function addDecoder(program: Command, setExit: (code: number) => void): void {
+  program
+    .command('decoder')
+    .summary('lengths and validity against iced-x86')
+    .description('Compares lengths and validity of random and structured byte strings with iced-x86.')
+    .option('--count <number>', 'random strings of each mode, and as many structured ones', `${COUNT}`)
+    .option('--seed <number>', 'what the strings are made of', '1')
+    .option('--mode <bits>', `only this mode: ${BITNESSES.join(', ')}`)
+    .option('--bytes <hex>', 'only say what both make of this string')
+    .option('--json', 'print the findings as JSON')
+    .addHelpText('after', HELP)
+    .action((flags: Flags) => setExit(conformDecoder(flags)));
+}
 
 function modes(value: string | undefined): readonly Bitness[] {
   if (value === undefined) return BITNESSES;
   const mode = BITNESSES.find((bitness) => `${bitness}` === value);
-  if (mode === undefined) throw usageError('--mode wants 16, 32 or 64', USAGE);
+  if (mode === undefined) throw usageError(`--mode ${value} is not known`, `it is one of: ${BITNESSES.join(', ')}`);
   return [mode];
 }
 
@@ -36,7 +67,7 @@ function show(report: Report, difference: DecoderDifference): void {
 /** What both say of one string. */
 function one(bitnesses: readonly Bitness[], text: string): void {
   if (!/^([0-9a-f]{2}){1,16}$/i.test(text))
-    throw usageError('--bytes wants one to sixteen bytes in hexadecimal', USAGE);
+    throw usageError(`--bytes ${text} is not one to sixteen bytes in hexadecimal`);
   const bytes = Uint8Array.from(text.match(/../g) ?? [], (byte) => Number.parseInt(byte, 16));
   for (const bitness of bitnesses) {
     const { ours, iced, raises } = new DecoderComparison(bitness, newTotals()).describe(bytes);
@@ -81,32 +112,21 @@ function compareMode(report: Report, bitness: Bitness, count: number, seed: numb
   return { bitness, strings, valid, invalid, raised, unexplained: left, differences };
 }
 
-/** Runs the suite. */
-export function conformDecoder(args: string[]): ExitCode {
-  const { values } = parseArgs({
-    args,
-    options: {
-      count: { type: 'string' },
-      seed: { type: 'string' },
-      mode: { type: 'string' },
-      bytes: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  const report = new Report(values.json);
+function conformDecoder(values: Flags): ExitCode {
+  const report = new Report('decoder', values.json === true);
   const bitnesses = modes(values.mode);
   if (values.bytes !== undefined) {
     one(bitnesses, values.bytes);
     return 0;
   }
-  const count = wholeNumber(values.count, COUNT, '--count', USAGE);
-  const seed = wholeNumber(values.seed, 1, '--seed', USAGE);
+  const count = parseCount('--count', values.count, 0);
+  const seed = parseCount('--seed', values.seed, 0);
   const results = bitnesses.map((bitness) => compareMode(report, bitness, count, seed));
   const cases = results.reduce((sum, { strings }) => sum + strings, 0);
   const different = results.reduce((sum, { unexplained: left }) => sum + left, 0);
   const { seconds } = report;
   return report.finish(
-    { suite: 'decoder', seed, cases, different, seconds, modes: results },
+    { seed, cases, different, seconds, modes: results },
     `${cases} strings, seed ${seed}: ${different} opcodes differ (${seconds} s)`,
   );
 }

@@ -5,21 +5,44 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { parseArgs } from 'node:util';
+import type { Command } from 'commander';
 import type { ExitCode } from '../../src/base/errors.js';
 import { realHost } from '../../src/base/host.js';
 import { whyNotKvm } from '../../src/cli/engine.js';
+import { parseCount, parseWord } from '../../src/cli/values.js';
 import { type LandmarkRun, landmarkLoops, landmarkMachine } from '../../src/compare/landmarks/guest.js';
 import { RecordSession } from '../../src/record/session.js';
 import { ReplaySession } from '../../src/replay/session.js';
-import { noOracle, Report, usageError, wholeNumber } from './report.js';
+import { Report } from './report.js';
 
 /** Landmarks of each guest. */
 const COUNT = 10_000;
 /** Interrupts of one recording. */
 const CHUNK = 250;
 const EXIT_OK = 33;
-const USAGE = `npm run conformance -- landmarks [--count N] [--seed N] [--name ${landmarkLoops.join('|')}] [--json]`;
+
+interface Flags {
+  readonly count: string;
+  readonly seed: string;
+  readonly name?: string;
+  readonly json?: true;
+}
+
+/** Adds the suite. `setExit` takes the exit code. */
+export function addLandmarks(program: Command, setExit: (code: number) => void): void {
+  program
+    .command('landmarks')
+    .summary('interrupts in guests without exits, KVM against the interpreter')
+    .description(
+      'Records guests that make no exits and are interrupted on KVM at random places, and replays them on the interpreter; 10,000 landmarks a ' +
+        'guest take about half an hour.',
+    )
+    .option('--count <number>', 'landmarks of each guest', `${COUNT}`)
+    .option('--seed <number>', 'what the first run is made of', '1')
+    .option('--name <loop>', `only this loop: ${landmarkLoops.join(', ')}`)
+    .option('--json', 'print the findings as JSON')
+    .action(async (flags: Flags) => setExit(await conformLandmarks(flags)));
+}
 
 /** What came of one guest. */
 interface Totals {
@@ -63,24 +86,13 @@ function describe({ loop, ring, landmarks, exits, ambiguous, others, instruction
   );
 }
 
-/** Runs the suite. */
-export async function conformLandmarks(args: string[]): Promise<ExitCode> {
-  const { values } = parseArgs({
-    args,
-    options: {
-      count: { type: 'string' },
-      seed: { type: 'string' },
-      name: { type: 'string' },
-      json: { type: 'boolean', default: false },
-    },
-  });
-  const report = new Report(values.json);
-  const count = wholeNumber(values.count, COUNT, '--count', USAGE);
-  const firstSeed = wholeNumber(values.seed, 1, '--seed', USAGE);
-  const loops = landmarkLoops.filter((loop) => values.name === undefined || loop === values.name);
-  if (loops.length === 0) throw usageError(`there is no loop ${values.name}`, USAGE);
+async function conformLandmarks(flags: Flags): Promise<ExitCode> {
+  const report = new Report('landmarks', flags.json === true);
+  const count = parseCount('--count', flags.count);
+  const firstSeed = parseCount('--seed', flags.seed, 0);
+  const loops = flags.name === undefined ? landmarkLoops : [parseWord('--name', flags.name, landmarkLoops)];
   const reason = await whyNotKvm();
-  if (reason !== undefined) throw noOracle(reason);
+  if (reason !== undefined) return report.skip(reason);
   const image = readFileSync(new URL('../../../corpora/guests/landmarks.bin', import.meta.url));
   const directory = mkdtempSync(join(tmpdir(), 'vmtape-landmarks-'));
   const guests: Totals[] = [];
@@ -106,7 +118,7 @@ export async function conformLandmarks(args: string[]): Promise<ExitCode> {
   const different = guests.filter(({ failure }) => failure !== undefined).length;
   const { seconds } = report;
   return report.finish(
-    { suite: 'landmarks', seed: firstSeed, cases, different, seconds, guests },
+    { seed: firstSeed, cases, different, seconds, guests },
     `${cases} landmarks of ${guests.length} guests, ${guests.length - different} guests exact (${seconds} s)`,
   );
 }

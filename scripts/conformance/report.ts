@@ -1,12 +1,11 @@
 /** What a suite says: lines for people or, with --json, one object, both on standard output; and on a terminal how far it is. */
-import { ExitCode, VmtapeError } from '../../src/base/errors.js';
+import { ExitCode } from '../../src/base/errors.js';
 
 /** Milliseconds between two states of the progress line. */
 const INTERVAL = 200;
 
 /** What every suite's object has; each adds fields of its own. */
 export interface SuiteResult {
-  readonly suite: string;
   /** What was compared, and how much of it differed without an explanation. */
   readonly cases: number;
   readonly different: number;
@@ -20,7 +19,10 @@ export class Report {
   readonly #isWatched = process.stderr.isTTY === true;
   #shownAt = 0;
 
-  constructor(readonly json: boolean) {}
+  constructor(
+    readonly suite: string,
+    readonly json: boolean,
+  ) {}
 
   /** Seconds since the suite began, to a tenth. */
   get seconds(): number {
@@ -42,32 +44,22 @@ export class Report {
     process.stderr.write(`\r\u001b[K${text()}`);
   }
 
-  /** The end of the suite: `summary` for people, or the object. Returns the exit code, `failure` if something differs. */
-  finish(result: SuiteResult, summary: string, failure: ExitCode = ExitCode.Divergence): ExitCode {
+  /** The end of the suite: `summary` for people, or the object. Returns the exit code. */
+  finish(result: SuiteResult, summary: string): ExitCode {
     this.line(summary);
-    if (this.json) process.stdout.write(`${JSON.stringify(result)}\n`);
-    return result.different === 0 ? ExitCode.Ok : failure;
+    if (this.json) process.stdout.write(`${JSON.stringify({ suite: this.suite, ...result })}\n`);
+    return result.different === 0 ? ExitCode.Ok : ExitCode.Divergence;
+  }
+
+  /** The end of a suite for which the host has not what is needed. Returns the exit code. */
+  skip(reason: string): ExitCode {
+    this.line(`${this.suite}: skipped: ${reason}`);
+    if (this.json) process.stdout.write(`${JSON.stringify({ suite: this.suite, skipped: reason })}\n`);
+    return ExitCode.HostCannot;
   }
 
   #clear(): void {
     if (this.#shownAt !== 0) process.stderr.write('\r\u001b[K');
     this.#shownAt = 0;
   }
-}
-
-/** An error of usage; `hint` is the suite's form. */
-export function usageError(message: string, hint: string): VmtapeError {
-  return new VmtapeError('VMTAPE_USAGE', message, ExitCode.Usage, hint);
-}
-
-/** The value of an option that wants a whole number. */
-export function wholeNumber(value: string | undefined, preset: number, option: string, hint: string): number {
-  const number = value === undefined ? preset : Number(value);
-  if (!(Number.isInteger(number) && number >= 0)) throw usageError(`${option} wants a number from 0 on`, hint);
-  return number;
-}
-
-/** There is no processor to compare with. */
-export function noOracle(reason: string): VmtapeError {
-  return new VmtapeError('VMTAPE_HOST', `there is no oracle: ${reason}`, ExitCode.HostCannot);
 }

@@ -1,22 +1,32 @@
 /** `npm run conformance -- sse`: each MMX and SSE instruction on the interpreter and on the host's processor, from the same state. */
+import type { Command } from 'commander';
 import type { ExitCode } from '../../src/base/errors.js';
+import { usageError } from '../../src/cli/values.js';
 import { SseGuest } from '../../src/compare/sse/guest.js';
 import { buildSseOracle } from '../../src/compare/sse/oracle.js';
 import { runSseRows, SSE_FAMILIES } from '../../src/compare/sse/suite.js';
-import { caseOptions } from './case-options.js';
-import { noOracle, usageError } from './report.js';
+import { addCaseOptions, type CaseFlags, caseOptions } from './case-options.js';
 
 /** Cases of each instruction. */
 const CASES = 3000;
 /** Differences shown of each. */
 const SHOWN = 3;
-const USAGE = 'npm run conformance -- sse [--cases N] [--seed N] [--name ADDPS] [--json]';
 
-/** Runs the suite. */
-export function conformSse(args: string[]): ExitCode {
-  const { report, cases: perRow, seed, name } = caseOptions(args, CASES, USAGE);
+/** Adds the suite. `setExit` takes the exit code. */
+export function addSse(program: Command, setExit: (code: number) => void): void {
+  const command = program
+    .command('sse')
+    .summary("MMX and SSE instructions against the host's processor")
+    .description(
+      "Compares each MMX and SSE instruction on the interpreter and on the host's processor, from the same state.",
+    );
+  addCaseOptions(command, CASES, 'ADDPS').action((flags: CaseFlags) => setExit(conformSse(flags)));
+}
+
+function conformSse(flags: CaseFlags): ExitCode {
+  const { report, cases: perRow, seed, name } = caseOptions('sse', flags);
   const oracle = buildSseOracle();
-  if ('missing' in oracle) throw noOracle(oracle.missing);
+  if ('missing' in oracle) return report.skip(oracle.missing);
   const guest = new SseGuest();
   const all = Object.entries(SSE_FAMILIES).flatMap(([family, rows]) => rows.map((row) => ({ family, row })));
   const differences: string[] = [];
@@ -36,10 +46,10 @@ export function conformSse(args: string[]): ExitCode {
     }
   }
   oracle.close();
-  if (rows === 0) throw usageError(`there is no instruction ${name}`, USAGE);
+  if (rows === 0) throw usageError(`--name ${name} is no instruction of MMX and SSE`);
   const { seconds } = report;
   return report.finish(
-    { suite: 'sse', seed, cases, different, seconds, rows, differences },
+    { seed, cases, different, seconds, rows, differences },
     `${cases} cases of ${rows} rows, seed ${seed}: ${cases - different} equal, ${different} different (${seconds} s)`,
   );
 }
