@@ -28,8 +28,9 @@ record:A then starts from the last checkpoint at or before record A. The trace i
 at its end, at a difference or by Ctrl-C, and only as a whole.
 
 Exit code: 0 if everything was equal, 2 for a mistake in the options, 3 at a difference, 5 if the trace is damaged, 6 if
-this host cannot replay it. 1 at a difference behind an open hole of the ledger, such as an RDTSC that was not hooked:
-the recording is then not exact, and says nothing of the engines.
+this host cannot replay it, or the engine lacks CPU features that the guest was shown: they are named. 1 at a difference
+behind an open hole of the ledger, such as an RDTSC that was not hooked: the recording is then not exact, and says
+nothing of the engines.
 
 Examples:
   $ vmtape replay d.vmtape
@@ -53,6 +54,7 @@ interface ReplayFlags {
   readonly serial?: string;
   readonly image: readonly string[];
   readonly hooks?: string;
+  readonly ignoreCpu?: boolean;
   readonly json?: boolean;
 }
 
@@ -76,6 +78,7 @@ export function addReplay(program: Command, setExit: (code: number) => void): vo
       '--hooks <file>',
       'add the instructions that ran unhooked to this file, for the next recording to hook them',
     )
+    .option('--ignore-cpu', 'go on where this host or version lacks CPU features that the guest was shown')
     .option('--json', 'print the result as JSON')
     .addHelpText('after', HELP)
     .action(async (path: string, flags: ReplayFlags) => {
@@ -106,6 +109,7 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
       mode,
       serial: console,
       host: realHost,
+      ignoresFeatures: flags.ignoreCpu ?? false,
       ...untilOptions(until, engine),
       ...(from !== undefined && { from }),
       ...(checkpoints && { checkpoints }),

@@ -26,6 +26,8 @@ export interface ReplayOptions {
   readonly files?: GuestFiles | undefined;
   /** Default `interp`. */
   readonly engine?: EngineName;
+  /** Go on where the engine lacks features of the header's CPU: it diverges if the guest uses one. Default false: VMTAPE_CPU. */
+  readonly ignoresFeatures?: boolean;
   /** Default `machine`. */
   readonly mode?: ReplayMode;
   /** Stop before the record with this ordinal. */

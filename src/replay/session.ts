@@ -21,9 +21,9 @@ import { onlyInterpreted, restoreMachine, type SavedState, saveMachine } from '.
 import { checkHook, checkInject, checkPlain, compareAccess, digestAccess, type ExitAccess } from './compare.js';
 import { DigestChecker, hasState } from './digests.js';
 import { endOf, finalDifference, unknownEnd } from './end.js';
+import { checkFeatures, featuresHint } from './features.js';
 import { RecordFeed } from './feed.js';
 import { boardOf, enterGuest, guestOf } from './guest.js';
-import { missingFeatures } from './kvm-features.js';
 import { LandingWalker } from './landing.js';
 import type { LandmarkWalker } from './landmark.js';
 import { noSources } from './no-sources.js';
@@ -111,11 +111,13 @@ export class ReplaySession {
       // A part of a trace has a checkpoint before its first record: that is its start.
       const from = reader.checkpointBefore(options.from ?? 0);
       if (from && options.engine === 'kvm') throw onlyInterpreted(options.path);
+      const engine = options.engine ?? 'interp';
+      if (!options.ignoresFeatures) await checkFeatures(options.path, reader.header, engine);
       const guest = guestOf(reader, from);
-      const vcpu = await openVcpu(options.engine ?? 'interp', guest.memory);
+      const vcpu = await openVcpu(engine, guest.memory);
       try {
         enterGuest(vcpu, guest, reader);
-        const hint = vcpu.engine === 'kvm' ? await missingFeatures(reader.header.cpuid) : undefined;
+        const hint = engine === 'kvm' ? await featuresHint(reader.header) : undefined;
         return new ReplaySession(options, reader, guest, vcpu, hint, from);
       } catch (error) {
         vcpu.close();

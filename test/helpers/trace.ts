@@ -70,12 +70,17 @@ export function ramOf(reader: TraceReader, set = 0): Uint8Array {
   return ram;
 }
 
-/** Writes what a trace says again, frame by frame, with today's writer; `change` may change a record. */
-export function rewrite(from: string, to: string, change: (record: TraceRecord) => void = () => {}): void {
+/** Writes what a trace says again, frame by frame, with today's writer; `change` may change a record, `header` is what differs in the header. */
+export function rewrite(
+  from: string,
+  to: string,
+  change: (record: TraceRecord) => void = () => {},
+  header: Partial<TraceHeader> = {},
+): void {
   const reader = new TraceReader(from);
   const file = new FrameFile(from);
   try {
-    const writer = new TraceWriter(to, reader.header, { ram: [{ gpa: 0, bytes: ramOf(reader) }] });
+    const writer = new TraceWriter(to, { ...reader.header, ...header }, { ram: [{ gpa: 0, bytes: ramOf(reader) }] });
     const record = new TraceRecord();
     for (const { kind, payload } of file.frames()) {
       if (kind !== 5) continue;

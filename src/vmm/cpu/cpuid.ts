@@ -39,6 +39,9 @@ export const MODEL_OPTIONS: readonly string[] = [
   ],
 ];
 
+/** All that the interpreter of this version has. */
+export const INTERPRETED_FEATURES: readonly string[] = [...MODEL_FEATURES, ...MODEL_OPTIONS];
+
 /** What cannot be taken from the model: the boot protocols and the loaders use it. */
 export const MODEL_NEEDED: readonly string[] = ['fpu', 'msr', 'pae', 'lm', 'hypervisor'];
 
