@@ -22,6 +22,7 @@ import { firstOp } from './control';
 import { OP_BYTES } from './op';
 import { flushTlb, tlbContext } from './tlb';
 import { currentCodeSize } from './mode';
+import { WORK_DROP, spend } from './work';
 
 export const BLOCK_HEADER: usize = 32;
 /** Most instructions of a block. */
@@ -195,7 +196,9 @@ export function noteWrite(physical: u32, size: u32): void {
     }
   }
   store<u64>(mark, left);
-  if (dropped) flushJumps();
+  if (!dropped) return;
+  flushJumps();
+  spend(WORK_DROP);
 }
 
 /** The host wrote [physical, physical + length). */

@@ -129,6 +129,9 @@ export const EXIT_MSR_FAULT = 0x1744;
 export const RUN_CURRENT_OP = 0x1750;
 export const RUN_FIRST_OP = 0x1754;
 export const RUN_STOP_AT = 0x1758;
+/** u64: work beyond that of the instructions retired, in units of interp/work.ts; and where it ends the run with EXIT_KICKED. */
+export const RUN_WORK = 0x1760;
+export const RUN_WORK_END = 0x1768;
 
 /** Reads answered by the host within the instruction under way; see interp/io.ts. */
 export const PENDING_IO = 0x1800;

@@ -5,6 +5,7 @@ import { isLongMode, isPaging } from './mode';
 import { pageEntry } from './access';
 import { raisePF } from './fault';
 import { noteWrite, pageHoldsCode } from './block';
+import { WORK_WALK, spend } from './work';
 
 /** What an access is; the values of the error code's bits where there is one. */
 export const PAGE_WRITE: u32 = 2;
@@ -170,6 +171,7 @@ function walk64(linear: u64, flags: u32, root: u64, levels: u32): u64 {
 
 /** Physical address of a linear one, or #PF. `flags` are PAGE_…; the linear address is cut or checked already. */
 export function translate(linear: u64, flags: u32): u64 {
+  spend(WORK_WALK);
   if (!isPaging) return linear;
   if (isLongMode) return walk64(linear, flags, load<u64>(CPU_CR3) & 0x000ffffffffff000, 4);
   if ((load<u64>(CPU_CR4) & CR4_PAE) == 0) return translate32(linear, flags);

@@ -30,6 +30,7 @@ import { attention, clearAttention, codeEnd, currentCodeSize, isMode64, requestA
 import { OP_BYTES, opStart } from './op';
 import { arrived, beginsAtSeek, gate, prepareSeek, seeking, skipGate } from './seek';
 import { deliverDebug, deliverException, deliverInterrupt, deliverNmi } from './system/interrupt';
+import { WORK_DECODE, WORK_FAULT, WORK_TURN, spend } from './work';
 
 /** The instruction of the last I/O exit comes first, before any event. */
 let finishing: bool = false;
@@ -70,6 +71,7 @@ function decodeBlock(rip: u64, most: u32): usize {
     op += OP_BYTES;
     if (fetchCrossed || ends || count == most || pageLeft() == 0 || beginsAtSeek(physical + start)) break;
   }
+  spend(WORK_DECODE * count);
   if (fetchCrossed || most == 1) return finishLoose(block, start);
   writeEnd(op, start);
   keepBlock(block, physical, currentCodeSize, count, start);
@@ -307,6 +309,7 @@ function loop(): u32 {
     if (attention) {
       betweenInstructions();
       clearAttention();
+      spend(WORK_TURN);
       const exit = takeEvents();
       if (exit != 0) return exit;
       if (load<u32>(RUN_KICK) != 0) {
@@ -393,6 +396,7 @@ function settle(): u32 {
     if (load<u32>(EXIT_REASON) == EXIT_HALT && pendingDebug() != 0) return 0;
     return load<u32>(EXIT_REASON);
   }
+  spend(WORK_FAULT);
   finishing = false;
   clearPendingIo();
   // A trap of the instruction before (MOV SS) is lost, as the manual allows (SDM vol. 3C, 26.7.3).

@@ -13,6 +13,7 @@ import { cutAddress, linearForWrite, readSegment, rmwBeginLinear, rmwWrite, writ
 import { OP_REP, OP_REPNE, opAddressSize, opFlags, opSegment } from '../op';
 import { REG_RAX, REG_RCX, REG_RDI, REG_RDX, REG_RSI, SEG_ES, controlFlags, getReg, setReg } from '../registers';
 import { checkPortAccess } from '../system/port';
+import { BULK_SHIFT, spend } from '../work';
 import { bulkFill, bulkMove } from './string-bulk';
 import { isAmd } from './vendor';
 
@@ -98,6 +99,7 @@ function bulk<T>(op: usize, kind: i32, size: u32, budget: u32): u32 {
   if (kind == MOVS) setPointer(REG_RSI, size, from + bytes);
   setPointer(REG_RDI, size, to + bytes);
   setPointer(REG_RCX, size, count - done);
+  spend(1 + (bytes >> BULK_SHIFT));
   return done;
 }
 
@@ -135,6 +137,7 @@ function repeatIterations<T>(op: usize, kind: i32, size: u32, repeat: u32): void
       budget -= done;
     } else {
       iterate<T>(op, kind, size);
+      spend(1);
       left--;
       budget--;
       setPointer(REG_RCX, size, left);

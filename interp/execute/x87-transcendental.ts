@@ -4,6 +4,7 @@ import {
   CIRCULAR_BOTH, CIRCULAR_TANGENT, cosineHigh, cosineSig, extAngle, extCircular, extExponential, extLogarithm, extLogarithmPlus1, outOfRange,
 } from '../softfloat/transcendental';
 import { extHigh, extNaN, extSig } from '../softfloat/extended';
+import { WORK_TRANSCENDENTAL, spend } from '../work';
 import {
   STATUS_C2, X87_STATUS, clearC1, computingX87, decrementTop, finishFlags, notePointers, popStack, pushStack, setStackIndefinite,
   setStackResult, stackEmpty, stackFault, stackHigh, stackSig, x87Status,
@@ -17,6 +18,7 @@ export function x87Exponential(op: usize): void {
     if (stackFault(false)) setStackIndefinite(0);
     return;
   }
+  spend(WORK_TRANSCENDENTAL);
   extExponential(stackHigh(0), stackSig(0));
   if (finishFlags()) setStackResult(0);
 }
@@ -29,6 +31,7 @@ export function x87OfTwo(op: usize, which: u32): void {
     if (!stackFault(false)) return;
     setStackIndefinite(1);
   } else {
+    spend(WORK_TRANSCENDENTAL);
     if (which == 0) extLogarithm(stackHigh(0), stackSig(0), stackHigh(1), stackSig(1));
     else if (which == 1) extLogarithmPlus1(stackHigh(0), stackSig(0), stackHigh(1), stackSig(1));
     else extAngle(stackHigh(0), stackSig(0), stackHigh(1), stackSig(1));
@@ -54,6 +57,7 @@ export function x87Circular(op: usize, which: u32): void {
     }
     return;
   }
+  spend(WORK_TRANSCENDENTAL);
   extCircular(stackHigh(0), stackSig(0), which);
   if (outOfRange) {
     clearC1();

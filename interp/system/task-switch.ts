@@ -9,6 +9,7 @@ import { FLAG_NT, FLAG_VM } from '../flags';
 import { CPU_CR0, CPU_DR } from '../layout';
 import { probeRead, probeWrite, readSystem, writeSystem } from '../memory';
 import { updateMode } from '../mode';
+import { WORK_TASK, spend } from '../work';
 import {
   ATTRIBUTE_DPL_SHIFT, ATTRIBUTE_UNUSABLE, CR0_TS, SEG_CS, SEG_DS, SEG_ES, SEG_FS, SEG_GS, SEG_LDTR, SEG_SS, SEG_TR, cr0,
   segmentAttributes, segmentBase, segmentLimit, segmentSelector, setSegment,
@@ -73,6 +74,7 @@ function setBusy(selector: u32, busy: bool): void {
 
 /** Switches to the task of a TSS descriptor whose type and presence were checked; the old task goes on at `rip` with `flags`. */
 export function switchTask(selector: u32, descriptor: u64, cause: u32, rip: u64, flags: u64, ext: u32): void {
+  spend(WORK_TASK);
   const attributes = descriptorAttributes(descriptor);
   const wide = isWide(attributes);
   const base = <u64>descriptorBase(descriptor);

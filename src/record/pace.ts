@@ -1,14 +1,14 @@
 /**
  * When the records so far are written to the file: often enough that a recorder that dies loses little.
  *
- * On the interpreter that is decided by the count of instructions alone, so that two recordings of a guest have the same
- * frames; on KVM, and while a guest waits for its user, by the time of the host.
+ * On the interpreter that is decided by what the guest does alone, by its instructions and what they cost (interp/work.ts), so that two
+ * recordings of a guest have the same frames; on KVM, and while a guest waits for its user, by the time of the host.
  */
 import type { HostPort } from '../base/host.js';
 import type { TraceWriter } from '../trace/writer.js';
 import type { Machine } from '../vmm/machine.js';
 
-/** The interpreter: no frame has records of two multiples of so many instructions. */
+/** The interpreter: no frame has records of two multiples of so many instructions, the work beyond them counted as instructions. */
 const INSTRUCTIONS = 2 ** 24;
 /** Otherwise: nanoseconds that a record waits at most, but for the slice under way. */
 const WAIT = 500_000_000;
@@ -39,7 +39,8 @@ export class RecordPace {
 
   /** A record is about to be written at this count of instructions. */
   before(retired: number): void {
-    if (retired >= this.#windowEnd) this.#nextWindow(retired);
+    const done = retired + (this.#machine.vcpu.work ?? 0);
+    if (done >= this.#windowEnd) this.#nextWindow(done);
   }
 
   /** The guest rests. Throws what the writing of an earlier frame failed with. */
@@ -60,9 +61,9 @@ export class RecordPace {
     if (!this.#counting) this.#digestAt = this.#host.now();
   }
 
-  #nextWindow(retired: number): void {
+  #nextWindow(done: number): void {
     this.#writer.flush();
-    this.#windowEnd = (Math.floor(retired / INSTRUCTIONS) + 1) * INSTRUCTIONS;
+    this.#windowEnd = (Math.floor(done / INSTRUCTIONS) + 1) * INSTRUCTIONS;
   }
 
   #flushByTime(): void {

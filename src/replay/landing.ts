@@ -60,6 +60,7 @@ export class LandingWalker {
     if (!this.counting) throw new DivergenceFound('an injection at a count, in a trace without counts', '', '');
     if (vcpu.retired >= record.retired) return true;
     const reason = vcpu.run(Math.min(slice, record.retired));
+    if (reason === ExitReason.Kicked) return false;
     if (reason !== ExitReason.Limit) throw earlyExit(record, reason);
     return vcpu.retired >= record.retired;
   }
@@ -70,6 +71,7 @@ export class LandingWalker {
     if (!this.counting || this.landmarks.isUnderWay || vcpu.retired >= record.retired)
       return this.landmarks.reach(record, slice);
     const reason = vcpu.run(Math.min(slice, record.retired));
+    if (reason === ExitReason.Kicked) return false;
     if (reason !== ExitReason.Limit) throw earlyExit(record, reason);
     return false;
   }

@@ -144,6 +144,7 @@ export class ReplaySession {
     if (this.#result) return this.#result;
     if (this.#stopped) this.#result = { kind: 'interrupted', records: this.#feed.consumed };
     this.vcpu.armTimer?.(SLICE_MICROSECONDS);
+    this.vcpu.limitWork?.(SLICE_INSTRUCTIONS);
     try {
       for (let turn = 0; turn < SLICE_TURNS && !this.#result; turn++) {
         if (!this.#step()) break;
@@ -478,7 +479,7 @@ export class ReplaySession {
     if (end) {
       if (end.position === 'count' && this.#comparesCounts && this.vcpu.retired < end.retired) {
         const reason = this.vcpu.run(Math.min(end.retired, this.vcpu.retired + SLICE_INSTRUCTIONS));
-        if (reason !== ExitReason.Limit) this.#exit(reason);
+        if (reason !== ExitReason.Limit && reason !== ExitReason.Kicked) this.#exit(reason);
         return reason === ExitReason.Limit;
       }
       finalDifference(this, end, !this.#endsWithin, notes);

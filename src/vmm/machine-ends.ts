@@ -7,7 +7,7 @@ import {
   ENGINE_ERROR_UNIMPLEMENTED,
 } from '../../interp/layout.js';
 import { hex, hexBytes } from '../base/hex.js';
-import type { Vcpu } from './cpu/vcpu.js';
+import { ExitReason, type Vcpu } from './cpu/vcpu.js';
 import type { EndReason, MachineEnd } from './machine-options.js';
 import { codeBits } from './machine-walk.js';
 
@@ -26,6 +26,11 @@ const sentences: Readonly<Partial<Record<EndReason, readonly [exitCode: number, 
 export function plainEnd(reason: EndReason, position: MachineEnd['position']): MachineEnd {
   const [exitCode, message] = sentences[reason] ?? [1, `The run ended: ${reason}.`];
   return { reason, exitCode, message, position };
+}
+
+/** The place of an end between two slices. Behind a kick, faults may have been delivered since the last instruction was retired. */
+export function placeBetweenSlices(vcpu: Vcpu): MachineEnd['position'] {
+  return vcpu.engine === 'interp' && vcpu.exit.reason !== ExitReason.Kicked ? 'count' : 'anywhere';
 }
 
 /** A write to the exit port, which made `code` of it: a shell sees its low 8 bits. */

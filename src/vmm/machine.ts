@@ -20,7 +20,7 @@ import { EXIT_TIME, GuestTime } from './guest-time.js';
 import { HOOK_PORT, isHookSize } from './hooks/table.js';
 import type { Landmark } from './landmark.js';
 import { Board } from './machine-board.js';
-import { engineErrorEnd, plainEnd } from './machine-ends.js';
+import { engineErrorEnd, placeBetweenSlices, plainEnd } from './machine-ends.js';
 import { openVcpu } from './machine-engine.js';
 import { IdleTime } from './machine-idle.js';
 import { HostInput } from './machine-input.js';
@@ -154,12 +154,12 @@ export class Machine {
   runSlice(): MachineEnd | undefined {
     if (this.end) return this.end;
     const { timeout } = this.#limits;
-    if (this.#stopped) return this.#finish(plainEnd('interrupted', this.#counting ? 'count' : 'anywhere'));
-    if (timeout !== undefined && this.#host.now() - this.#started >= timeout * 1e9) {
-      return this.#finish(plainEnd('timeout', this.#counting ? 'count' : 'anywhere'));
-    }
+    const isLate = timeout !== undefined && this.#host.now() - this.#started >= timeout * 1e9;
+    const cut = this.#stopped ? 'interrupted' : isLate ? 'timeout' : undefined;
+    if (cut) return this.#finish(plainEnd(cut, placeBetweenSlices(this.vcpu)));
     this.idleUntil = undefined;
     this.#preemption?.begin(SLICE_NANOSECONDS);
+    this.vcpu.limitWork?.(SLICE_INSTRUCTIONS);
     try {
       this.#loop();
     } catch (error) {

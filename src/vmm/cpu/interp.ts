@@ -87,6 +87,7 @@ export class InterpVcpu implements Vcpu {
     this.exit = new InterpExitRecord(this.#view);
     this.seeker = new InterpSeeker(memory, this.#code);
     this.#code.initialize();
+    this.#view.setBigUint64(layout.RUN_WORK_END, NO_LIMIT, true);
     this.setState(powerOnState());
   }
 
@@ -125,6 +126,15 @@ export class InterpVcpu implements Vcpu {
       this.#get(layout.CPU_INJECTED_INTERRUPT) === 0 &&
       this.#code.ioPending() === 0
     );
+  }
+
+  get work(): number {
+    this.#check();
+    return this.#get(layout.RUN_WORK) + this.#get(layout.RUN_WORK + 4) * TWO_32;
+  }
+
+  limitWork(units: number): void {
+    this.#view.setBigUint64(layout.RUN_WORK_END, BigInt(this.work + units), true);
   }
 
   requestWindow(on: boolean): void {

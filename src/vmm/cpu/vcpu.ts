@@ -69,6 +69,13 @@ export interface Vcpu {
   /** Interpreter only: no run goes beyond this value of {@link Vcpu.retired}, whatever its limit. Infinity at first. */
   stopAt?: number;
   /**
+   * Interpreter only: what the guest cost beyond its instructions (faults, decoding, page walks, rounds of REP), in instructions of usual speed
+   * (interp/work.ts). It depends on nothing but what the guest did since the vCPU was made.
+   */
+  readonly work?: number;
+  /** Interpreter only: the run ends with Kicked when {@link Vcpu.work} has grown by so many units. No limit at first. */
+  limitWork?(units: number): void;
+  /**
    * Finishes the I/O, MMIO or MSR instruction of the last exit (its answer is taken from the exit record) without
    * executing another instruction, so that the state is that of an instruction boundary. Returns ExitReason of a further
    * exit that the same instruction made before it was finished (a page-crossing MMIO, the next element of REP INS), or
