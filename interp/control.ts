@@ -2,7 +2,7 @@
 import { DR6_BS } from './debug';
 import {
   CPU_INTERRUPT_SHADOW, CPU_PENDING_DEBUG, CPU_RFLAGS, CPU_RIP, CPU_RIP_BASE, CPU_TSC_OFFSET, RUN_CURRENT_OP, RUN_FIRST_OP, RUN_RETIRED,
-  RUN_SINGLE_STEP, RUN_UNHOOKED_COUNT, RUN_UNHOOKED_SITES, UNHOOKED_SITES_MAX,
+  RUN_SINGLE_STEP,
 } from './layout';
 import { raiseGP } from './fault';
 import { FLAG_TF } from './flags';
@@ -10,6 +10,7 @@ import { codeEnd, isMode64, requestAttention } from './mode';
 import { OP_BYTES, opLength, opStart } from './op';
 import { clearPendingIo } from './io';
 import { iterationsToSeek, seekRip, seeking } from './seek';
+import { noteUnhookedSite } from './unhooked';
 
 /** The op under way. 0 outside instructions. */
 // @ts-ignore: decorator
@@ -90,23 +91,10 @@ export function nextRip(): u64 {
 
 /** Counts an instruction whose answer another processor would give differently, at RUN_UNHOOKED_…, and keeps its place. */
 export function noteUnhooked(counter: usize, kind: u32): void {
-  noteSite(kind);
+  noteUnhookedSite(currentRip(), kind);
   const count = load<u32>(counter);
   if (count == 0) store<u64>(counter, currentRip(), 8);
   if (count != 0xffffffff) store<u32>(counter, count + 1);
-}
-
-function noteSite(kind: u32): void {
-  const rip = currentRip();
-  const known = load<u32>(RUN_UNHOOKED_COUNT);
-  for (let index: u32 = 0; index < known; index++) {
-    if (load<u64>(RUN_UNHOOKED_SITES + <usize>index * 16) == rip) return;
-  }
-  if (known >= <u32>UNHOOKED_SITES_MAX) return;
-  const site = RUN_UNHOOKED_SITES + <usize>known * 16;
-  store<u64>(site, rip);
-  store<u32>(site + 8, kind);
-  store<u32>(RUN_UNHOOKED_COUNT, known + 1);
 }
 
 /** Sets RIP without any check: the row must have `ends`. */

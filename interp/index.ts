@@ -16,6 +16,7 @@ export { afterUnwind, forgetInstruction, isUnfinished, resume, run, setUnfinishe
 export { decodeProbe, executeProbe, faultVector, unwindKind } from './probe';
 export { hashCpu, pass, seek } from './seek';
 export { tlbGeneration } from './tlb';
+export { forgetUnhookedSites, noteUnhookedSite } from './unhooked';
 export { armWrites, executeHidden, hideAll, invalidateCode, ioPending };
 
 /** Once, before anything else. */

@@ -99,10 +99,8 @@ export const RUN_SINGLE_STEP = 0x1618;
  */
 export const RUN_UNHOOKED_TSC = 0x1620;
 export const RUN_UNHOOKED_CPUID = 0x1630;
-/** The places of such instructions: u32 how many are known, and from RUN_UNHOOKED_SITES on 16 bytes each: u64 RIP, u32 UNHOOKED_…. */
+/** u32: how many places of such instructions are known, UNHOOKED_SITES_MAX at most. */
 export const RUN_UNHOOKED_COUNT = 0x1640;
-export const RUN_UNHOOKED_SITES = 0x1650;
-export const UNHOOKED_SITES_MAX = 11;
 /** As HookKind of src/vmm/hooks/table.ts. */
 export const UNHOOKED_RDTSC = 1;
 export const UNHOOKED_RDTSCP = 2;
@@ -174,7 +172,11 @@ export const STATIC_BASE = 0x1_0000;
 export const STATIC_END = 0x20_0000;
 /** TLBs of read, write and fetch. */
 export const TLB_BASE = 0x20_0000;
-export const TLB_END = 0x40_0000;
+export const TLB_END = 0x30_0000;
+/** The places of unhooked instructions, UNHOOKED_SLOTS of 16 bytes: u64 RIP, u32 UNHOOKED_…, u32 which of them it was (1: the first); 0: a free slot. */
+export const UNHOOKED_SITES = 0x30_0000;
+export const UNHOOKED_SLOTS = 0x4000;
+export const UNHOOKED_SITES_MAX = 10_000;
 /** One u32 per guest-physical page of the first 4 GiB: 0 (nothing there: MMIO), or memory offset of the page | PAGE_… flags. */
 export const PAGE_MAP = 0x40_0000;
 export const PAGE_PRESENT = 1;

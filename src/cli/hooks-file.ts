@@ -41,11 +41,11 @@ function notHooks(path: string): Error {
   );
 }
 
-/** Adds sites to the file, in the order of their addresses. How many are new. */
+/** Adds sites to the file, in the order of their addresses, as long as it has room. How many are new. */
 export function addLearnt(path: string, found: readonly LearntSite[]): number {
   const known = new Map(readLearnt(path).map((site) => [site.address, site]));
   const before = known.size;
-  for (const site of found) known.set(site.address, site);
+  for (const site of found) if (known.size < SITES_MAX || known.has(site.address)) known.set(site.address, site);
   if (known.size === before && existsSync(path)) return 0;
   const sites = [...known.values()]
     .sort((a, b) => (a.address < b.address ? -1 : 1))

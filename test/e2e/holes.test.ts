@@ -43,6 +43,43 @@ test('a run on the interpreter learns the site, and the next one hooks it and no
   expect(await vmtape(['replay', trace])).toMatchObject({ code: 0 });
 });
 
+/** 16-bit code at 7C00h: mov bx,7c05; jmp bx; then 100 times: rdtsc; out e9,al; and hlt. */
+const many = [
+  0xbb,
+  0x05,
+  0x7c,
+  0xff,
+  0xe3,
+  ...Array.from({ length: 100 }, () => [0x0f, 0x31, 0xe6, 0xe9]).flat(),
+  0xf4,
+];
+const manyGuest = ['--flat', at('many.bin'), '--load-at', '0x7c00', '--mode', 'real'];
+const sitesOf = (path: string): string[] =>
+  JSON.parse(readFileSync(path, 'utf8')).sites.map((one: { address: string }) => one.address);
+
+test('every site of a run is learnt, however many they are', async () => {
+  writeFileSync(at('many.bin'), Uint8Array.from(many));
+  const hooks = at('many.json');
+  const trace = at('many.vmtape');
+  await vmtape(['record', '--engine', 'interp', ...manyGuest, '--hooks', hooks, '-o', trace]);
+  const all = Array.from({ length: 100 }, (_, index) => `0x${(0x7c05 + 4 * index).toString(16)}`);
+  expect(sitesOf(hooks)).toEqual(all);
+  await vmtape(['record', '--engine', 'interp', ...manyGuest, '--hooks', hooks, '-o', trace]);
+  const records = await vmtape(['inspect', trace, '--records', '0..']);
+  expect(records.stdout.match(/hook RDTSC/g)).toHaveLength(100);
+});
+
+test('a replay from a checkpoint knows the sites before it', async () => {
+  const trace = at('from.vmtape');
+  const hooks = at('from.json');
+  await vmtape(['record', '--engine', 'interp', ...manyGuest, '-o', trace]);
+  await vmtape(['replay', trace, '--checkpoint-every', '50']);
+  const result = await vmtape(['replay', trace, '--from', 'record:50', '--until', 'record:60', '--hooks', hooks]);
+  expect(result.stderr).toContain('the 10 before it from record 50 on are equal');
+  expect(sitesOf(hooks)).toHaveLength(60);
+  expect(sitesOf(hooks)[0]).toBe('0x7c05');
+});
+
 test('a file that is no list of sites is refused, and left as it is', async () => {
   for (const text of ['{}', 'no JSON', '{"hooks":1,"sites":[{"address":"7c10","instruction":"RDTSC"}]}']) {
     writeFileSync(at('other'), text);

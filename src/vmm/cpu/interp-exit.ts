@@ -31,6 +31,9 @@ export interface InterpExports {
   /** See interp/tlb.ts and {@link InterpResumption}. */
   tlbGeneration(): number;
   hashCpu(): bigint;
+  /** See interp/unhooked.ts. */
+  noteUnhookedSite(rip: bigint, kind: number): void;
+  forgetUnhookedSites(): void;
 }
 
 /** See {@link ExitRecord}. An exit has one element: the interpreter leaves for each. */

@@ -3,10 +3,12 @@
  * clears accessed bits without INVLPG can tell whether a translation was cached), and the page walks that landmarks ask for.
  */
 import * as layout from '../../../interp/layout.js';
+import { HookKind } from '../hooks/table.js';
 import type { GuestMemory } from '../memory.js';
 import { stateError } from '../state/check.js';
 import { bool, bytesUpTo, listUpTo, type StateOf, stateTable, struct, time, u8, u32, u64 } from '../state/fields.js';
 import type { InterpExports } from './interp-exit.js';
+import type { UnhookedSite } from './vcpu.js';
 
 const PAGE = 0x1000;
 const TLBS = 3;
@@ -23,7 +25,7 @@ const TWO_32 = 0x1_0000_0000;
 const unhooked = () => struct({ count: u32(), rip: u64() });
 
 /** The declaration. */
-export const interpResumptionTable = stateTable('interp', 1, {
+export const interpResumptionTable = stateTable('interp', 2, {
   /** Instructions retired. */
   retired: time(),
   /** Between two iterations of a REP instruction. */
@@ -42,6 +44,12 @@ export const interpResumptionTable = stateTable('interp', 1, {
   ),
   /** A bit for each page of RAM that was walked since the last landmark, the lowest first; up to the last one. */
   walked: bytesUpTo(layout.RAM_MAX / PAGE / 8),
+  /** Where instructions were executed without a hook, in the order in which they were met. */
+  unhookedSites: listUpTo(
+    struct({ rip: u64(), kind: u8({ min: HookKind.Rdtsc, max: HookKind.Cpuid }) }),
+    layout.UNHOOKED_SITES_MAX,
+    { since: 2 },
+  ),
 });
 
 /** The state. */
@@ -58,7 +66,21 @@ export function readResumption(memory: GuestMemory, code: InterpExports): Interp
     unhookedCpuid: counter(layout.RUN_UNHOOKED_CPUID),
     tlb: readTlb(memory, code.tlbGeneration()),
     walked: readWalked(memory),
+    unhookedSites: readUnhookedSites(view),
   };
+}
+
+/** As {@link Vcpu.unhookedSites} gives them. */
+export function readUnhookedSites(view: DataView): UnhookedSite[] {
+  const sites: UnhookedSite[] = new Array(view.getUint32(layout.RUN_UNHOOKED_COUNT, true));
+  if (sites.length === 0) return sites;
+  for (let slot = 0; slot < layout.UNHOOKED_SLOTS; slot++) {
+    const at = layout.UNHOOKED_SITES + slot * 16;
+    const ordinal = view.getUint32(at + 12, true);
+    if (ordinal === 0) continue;
+    sites[ordinal - 1] = { rip: view.getBigUint64(at, true), kind: view.getUint32(at + 8, true) as HookKind };
+  }
+  return sites;
 }
 
 /** Goes on with it: the last thing that is restored. Throws VMTAPE_STATE for what this memory cannot have. */
@@ -73,6 +95,8 @@ export function writeResumption(memory: GuestMemory, code: InterpExports, state:
     view.setUint32(at, count, true);
     view.setBigUint64(at + 8, rip, true);
   }
+  code.forgetUnhookedSites();
+  for (const { rip, kind } of state.unhookedSites) code.noteUnhookedSite(rip, kind);
   code.setUnfinished(state.unfinished);
   const context = BigInt(code.tlbGeneration() << GENERATION_SHIFT);
   for (const [index, { tlb, access, linear, page }] of state.tlb.entries()) {

@@ -7,13 +7,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import * as layout from '../../../interp/layout.js';
 import { assert } from '../../base/assert.js';
 import { ExitCode, VmtapeError } from '../../base/errors.js';
-import type { HookKind } from '../hooks/table.js';
 import type { GuestMemory } from '../memory.js';
 import { checkState } from '../state/check.js';
 import { decodeState, encodeState } from '../state/codec.js';
 import { CPUID_FEATURES } from './cpuid-features.js';
 import { InterpExitRecord, type InterpExports } from './interp-exit.js';
-import { interpResumptionTable, readResumption, writeResumption } from './interp-resumption.js';
+import { interpResumptionTable, readResumption, readUnhookedSites, writeResumption } from './interp-resumption.js';
 import { InterpSeeker } from './interp-seek.js';
 import { readInterpState, writeInterpState } from './interp-state.js';
 import { type CpuState, cpuStateTable, powerOnState } from './state.js';
@@ -286,10 +285,7 @@ export class InterpVcpu implements Vcpu {
 
   unhookedSites(): UnhookedSite[] {
     this.#check();
-    return Array.from({ length: this.#get(layout.RUN_UNHOOKED_COUNT) }, (_, index) => {
-      const at = layout.RUN_UNHOOKED_SITES + index * 16;
-      return { rip: this.#view.getBigUint64(at, true), kind: this.#get(at + 8) as HookKind };
-    });
+    return readUnhookedSites(this.#view);
   }
 
   unhooked(): readonly UnhookedInstruction[] {

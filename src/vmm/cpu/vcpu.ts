@@ -147,7 +147,7 @@ export interface Vcpu {
   unhooked?(): readonly UnhookedInstruction[];
   /** How many times it did, for looking often: the sum of their counts. */
   readonly unhookedCount?: number;
-  /** Where they stand: the first eleven places that were met, in their order. */
+  /** Where they stand: the first 10,000 places that were met, in their order. */
   unhookedSites?(): readonly UnhookedSite[];
   /** Ends the run under way (from a signal handler, a timer or an I/O callback), or the next one, with Kicked. */
   kick(): void;
