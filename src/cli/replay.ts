@@ -278,9 +278,14 @@ function countText(instructions: number | undefined): string {
   return instructions === undefined ? '' : `, at instruction ${formatCount(instructions)}`;
 }
 
-function stateText({ states }: ComparedDigests): string {
-  if (states === 0) return '';
-  return `, and the whole state at ${states === 1 ? 'one place' : `${formatCount(states)} places`}`;
+function stateText({ states, passedOver }: ComparedDigests): string {
+  const compared = states === 0 ? '' : `, and the whole state at ${placesText(states)}`;
+  if (passedOver === 0) return compared;
+  return `${compared}; its state at ${placesText(passedOver)} was not compared: only the interpreter finds such a place`;
+}
+
+function placesText(count: number): string {
+  return count === 1 ? 'one place' : `${formatCount(count)} places`;
 }
 
 /** The report of a difference, for people (docs/reading-a-divergence.md). */
