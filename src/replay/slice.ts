@@ -3,8 +3,11 @@
  * records from there on. It is whole by itself: memory, state and records; its records are numbered from 0.
  */
 import { createHash } from 'node:crypto';
+import { statSync } from 'node:fs';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
+import { appendCounts } from '../trace/append.js';
+import { CountsWriter } from '../trace/counts.js';
 import { append } from '../trace/edit.js';
 import { endAnywhere, type TraceEnd, type TraceHeader } from '../trace/header.js';
 import type { GuestFiles } from '../trace/memory-reader.js';
@@ -129,9 +132,11 @@ async function write(
     writer.checkpoint(state, memory);
     const cursor = reader.cursor(first);
     const digest = new RunDigest();
+    const counts = reader.isSealed ? new CountsWriter(state.retired) : undefined;
     while (cursor.count <= last && cursor.next()) {
       const { record } = cursor;
       digest.add(record);
+      counts?.add(record.retired);
       if (record.kind === RecordKind.Digest && record.bytes.length === RUN_DIGEST_SIZE) record.bytes = digest.bytes();
       writer.records.vcpu = record.vcpu;
       if (record.kind === RecordKind.Dma) writer.dma(record.retired, record.address, record.bytes);
@@ -144,7 +149,8 @@ async function write(
     if (cursor.damage) throw cursor.damage;
     const isWhole = last === reader.index.root.records - 1;
     writer.finish((isWhole && reader.end) || endOf(first, last, header.counting ? cursor.record.retired : -1));
-    return { first, last, records: writer.records.total, replayedFrom: session.start, bytes: writer.bytes };
+    if (counts) appendCounts(to, counts.frames());
+    return { first, last, records: writer.records.total, replayedFrom: session.start, bytes: statSync(to).size };
   } finally {
     writer.close();
   }

@@ -53,10 +53,13 @@ export class TraceAppender {
   }
 
   /** Adds the instruction counts of all records (CountsWriter). */
-  counts(frames: readonly CountsFrame[]): void {
-    if (frames.reduce((sum, { count }) => sum + count, 0) !== this.#records)
-      throw new RangeError('every record of the trace has a count');
-    for (const { payload, count } of frames) this.#frames.queue(FrameKind.Counts, payload, count);
+  counts(frames: Iterable<CountsFrame>): void {
+    let records = 0;
+    for (const { payload, count } of frames) {
+      this.#frames.queue(FrameKind.Counts, payload, count);
+      records += count;
+    }
+    if (records !== this.#records) throw new RangeError('every record of the trace has a count');
   }
 
   /** Writes the new root and trailer, and closes the file. */
@@ -68,5 +71,16 @@ export class TraceAppender {
   /** Closes the file as it is. Idempotent. */
   close(): void {
     this.#frames.close();
+  }
+}
+
+/** Adds the instruction counts behind the end, as `vmtape seal` does, to a trace that is closed. */
+export function appendCounts(path: string, frames: Iterable<CountsFrame>): void {
+  const appender = new TraceAppender(path);
+  try {
+    appender.counts(frames);
+    appender.finish();
+  } finally {
+    appender.close();
   }
 }

@@ -22,8 +22,13 @@ export class CountsWriter {
   readonly #frames: CountsFrame[] = [];
   readonly #column = new ColumnWriter();
   #first = 0;
-  #firstRetired = 0;
-  #last = 0;
+  #firstRetired: number;
+  #last: number;
+
+  /** `retired`: the instructions retired before the first record; not 0 in a part of another trace. */
+  constructor(retired = 0) {
+    this.#firstRetired = this.#last = retired;
+  }
 
   /** The next record was made when so many instructions were retired, which is no fewer than for the record before. */
   add(retired: number): void {

@@ -6,6 +6,7 @@ import { FRAME_HEAD_SIZE, FrameKind, PRELUDE_SIZE } from './format.js';
 import type { Frame } from './frame.js';
 import type { FrameFile } from './frame-file.js';
 import { parseEnd, type TraceEnd } from './header.js';
+import type { LearntCounts } from './learnt-counts.js';
 import { unpackMessage } from './msgpack.js';
 import { TraceRecord } from './record.js';
 import { type BlobSource, RecordFrameReader } from './record-reader.js';
@@ -30,32 +31,32 @@ export class TraceCursor {
   readonly #index: TraceIndex;
   readonly #counting: boolean;
   readonly #blobs: BlobSource;
-  #counts: Iterator<number, void> | undefined;
+  readonly #counts: LearntCounts | undefined;
   #frame: RecordFrameReader | undefined;
   /** The frame that comes next, and the one whose records are read. */
   #place: TracePlace;
   #at: TracePlace;
   #retired: number | undefined;
 
-  /** `from`: the ordinal of the first record that is read. `counts`: of that and the following records, where the trace was sealed. */
+  /** `from`: the ordinal of the first record that is read. `counts`: where the trace was sealed. */
   constructor(
     file: FrameFile,
     index: TraceIndex,
     counting: boolean,
     blobs: BlobSource,
     from: number,
-    counts?: Iterator<number, void>,
+    counts?: LearntCounts,
   ) {
     this.#file = file;
     this.#index = index;
     this.#counting = counting;
     this.#blobs = blobs;
+    this.#counts = counts;
     this.#place = this.#at = file.place(0, PRELUDE_SIZE);
     this.count = 0;
     if (from === 0) {
       // A part of another trace goes on with its counts.
       if (!index.checkpointBefore(0)) this.#retired = 0;
-      this.#counts = counts;
       return;
     }
     try {
@@ -69,7 +70,6 @@ export class TraceCursor {
       this.damage = this.#damageOf(error);
     }
     while (this.count < from && this.next());
-    this.#counts = counts;
   }
 
   /** Reads the next record. False: there is none; see {@link end} and {@link damage}. */
@@ -78,7 +78,7 @@ export class TraceCursor {
     try {
       for (;;) {
         if (this.#frame?.next(this.record)) {
-          if (this.#counts) this.record.retired = this.#counts.next().value ?? Number.NaN;
+          if (this.#counts) this.record.retired = this.#counts.at(this.record.ordinal);
           this.count++;
           return true;
         }

@@ -6,6 +6,7 @@ import { damagedTrace, type TracePlace } from './errors.js';
 import { FRAME_HEAD_SIZE, FrameKind, PRELUDE_SIZE } from './format.js';
 import type { Frame } from './frame.js';
 import type { TraceEnd, TraceHeader } from './header.js';
+import type { LearntCounts } from './learnt-counts.js';
 import { TraceReader, type TraceReaderOptions } from './reader.js';
 import { TraceRecord } from './record.js';
 import { RecordFrameReader } from './record-reader.js';
@@ -105,7 +106,7 @@ export class Trace {
       // The error of a frame that nobody comes to is nobody's business.
       ahead = this.#nextRecords(behind(frame));
       ahead.catch(() => {});
-      const records = new CheckedFrame(frame, expected, (number) => reader.blob(number));
+      const records = new CheckedFrame(frame, expected, reader);
       expected += records.count;
       yield records;
     }
@@ -124,7 +125,7 @@ export class Trace {
     const found = this.#reader.index.find(FrameKind.Records, ordinal);
     if (!found || ordinal < 0) return undefined;
     const frame = await this.#reader.readAsync(found.place);
-    const records = new CheckedFrame(frame, found.first, (number) => this.#reader.blob(number));
+    const records = new CheckedFrame(frame, found.first, this.#reader);
     const record = new TraceRecord();
     if (!records.skipTo(ordinal, record) || !records.next(record)) return undefined;
     const copy = new TraceRecord();
@@ -164,10 +165,13 @@ class CheckedFrame implements TraceFrame {
   readonly count: number;
   readonly #place: TracePlace;
   readonly #records: RecordFrameReader;
+  /** Where the trace was sealed. */
+  readonly #counts: LearntCounts | undefined;
 
-  constructor(frame: Frame, expected: number, blobs: (number: number) => Uint8Array) {
+  constructor(frame: Frame, expected: number, reader: TraceReader) {
     this.#place = frame.place;
-    this.#records = this.#checked(() => new RecordFrameReader(frame.payload, blobs));
+    this.#counts = reader.learntCounts;
+    this.#records = this.#checked(() => new RecordFrameReader(frame.payload, (number) => reader.blob(number)));
     this.first = this.#records.first;
     this.count = this.#records.count;
     if (this.first !== expected || this.count !== frame.count) {
@@ -177,7 +181,9 @@ class CheckedFrame implements TraceFrame {
 
   next(record: TraceRecord): boolean {
     try {
-      return this.#records.next(record);
+      if (!this.#records.next(record)) return false;
+      if (this.#counts) record.retired = this.#counts.at(record.ordinal);
+      return true;
     } catch (error) {
       throw this.#damage(error);
     }

@@ -2,7 +2,6 @@
 import type { BlobFrame } from './blobs.js';
 import { parseCheckpoint, type TraceCheckpoint } from './checkpoint.js';
 import { ColumnError } from './columns.js';
-import { parseCounts } from './counts.js';
 import { TraceCursor } from './cursor.js';
 import { damagedTrace, type TracePlace } from './errors.js';
 import { FrameKind, PRELUDE_SIZE } from './format.js';
@@ -11,6 +10,7 @@ import { FrameFile } from './frame-file.js';
 import type { ListedCheckpoint } from './frame-index.js';
 import { parseEnd, parseHeader, type TraceEnd, type TraceHeader } from './header.js';
 import type { PageTable } from './image.js';
+import { LearntCounts } from './learnt-counts.js';
 import { type GuestFiles, MemoryReader } from './memory-reader.js';
 import { unpackMessage } from './msgpack.js';
 import type { Patch } from './placements.js';
@@ -39,7 +39,8 @@ export class TraceReader {
   readonly #file: FrameFile;
   readonly #memory: MemoryReader;
   #rom: Uint8Array | undefined;
-  #isSealed: boolean | undefined;
+  #counts: LearntCounts | undefined;
+  #countsKnown = false;
   /** The frames of blobs that were used last, the latest one at the end. */
   readonly #blobs: BlobFrame[] = [];
 
@@ -113,29 +114,20 @@ export class TraceReader {
 
   /** Reads the records from that of the given ordinal on. */
   cursor(from = 0): TraceCursor {
-    const counts = this.isSealed ? this.#counts(from) : undefined;
-    return new TraceCursor(this.#file, this.index, this.header.counting, (number) => this.blob(number), from, counts);
+    const { counting } = this.header;
+    return new TraceCursor(this.#file, this.index, counting, (number) => this.blob(number), from, this.learntCounts);
   }
 
   /** The instruction counts of records were learnt by a replay, as their engine did not count. */
   get isSealed(): boolean {
-    this.#isSealed ??= !this.header.counting && !this.index.framesOf(FrameKind.Counts).next().done;
-    return this.#isSealed;
+    return this.learntCounts !== undefined;
   }
 
-  /** Those counts, of the record `from` and the ones behind it. */
-  *#counts(from: number): Generator<number, void> {
-    let first = 0;
-    for (const place of this.index.framesOf(FrameKind.Counts)) {
-      const { count } = this.#file.head(place);
-      if (first + count > from) {
-        const found = parsed(this.#file.read(place), (payload) => parseCounts(payload, count));
-        if (found.first !== first)
-          throw damagedTrace(place, `has the counts from record ${found.first} on in place of ${first}`);
-        for (let index = Math.max(0, from - first); index < count; index++) yield found.counts[index] as number;
-      }
-      first += count;
-    }
+  /** Those counts; undefined: there are none. */
+  get learntCounts(): LearntCounts | undefined {
+    if (!this.#countsKnown && !this.header.counting) this.#counts = LearntCounts.of(this.#file, this.index);
+    this.#countsKnown = true;
+    return this.#counts;
   }
 
   /** The checkpoints, in the order of their records. */

@@ -1,7 +1,9 @@
 /** Writing a trace again with the files of its guest in it, or without them. Everything else stays as it was recorded. */
+import { statSync } from 'node:fs';
 import { ExitCode, VmtapeError } from '../base/errors.js';
+import { appendCounts } from './append.js';
 import { append } from './edit.js';
-import { damagedTrace } from './errors.js';
+import { damagedTrace, type TracePlace } from './errors.js';
 import { findPlacements } from './find-placements.js';
 import type { GuestFiles } from './memory-reader.js';
 import { openTrace } from './open.js';
@@ -51,7 +53,9 @@ export async function repackTrace(from: string, to: string, options: RepackOptio
   try {
     check(reader, embed);
     const end = wholeEnd(reader);
-    const { header, size } = reader;
+    const { header, size, learntCounts: counts } = reader;
+    if (counts && counts.records !== end.records)
+      throw damagedTrace(endOf(reader), `has counts for ${counts.records} records, and has ${end.records}`);
     const pages = new StartPages(reader);
     const placed = embed ? undefined : findAll(reader, pages, files);
     // Frame by frame: what compresses beside us keeps its frame until we come back to the event loop.
@@ -60,13 +64,14 @@ export async function repackTrace(from: string, to: string, options: RepackOptio
       const isWhole = await copyRecords(reader, writer, onProgress);
       if (isWhole) writer.finish(end);
       else writer.close();
+      if (isWhole && counts) appendCounts(to, counts.frames());
       const rows = header.files.map(({ role, name, sha256 }, file) => ({
         ...{ role, name, sha256 },
         bytes: (placed?.placements ?? []).reduce((sum, one) => sum + (one.file === file ? one.length : 0), 0),
       }));
       return {
         records: isWhole ? end.records : undefined,
-        ...{ before: size, after: writer.bytes, placed: rows.filter(({ bytes }) => bytes > 0) },
+        ...{ before: size, after: statSync(to).size, placed: rows.filter(({ bytes }) => bytes > 0) },
         checkpoints: reader.index.root.checkpoints.length,
       };
     } finally {
@@ -90,11 +95,15 @@ function guestError(message: string, hint?: string): VmtapeError {
 }
 
 /** The end of a trace that has all that was recorded. */
-function wholeEnd({ path, index, end }: TraceReader) {
+function wholeEnd(reader: TraceReader) {
+  const { index, end } = reader;
   if (index.damage) throw index.damage;
-  const place = { path, frame: index.frames, byte: index.bytes };
-  if (!end) throw damagedTrace(place, 'does not have the end of the recording: vmtape repair gives it one');
+  if (!end) throw damagedTrace(endOf(reader), 'does not have the end of the recording: vmtape repair gives it one');
   return end;
+}
+
+function endOf({ path, index }: TraceReader): TracePlace {
+  return { path, frame: index.frames, byte: index.bytes };
 }
 
 function findAll(reader: TraceReader, pages: StartPages, files: GuestFiles) {

@@ -4,8 +4,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { realHost } from '../../src/base/host.js';
-import { Prng } from '../../src/base/prng.js';
-import { landmarkMachine } from '../../src/compare/landmarks/guest.js';
 import { type SealResult, SealSession } from '../../src/replay/seal.js';
 import { ReplaySession } from '../../src/replay/session.js';
 import { AmendedFile } from '../../src/trace/amended-file.js';
@@ -14,8 +12,8 @@ import { editTrace } from '../../src/trace/edit.js';
 import { TraceReader } from '../../src/trace/reader.js';
 import { RecordKind } from '../../src/trace/record.js';
 import { verifyTrace } from '../../src/trace/verify.js';
-import { kickedVcpu } from '../helpers/kicked-vcpu.js';
-import { imageOf, record, replay } from '../helpers/tape.js';
+import { recordKicked } from '../helpers/kicked-tape.js';
+import { replay } from '../helpers/tape.js';
 
 const SEED = 5;
 let directory = '';
@@ -26,18 +24,7 @@ beforeAll(async () => {
   directory = mkdtempSync(join(tmpdir(), 'vmtape-seal-'));
   path = join(directory, 'a');
   sealed = join(directory, 'b');
-  const machine = landmarkMachine(imageOf('landmarks'), { loop: 'nested', ring: 0, ticks: 20, seed: SEED });
-  const random = new Prng(SEED);
-  let now = 0;
-  const host = {
-    now() {
-      now += random.u32() % 20_000;
-      return now;
-    },
-    sleep: () => Promise.resolve(),
-  };
-  const vcpu = kickedVcpu(machine.guest.memory, () => 1 + (random.u32() % 60));
-  await record({ ...machine, host, vcpu, landing: { patience: 10_000 } }, path);
+  await recordKicked(path, SEED);
   expect(await seal(path, sealed)).toMatchObject({ kind: 'sealed', isNew: true });
 });
 afterAll(() => rmSync(directory, { recursive: true }));
