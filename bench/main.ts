@@ -1,19 +1,32 @@
 /**
- * `npm run bench [-- --quick] [-- --classes] [-- --debian] [-- --traces]`: how fast the interpreter is, what an instruction of each class and an exit cost,
- * what recording costs, and what a record weighs; the boot of a Debian kernel; beside it, in the same run, the peers that are
- * installed. `--classes`, `--debian` and `--traces` measure only that part. What was learnt: bench/README.md.
+ * `npm run bench`: how fast the interpreter is, what an instruction of each class and an exit cost, what recording costs, and what a record
+ * weighs; the boot of a Debian kernel; beside it, in the same run, the peers that are installed. `--help` has the options (options.ts). What
+ * was learnt: bench/README.md.
  */
 import { cpus } from 'node:os';
+import { CommanderError } from 'commander';
+import { ExitCode } from '../src/base/errors.js';
 import type { EngineName } from '../src/vmm/machine-options.js';
 import { benchClasses } from './classes.js';
 import { benchDebian } from './debian.js';
 import { median, printTable } from './figures.js';
 import { type Load, loads, roundsOf, type Width } from './guests.js';
+import { type BenchOptions, benchOptions } from './options.js';
 import { type ExitsRun, recordExits, runExits, runLoad } from './ours.js';
 import { type Peer, peers, runPeer } from './peers.js';
 import { benchTraces } from './traces.js';
 
-const quick = process.argv.includes('--quick');
+/** Ends the program after help, or a mistake. */
+function optionsOrExit(): BenchOptions {
+  try {
+    return benchOptions(process.argv.slice(2));
+  } catch (error) {
+    if (error instanceof CommanderError) process.exit(error.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage);
+    throw error;
+  }
+}
+
+const { quick, measured } = optionsOrExit();
 const repeats = quick ? 1 : 3;
 const share = quick ? 0.1 : 1;
 
@@ -134,11 +147,8 @@ async function benchRecording(): Promise<void> {
 }
 
 console.log(`${cpus()[0]?.model.trim()}, ${cpus().length} processors, Node ${process.versions.node}`);
-const only = ['--classes', '--debian', '--traces'].filter((name) => process.argv.includes(name));
-if (only.length === 0) {
-  await benchSpeed();
-  await benchRecording();
-}
-if (only.length === 0 || only.includes('--traces')) await benchTraces(quick);
-if (only.length === 0 || only.includes('--classes')) await benchClasses(repeats);
-if (only.length === 0 || only.includes('--debian')) await benchDebian(quick);
+if (measured.has('speed')) await benchSpeed();
+if (measured.has('exits')) await benchRecording();
+if (measured.has('traces')) await benchTraces(quick);
+if (measured.has('classes')) await benchClasses(repeats);
+if (measured.has('debian')) await benchDebian(quick);
