@@ -1,5 +1,6 @@
 /** A file of results that is there whole, or not at all: written beside its place, and then renamed. */
-import { closeSync, lstatSync, openSync, realpathSync, renameSync, rmSync, statSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, realpathSync, renameSync, statSync, writeSync } from 'node:fs';
+import { beginPart, endPart, removePart } from '../base/part-files.js';
 import { checkOutput, describeFileError } from './files.js';
 import { usageError } from './values.js';
 
@@ -21,6 +22,7 @@ export class ResultFile {
     }
     this.#temporary = `${this.#path}.${process.pid}.part`;
     this.#descriptor = this.#do(() => openSync(this.#temporary, 'wx'));
+    beginPart(this.#temporary);
   }
 
   /** Where the file is until {@link finish}: for a writer that opens it itself. */
@@ -39,12 +41,13 @@ export class ResultFile {
   finish(): void {
     this.#close();
     this.#do(() => renameSync(this.#temporary, this.#path));
+    endPart(this.#temporary);
   }
 
   /** Leaves nothing behind, unless it was finished. Idempotent. */
   discard(): void {
     this.#close();
-    rmSync(this.#temporary, { force: true });
+    removePart(this.#temporary);
   }
 
   #close(): void {

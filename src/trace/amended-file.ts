@@ -2,8 +2,9 @@
  * Adding frames to a trace that is whole: they are appended to a copy beside it, which takes its place when all of them are there. The trace
  * has all of them, or is as it was.
  */
-import { closeSync, constants, copyFileSync, fsyncSync, openSync, realpathSync, renameSync, rmSync } from 'node:fs';
+import { closeSync, constants, copyFileSync, fsyncSync, openSync, realpathSync, renameSync } from 'node:fs';
 import { VmtapeError } from '../base/errors.js';
+import { beginPart, endPart, removePart } from '../base/part-files.js';
 import { TraceAppender } from './append.js';
 import { traceFileError } from './errors.js';
 
@@ -17,12 +18,13 @@ export class AmendedFile {
   constructor(path: string, output = path) {
     this.#output = output === path ? realPath(path) : output;
     this.#temporary = `${this.#output}.${process.pid}.part`;
+    beginPart(this.#temporary);
     try {
       // Where the file system can, the copy shares its blocks with the trace.
       copyFileSync(path, this.#temporary, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
       this.#appender = new TraceAppender(this.#temporary);
     } catch (error) {
-      rmSync(this.#temporary, { force: true });
+      removePart(this.#temporary);
       throw this.#named(error);
     }
   }
@@ -47,6 +49,7 @@ export class AmendedFile {
         closeSync(file);
       }
       renameSync(this.#temporary, this.#output);
+      endPart(this.#temporary);
     } catch (error) {
       throw this.#named(error);
     }
@@ -55,7 +58,7 @@ export class AmendedFile {
   /** Leaves nothing behind, unless it was finished. Idempotent. */
   discard(): void {
     this.#appender.close();
-    rmSync(this.#temporary, { force: true });
+    removePart(this.#temporary);
   }
 
   /** The error of the file that the user knows. */

@@ -1,6 +1,7 @@
 /** Giving a trace that was not closed an end and an index, so that it is a trace as others. */
-import { copyFileSync, renameSync, rmSync, truncateSync } from 'node:fs';
+import { constants, copyFileSync, renameSync, truncateSync } from 'node:fs';
 import { ExitCode, VmtapeError } from '../base/errors.js';
+import { beginPart, endPart, removePart } from '../base/part-files.js';
 import { parseCheckpoint } from './checkpoint.js';
 import { ColumnError } from './columns.js';
 import { damagedTrace, isTraceError, traceFileError } from './errors.js';
@@ -131,14 +132,16 @@ function complete(path: string, { index, retired, marks }: GoodPart): void {
 
 /** Beside its place first, so that there is never half of it at its place. */
 function writeCopy(path: string, output: string, good: GoodPart): void {
-  const temporary = `${output}.part`;
+  const temporary = `${output}.${process.pid}.part`;
+  beginPart(temporary);
   try {
-    copyFileSync(path, temporary);
+    copyFileSync(path, temporary, constants.COPYFILE_FICLONE);
     truncateSync(temporary, good.index.bytes);
     complete(temporary, good);
     renameSync(temporary, output);
+    endPart(temporary);
   } catch (error) {
-    rmSync(temporary, { force: true });
+    removePart(temporary);
     throw error instanceof VmtapeError ? error : traceFileError(output, error);
   }
 }
