@@ -106,7 +106,8 @@ export function checkInject(record: TraceRecord, vcpu: Vcpu, registers: Uint8Arr
     const actual = `instruction ${vcpu.retired}`;
     throw new DivergenceFound('the instruction count differs', `${what} at instruction ${record.retired}`, actual);
   }
-  if (!vcpu.canInject) throw new DivergenceFound('the guest cannot take the interrupt', what, 'interrupts are off');
+  const isReady = record.landing === Landing.Nmi ? vcpu.canInjectNmi : vcpu.canInject;
+  if (!isReady) throw new DivergenceFound('the guest cannot take the interrupt', what, 'interrupts are off');
 }
 
 /** A hooked instruction and its answer are as recorded. */

@@ -13,7 +13,7 @@ const STEPS_MAX = 4_000_000;
 const ADDRESSES_MAX = 0x1_0000;
 const SLICE_INSTRUCTIONS = 2_000_000;
 const STEPS_PER_SLICE = 2_000;
-const PLACES = ['an exit', 'the window', 'an instruction count', 'a landmark'];
+const PLACES = ['an exit', 'the window', 'an instruction count', 'a landmark', 'an exit'];
 
 /** Walks to the place of one injection after another. */
 export class LandingWalker {
@@ -45,7 +45,7 @@ export class LandingWalker {
    * {@link DivergenceFound} if the guest makes an exit before.
    */
   reach(record: TraceRecord): boolean {
-    if (record.landing === Landing.Exit) return true;
+    if (record.landing === Landing.Exit || record.landing === Landing.Nmi) return true;
     if (this.vcpu.engine === 'interp') return this.#onInterpreter(record);
     if (record.landing === Landing.Window && this.windowExact)
       return this.#throughWindow(record, Number.POSITIVE_INFINITY);

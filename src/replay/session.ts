@@ -17,6 +17,7 @@ import { ConsoleSink } from '../vmm/machine-console.js';
 import { engineErrorEnd } from '../vmm/machine-ends.js';
 import { openVcpu } from '../vmm/machine-engine.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
+import { Landing } from '../vmm/machine-taps.js';
 import { onlyInterpreted, restoreMachine, type SavedState, saveMachine } from './checkpoint.js';
 import { checkHook, checkInject, checkPlain, compareAccess, digestAccess, type ExitAccess } from './compare.js';
 import { DigestChecker, hasState } from './digests.js';
@@ -454,6 +455,13 @@ export class ReplaySession {
     const { vcpu, board } = this;
     const what = describeRecord(record);
     checkInject(record, vcpu, this.#registers, this.#comparesCounts);
+    if (record.landing === Landing.Nmi) {
+      if (board && !board.nmi) throw new DivergenceFound('no device asks for an NMI', what, 'no NMI');
+      board?.takeNmi();
+      vcpu.injectNmi();
+      this.#consume();
+      return;
+    }
     if (board) {
       if (!board.intr) throw new DivergenceFound('no device asks for an interrupt', what, 'no interrupt');
       const vector = board.acknowledge();

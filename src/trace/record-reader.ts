@@ -9,6 +9,7 @@ import {
   HOOK_WORDS,
   isTimestamp,
   LANDING_LANDMARK,
+  LANDING_LAST,
   REGISTER_COUNT,
   RecordKind,
   recordNames,
@@ -36,7 +37,7 @@ const isForm: readonly ((way: number) => boolean)[] = recordNames.map((_, kind) 
     case RecordKind.Hook:
       return (way) => way >= 1 && way < HOOK_WORDS.length;
     case RecordKind.Inject:
-      return (way) => way <= LANDING_LANDMARK;
+      return (way) => way <= LANDING_LAST;
     case RecordKind.Dma:
       return (way) => way <= DmaWay.Zeros;
     case RecordKind.Assist:

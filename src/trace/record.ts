@@ -55,9 +55,11 @@ export const recordNames: readonly string[] = [
 export const REGISTER_RIP = 16;
 export const REGISTER_COUNT = 18;
 /** The name of each landing of an Inject, by its number. */
-export const landingNames: readonly string[] = ['exit', 'window', 'count', 'landmark'];
+export const landingNames: readonly string[] = ['exit', 'window', 'count', 'landmark', 'nmi'];
 /** The landing whose record has a {@link TraceLandmark}; Landing.Landmark of the machine. */
 export const LANDING_LANDMARK = 3;
+/** The last landing. */
+export const LANDING_LAST = 4;
 /** Bytes of a hash in a landmark. */
 export const HASH_SIZE = 8;
 /** The most bytes of an Assist: an instruction has no more. */
@@ -113,7 +115,7 @@ export class TraceRecord {
   time = 0;
   /** Inject. */
   vector = 0;
-  /** Inject: a Landing (vmm/machine-taps.ts): 0 exit, 1 window, 2 count, 3 landmark. */
+  /** Inject: a Landing (vmm/machine-taps.ts): 0 exit, 1 window, 2 count, 3 landmark, 4 an NMI behind an exit. */
   landing = 0;
   readonly registers = new Uint8Array(REGISTER_COUNT * 8);
   /** Inject with the landing 3; otherwise undefined. */

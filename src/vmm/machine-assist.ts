@@ -149,6 +149,9 @@ export class AssistedVcpu implements Vcpu {
   injectInterrupt(vector: number): void {
     this.#kvm.injectInterrupt(vector);
   }
+  get canInjectNmi(): boolean {
+    return !this.#isWithin && this.#kvm.canInjectNmi;
+  }
   injectNmi(): void {
     this.#kvm.injectNmi();
   }

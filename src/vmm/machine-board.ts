@@ -92,10 +92,24 @@ export class Board {
     if (apics === undefined) return pic.intr;
     return (pic.intr && apics.local.passesExtInt) || apics.local.pending >= 0;
   }
+  /** A non-maskable interrupt waits for a boundary. */
+  get nmi(): boolean {
+    return this.devices.apics?.local.hasNmi ?? false;
+  }
+  /** It is brought to the processor. */
+  takeNmi(): void {
+    this.devices.apics?.local.takeNmi();
+  }
+  /** One can come without the guest doing anything for it. */
+  get canNmi(): boolean {
+    const { pic, apics } = this.devices;
+    if (apics === undefined || !apics.local.isEnabled) return false;
+    return this.nmi || apics.io.canNmi || (apics.local.wiresNmi && !pic.isMasked);
+  }
   /** No interrupt can come: the controllers mask every input, and the local APIC's timer does not run. */
   get isMasked(): boolean {
     const { pic, apics } = this.devices;
-    if (this.intr) return false;
+    if (this.intr || this.canNmi) return false;
     if (apics === undefined) return pic.isMasked;
     return (pic.isMasked || !apics.local.passesExtInt) && !apics.local.canInterrupt && !apics.io.canInterrupt;
   }

@@ -1,6 +1,7 @@
 /** Opening an engine. Each is loaded only when it is asked for: a host without KVM never loads the addon. */
 import type { Vcpu } from './cpu/vcpu.js';
-import type { EngineName } from './machine-options.js';
+import { Board } from './machine-board.js';
+import { DEFAULT_RTC_TIME, type EngineName, type MachineOptions } from './machine-options.js';
 import type { GuestMemory } from './memory.js';
 
 /** A vCPU over the guest's memory. That of KVM has the interpreter at its side. `logDirty`: it logs writes from the start. */
@@ -10,4 +11,11 @@ export async function openVcpu(engine: EngineName, memory: GuestMemory, logDirty
   const { KvmVcpu } = await import('./cpu/kvm.js');
   const { AssistedVcpu } = await import('./machine-assist.js');
   return new AssistedVcpu(KvmVcpu.open(memory, { logDirty }), () => InterpVcpu.open(memory), memory);
+}
+
+/** The board of a machine. */
+export function makeBoard(options: MachineOptions, vcpu: Vcpu): Board {
+  const { guest, cpuid, rtcTime = DEFAULT_RTC_TIME, seed = 1, strictBus = false, serial, debugConsole } = options;
+  const timestampAux = (): number => vcpu.timestampAux;
+  return new Board({ guest, cpuid, rtcTime, seed, strictBus, serial, debugConsole, processor: vcpu, timestampAux });
 }

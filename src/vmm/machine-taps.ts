@@ -16,6 +16,8 @@ export const Landing = {
   Count: 2,
   /** At a place told by the whole state: KVM, where no exit came. */
   Landmark: 3,
+  /** A non-maskable one, behind an exit: it became pending there. */
+  Nmi: 4,
 } as const;
 /** A value of {@link Landing}. */
 export type Landing = (typeof Landing)[keyof typeof Landing];

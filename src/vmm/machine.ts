@@ -19,18 +19,13 @@ import { DirtyLog } from './dirty-log.js';
 import { EXIT_TIME, GuestTime } from './guest-time.js';
 import { HOOK_PORT, isHookSize } from './hooks/table.js';
 import type { Landmark } from './landmark.js';
-import { Board } from './machine-board.js';
+import type { Board } from './machine-board.js';
 import { engineErrorEnd, placeBetweenSlices, plainEnd } from './machine-ends.js';
-import { openVcpu } from './machine-engine.js';
+import { makeBoard, openVcpu } from './machine-engine.js';
 import { IdleTime } from './machine-idle.js';
 import { HostInput } from './machine-input.js';
-import {
-  DEFAULT_PATIENCE,
-  DEFAULT_RTC_TIME,
-  type MachineEnd,
-  type MachineLimits,
-  type MachineOptions,
-} from './machine-options.js';
+import { landNmi } from './machine-nmi.js';
+import { DEFAULT_PATIENCE, type MachineEnd, type MachineLimits, type MachineOptions } from './machine-options.js';
 import { Preemption } from './machine-preemption.js';
 import { deafTaps, Landing, type MachineTaps } from './machine-taps.js';
 import type { GuestMemory } from './memory.js';
@@ -101,17 +96,7 @@ export class Machine {
     const patience = options.landing?.patience ?? DEFAULT_PATIENCE;
     this.#drawPatience = typeof patience === 'number' ? () => patience : patience;
     this.#patience = this.#drawPatience();
-    this.board = new Board({
-      guest,
-      cpuid: options.cpuid,
-      rtcTime: options.rtcTime ?? DEFAULT_RTC_TIME,
-      seed: options.seed ?? 1,
-      strictBus: options.strictBus ?? false,
-      serial: options.serial,
-      debugConsole: options.debugConsole,
-      processor: vcpu,
-      timestampAux: () => vcpu.timestampAux,
-    });
+    this.board = makeBoard(options, vcpu);
     if (this.#limits.untilSerial) this.board.serial.watch(this.#limits.untilSerial);
     this.retired = vcpu.retired;
     this.#started = this.#host.now();
@@ -338,6 +323,10 @@ export class Machine {
 
   /** At the boundary behind an exit: delivers an interrupt, or has it wait. */
   #land(): void {
+    if (this.board.nmi && landNmi(this.board, this.vcpu, this.#taps, this.#registers)) {
+      this.#wake();
+      return;
+    }
     if (!this.board.intr) {
       this.#pendingSince = -1;
       if (this.#windowOn) this.#window(false);
@@ -375,10 +364,15 @@ export class Machine {
     this.#taps.inject(vector, landing, this.#registers, landmark);
     this.vcpu.injectInterrupt(vector);
     this.#pendingSince = -1;
+    this.#wake();
+    this.#patience = this.#drawPatience();
+  }
+
+  /** The guest runs, if it halted. */
+  #wake(): void {
     this.#halted = false;
     this.#time.setIdle(false);
     this.#idleTime.end();
-    this.#patience = this.#drawPatience();
   }
 
   /** KVM: when the guest is to be kicked, if it makes no exit until then. */
@@ -453,7 +447,8 @@ export class Machine {
     const { board } = this;
     this.#time.setIdle(true);
     this.vcpu.readRegisters(this.#registers);
-    if (((this.#registers[RFLAGS_IF_BYTE] as number) & RFLAGS_IF) === 0 || (board.isMasked && !this.#inputOpen)) {
+    const isDeaf = ((this.#registers[RFLAGS_IF_BYTE] as number) & RFLAGS_IF) === 0 && !board.canNmi;
+    if (isDeaf || (board.isMasked && !this.#inputOpen)) {
       this.#finish(plainEnd('halted', 'exit'));
       return false;
     }

@@ -23,6 +23,7 @@ export const guests: Readonly<Record<string, readonly [mode: FlatMode, loadAt: n
   'long-syscall': ['long64', 0x10_0000],
   selfmod: ['prot32', 0x10_0000],
   apics: ['long64', 0x10_0000],
+  nmis: ['long64', 0x10_0000],
 };
 
 /** Why KVM cannot be used; undefined: it can. */

@@ -147,6 +147,17 @@ export class InterpVcpu implements Vcpu {
     this.#set(layout.CPU_INJECTED_INTERRUPT, 0x100 | vector);
   }
 
+  get canInjectNmi(): boolean {
+    this.#check();
+    const holds = [
+      layout.CPU_NMI_MASKED,
+      layout.CPU_NMI_PENDING,
+      layout.CPU_INTERRUPT_SHADOW,
+      layout.CPU_INJECTED_INTERRUPT,
+    ];
+    return holds.every((at) => this.#get(at) === 0) && this.#code.ioPending() === 0;
+  }
+
   injectNmi(): void {
     this.#check();
     this.#set(layout.CPU_NMI_PENDING, 1);

@@ -351,6 +351,11 @@ export function hasPendingDebug(view: DataView): boolean {
   return view.getUint8(EVENTS.exceptionPending) !== 0 && view.getUint8(EVENTS.exceptionVector) === VECTOR_DB;
 }
 
+/** Does it hold an NMI that waits, is being delivered or was not yet ended by IRET; or hold NMIs back by STI or MOV SS? */
+export function blocksNmi(view: DataView): boolean {
+  return [EVENTS.nmiPending, EVENTS.nmiInjected, EVENTS.nmiMasked, EVENTS.shadow].some((at) => view.getUint8(at) !== 0);
+}
+
 function decodeEvents(state: CpuState, view: DataView): void {
   const injected = view.getUint8(EVENTS.interrupt) !== 0 && view.getUint8(EVENTS.soft) === 0;
   const nmiInjected = view.getUint8(EVENTS.nmiInjected) !== 0;

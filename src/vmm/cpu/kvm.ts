@@ -22,7 +22,7 @@ import {
   SYNC_REGS,
 } from './kvm-constants.js';
 import { KvmExitRecord } from './kvm-exit.js';
-import { EVENTS_SIZE, encodeEvents, hasPendingDebug, KvmStateAccess } from './kvm-state.js';
+import { blocksNmi, EVENTS_SIZE, encodeEvents, hasPendingDebug, KvmStateAccess } from './kvm-state.js';
 import { encodeCpuid, IA32_DEBUGCTL, IA32_TSC_AUX, type KvmRegion, MachineVm } from './kvm-vm.js';
 import { type CpuState, cpuStateTable, GPR_NAMES, powerOnState } from './state.js';
 import { type CpuidEntry, ExitReason, REGISTERS_SIZE, type Vcpu } from './vcpu.js';
@@ -166,9 +166,24 @@ export class KvmVcpu implements Vcpu {
     if (this.#readyKnown !== undefined) return this.#readyKnown;
     this.#finish();
     if (this.#furtherExit !== undefined || this.#page.getUint8(RunPage.readyForInterruptInjection) === 0) return false;
-    const { reason } = this.exit;
-    this.#readyKnown = (reason !== ExitReason.Io && reason !== ExitReason.Mmio) || !this.#isAtRepeatedString();
+    this.#readyKnown = !this.#isWithinString;
     return this.#readyKnown;
+  }
+
+  get canInjectNmi(): boolean {
+    this.#check();
+    if (this.#injected || this.#pending) return false;
+    this.#finish();
+    if (this.#furtherExit !== undefined || this.#isWithinString) return false;
+    const events = new Uint8Array(EVENTS_SIZE);
+    checkResult(this.#native.transfer('KVM_GET_VCPU_EVENTS', events), 'KVM_GET_VCPU_EVENTS');
+    return !blocksNmi(new DataView(events.buffer));
+  }
+
+  /** The exit may be one of a string instruction that goes on. */
+  get #isWithinString(): boolean {
+    const { reason } = this.exit;
+    return (reason === ExitReason.Io || reason === ExitReason.Mmio) && this.#isAtRepeatedString();
   }
 
   requestWindow(on: boolean): void {

@@ -93,6 +93,8 @@ export interface Vcpu {
   requestWindow(on: boolean): void;
   /** Delivers the external interrupt `vector` (0 to 255) at the next entry. canInject must hold. */
   injectInterrupt(vector: number): void;
+  /** The vCPU stands at an instruction boundary, as {@link canInject} means it, and no NMI is handled or waits: one comes before the next instruction. */
+  readonly canInjectNmi: boolean;
   /** Makes an NMI pending. */
   injectNmi(): void;
   /** Copies REGISTERS_SIZE bytes to the start of `out`, without allocation. */

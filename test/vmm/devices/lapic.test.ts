@@ -2,6 +2,8 @@
 import { describe, expect, it, test } from 'vitest';
 import { Bench } from '../../../src/fuzz/rig.js';
 import { Lapic } from '../../../src/vmm/devices/lapic/lapic.js';
+import { lapicState } from '../../../src/vmm/devices/lapic/state.js';
+import { decodeState, encodeState } from '../../../src/vmm/state/codec.js';
 
 const BASE = 0xfee0_0000;
 
@@ -310,4 +312,71 @@ test('LINT0 in fixed mode makes an interrupt of each rise', () => {
   apic.device.lint0.set(false);
   apic.device.lint0.set(true);
   expect(apic.device.pending).toBe(0x41);
+});
+
+describe('NMIs (sections 10.4.7.2, 10.6.1)', () => {
+  const nmi = (apic: ReturnType<typeof onBench>): boolean => {
+    const { hasNmi } = apic.device;
+    apic.device.takeNmi();
+    expect(apic.device.hasNmi).toBe(false);
+    return hasNmi;
+  };
+
+  it.each([
+    ['to id 0', 0, 0x4400, true],
+    ['to all', 0xff00_0000, 0x4400, true],
+    ['to another id', 0x0100_0000, 0x4400, false],
+    ['self', 0x0100_0000, 0x4_4400, true],
+    ['all including self', 0x0100_0000, 0x8_4400, true],
+    ['all excluding self', 0, 0xc_4400, false],
+    ['logical', 0x0200_0000, 0x4c00, true],
+    ['another logical id', 0x0400_0000, 0x4c00, false],
+    ['a start-up', 0, 0x4612, false],
+    ['an SMI', 0, 0x4200, false],
+    ['a fixed interrupt', 0, 0x4040, false],
+  ])('by ICR: %s', (_, high, low, comes) => {
+    for (const spurious of [0x1ff, 0xff]) {
+      const apic = onBench(spurious);
+      apic.put(0xd0, 0x0200_0000);
+      apic.put(0x310, high);
+      apic.put(0x300, low);
+      expect(nmi(apic)).toBe(comes);
+    }
+  });
+
+  it('by a message of the I/O APIC, unless the APIC is disabled', () => {
+    const apic = onBench();
+    const message = { vector: 0, delivery: 4, isLogical: false, destination: 0, isLevel: false };
+    expect(apic.device.receive(message)).toBe(true);
+    expect(nmi(apic)).toBe(true);
+    apic.processor.apicBase = 0xfee0_0000;
+    expect(apic.device.receive(message)).toBe(false);
+    expect(nmi(apic)).toBe(false);
+  });
+
+  it('by LINT0 in NMI mode: at the edge, if it is not masked', () => {
+    const apic = onBench();
+    const edges = (entry: number): boolean[] => {
+      apic.put(0x350, entry);
+      return [true, true, false, true, false].map((level) => {
+        apic.device.lint0.set(level);
+        return nmi(apic);
+      });
+    };
+    expect(edges(0x400)).toEqual([true, false, false, true, false]);
+    expect(edges(0x1_0400)).toEqual([false, false, false, false, false]);
+    expect(edges(0x700)).toEqual([false, false, false, false, false]);
+    expect(apic.device.wiresNmi).toBe(false);
+  });
+
+  it('one that waits is state; an older state has none', () => {
+    const apic = onBench();
+    apic.put(0x300, 0x4_4400);
+    const saved = apic.device.saveState();
+    const other = onBench();
+    other.device.loadState(saved);
+    expect(other.device.hasNmi).toBe(true);
+    const old = decodeState(lapicState, encodeState(lapicState, saved, 1));
+    expect(old.nmi).toBe(false);
+  });
 });

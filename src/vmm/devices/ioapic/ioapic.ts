@@ -13,6 +13,7 @@ import type { IrqLine } from '../../device.js';
 import type { Register } from '../../register.js';
 import { stateError } from '../../state/check.js';
 import type { ApicMessage } from '../lapic/message.js';
+import { Delivery } from '../lapic/registers.js';
 import { SlotDevice } from '../slot-device.js';
 import { ioapicRegister } from './names.js';
 import * as bits from './registers.js';
@@ -55,6 +56,13 @@ export class Ioapic extends SlotDevice<typeof ioapicState> {
   /** An interrupt can come through an entry that is not masked. */
   get canInterrupt(): boolean {
     return this.state.pins.some(({ entry }) => (entry & bits.MASKED) === 0);
+  }
+
+  /** So can an NMI. */
+  get canNmi(): boolean {
+    return this.state.pins.some(
+      ({ entry }) => (entry & bits.MASKED) === 0 && ((entry >> bits.DELIVERY_SHIFT) & 7) === Delivery.Nmi,
+    );
   }
 
   protected override checkConsistency(state: IoapicState): void {

@@ -8,9 +8,11 @@
  * - An interrupt of the 8259A by LINT0 goes before the APIC's own, which no document decides.
  * - The APIC id is 0 and cannot be written. The timer's clock is 1 GHz. A vector below 16 in an LVT entry is an error when it is
  *   delivered, not when it is written (section 10.5.1: "may").
- * - Nobody drives LINT1, the thermal sensor and the performance counters. LINT0 in fixed mode is edge-triggered. NMI, SMI and
- *   start-up messages have no effect: there is no SMM, no second processor, and no source of NMIs but a guest's own. An INIT of this
- *   processor is a reset of the machine.
+ * - Nobody drives LINT1, the thermal sensor and the performance counters. LINT0 in fixed and in NMI mode is edge-triggered.
+ * - NMIs come by messages and by LINT0, whether or not software has enabled the APIC (section 10.4.7.2). Those that are sent by the shorthands
+ *   "self" and "all including self", which table 10-3 calls invalid, come too: as with KVM and QEMU.
+ * - SMI and start-up messages have no effect: there is no SMM, and the processor never waits for a start-up (section 8.4.4.1: it then ignores
+ *   them). An INIT of this processor is a reset of the machine.
  * - Globally disabled (IA32_APIC_BASE), it answers nothing, accepts nothing, and keeps its registers.
  */
 import type { Clock, ResetLine } from '../../device.js';
@@ -68,6 +70,22 @@ export class Lapic extends SlotDevice<typeof lapicState> {
     return !this.isEnabled || ((lint0 & bits.LVT_MASKED) === 0 && deliveryOf(lint0) === Delivery.ExtInt);
   }
 
+  /** The 8259A's interrupts are NMIs. */
+  get wiresNmi(): boolean {
+    const lint0 = this.#lvt(Lvt.Lint0);
+    return (lint0 & bits.LVT_MASKED) === 0 && deliveryOf(lint0) === Delivery.Nmi;
+  }
+
+  /** An NMI waits. */
+  get hasNmi(): boolean {
+    return this.state.nmi;
+  }
+
+  /** The processor was told of it. */
+  takeNmi(): void {
+    this.state.nmi = false;
+  }
+
   /** The vector that the processor would take now; -1: none. */
   get pending(): number {
     if (!this.isEnabled) return -1;
@@ -101,7 +119,9 @@ export class Lapic extends SlotDevice<typeof lapicState> {
     set: (level: boolean): void => {
       if (this.state.lint0 === level) return;
       this.state.lint0 = level;
-      if (level && deliveryOf(this.#lvt(Lvt.Lint0)) === Delivery.Fixed) this.#local(Lvt.Lint0);
+      if (!level) return;
+      if (deliveryOf(this.#lvt(Lvt.Lint0)) === Delivery.Fixed) this.#local(Lvt.Lint0);
+      else if (this.isEnabled && this.wiresNmi) this.state.nmi = true;
     },
   };
 
@@ -286,6 +306,9 @@ export class Lapic extends SlotDevice<typeof lapicState> {
         return this.#accept(vector, isLevel);
       case Delivery.Init:
         this.wiring.resetLine.request();
+        return true;
+      case Delivery.Nmi:
+        this.state.nmi = true;
         return true;
       default:
         return true;

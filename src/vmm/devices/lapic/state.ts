@@ -5,7 +5,7 @@ import * as bits from './registers.js';
 const vectors = () => array(u32(), 8);
 
 /** See registers.ts for the bits. */
-export const lapicState = stateTable('lapic', 1, {
+export const lapicState = stateTable('lapic', 2, {
   /** TPR[3:0]. */
   subclass: u8({ max: 15 }),
   /** Bits 24 to 31 of LDR, and the model of DFR: 15 flat, 0 cluster. */
@@ -30,6 +30,8 @@ export const lapicState = stateTable('lapic', 1, {
   timerInitial: u32(),
   timerDivide: u8({ max: bits.DIVIDE_MASK }),
   timerZero: deadline(),
+  /** An NMI that was accepted waits for the processor's next boundary behind an exit. */
+  nmi: bool({ since: 2 }),
 });
 
 /** The state of the local APIC. */
