@@ -3,8 +3,8 @@ import { PAGE_DIRTY, PAGE_MAP, PAGE_PRESENT, PAGE_WRITABLE, RAM_BASE } from './l
 import { raiseAC, raiseGP, raiseSS } from './fault';
 import { isMode64, isProtected } from './mode';
 import {
-  accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, CONTEXT_STACK, CONTEXT_WIDE, fillTlb, looseContext, takeArmed, TLB_READ, TLB_WRITE,
-  tlbContext,
+  accessOf, ACCESS_ALIGNED, ACCESS_CLOSED, ACCESS_USER, CONTEXT_STACK, CONTEXT_WIDE, fillTlb, fillWrite, looseContext, placeForWrite,
+  placeHoldsCode, TLB_READ, tlbContext,
 } from './tlb';
 import { ATTRIBUTE_DB, ATTRIBUTE_P, ATTRIBUTE_S, ATTRIBUTE_UNUSABLE, SEG_SS, segmentAttributes, segmentLimit } from './registers';
 import { canonical } from './control';
@@ -141,19 +141,24 @@ function markPlace(at: usize): void {
 
 /** A write for which TLB_WRITE has no entry, or one whose next write is to be seen. */
 export function writeMissed(address: u64, size: u32, value: u64, context: u64): void {
-  const at = takeArmed(address, size, context);
+  const at = placeForWrite(address, size, context);
   if (at == 0) {
     writeSlow(address, size, value, context);
     return;
   }
   markPlace(at);
   storeBytes(at, size, value);
+  if (placeHoldsCode(at)) noteWrite(<u32>(at - RAM_BASE), size);
 }
 
 /** The same for the start of a read-modify-write. */
 export function rmwBeginMissed(address: u64, size: u32, context: u64 = tlbContext): usize {
-  const at = takeArmed(address, size, context);
+  const at = placeForWrite(address, size, context);
   if (at == 0) return rmwBeginSlow(address, size, context);
+  if (placeHoldsCode(at)) {
+    rmwAddress = address;
+    return 0;
+  }
   markPlace(at);
   return at;
 }
@@ -173,9 +178,7 @@ export function writeSlow(address: u64, size: u32, value: u64, context: u64): vo
   }
   writePhysical(physical, size, value);
   const entry = pageEntry(physical);
-  if (entry & PAGE_WRITABLE && !pageHoldsCode(<u32>(physical >> 12)) && !isWatched(linear)) {
-    fillTlb(TLB_WRITE, linear, context, entry & ~0xfff);
-  }
+  if (entry & PAGE_WRITABLE && !isWatched(linear)) fillWrite(linear, context, entry & ~0xfff);
 }
 
 let rmwAddress: u64 = 0;
@@ -191,15 +194,18 @@ export function rmwBeginSlow(address: u64, size: u32, context: u64 = tlbContext)
     return 0;
   }
   const entry = pageEntry(physical);
-  if ((entry & PAGE_WRITABLE) == 0 || pageHoldsCode(<u32>(physical >> 12)) || isWatched(linear)) return 0;
+  if ((entry & PAGE_WRITABLE) == 0 || isWatched(linear)) return 0;
+  fillWrite(linear, tlbContext, entry & ~0xfff);
+  if (pageHoldsCode(<u32>(physical >> 12))) return 0;
   store<u8>(PAGE_DIRTY + <usize>(physical >> 12), 1);
-  fillTlb(TLB_WRITE, linear, tlbContext, entry & ~0xfff);
   return <usize>(entry & ~0xfff) + (<usize>physical & 0xfff);
 }
 
 /** Its read, with the rights of a write, which were checked. */
 export function rmwReadSlow(size: u32): u64 {
   const linear = rmwAddress;
+  const at = placeForWrite(linear, size, tlbContext);
+  if (at != 0) return loadBytes(at, size);
   const flags = accessFlags(tlbContext, true);
   const first: u32 = 0x1000 - (<u32>linear & 0xfff);
   const physical = translate(linear, flags);
@@ -210,7 +216,7 @@ export function rmwReadSlow(size: u32): u64 {
 }
 
 export function rmwWriteSlow(size: u32, value: u64): void {
-  writeSlow(rmwAddress, size, value, tlbContext);
+  writeMissed(rmwAddress, size, value, tlbContext);
 }
 
 /** Raises what a read of `size` bytes at `linear` would raise, and does nothing else. */

@@ -12,15 +12,15 @@
  * Behind the last instruction stands one more record, whose function goes on to the next block (chain.ts).
  *
  * Each page with code has a list of its blocks and a mark, one bit for every 64 bytes. A write to such a page is never
- * fast (tlb.ts); where it hits a mark, the blocks that it overlaps are dropped, and the running block, if it is one of them,
+ * fast, though its translation is kept (tlb.ts); where it hits a mark, the blocks that it overlaps are dropped, and the running block, if it is one of them,
  * stops after the instruction under way. Memory of blocks is never used again before all of them are forgotten, so that a link
  * to a dropped one is seen by its number of instructions. This is also the seam for a later tier: a block may get another way to execute.
  */
-import { BLOCKS_BASE, BLOCKS_END, TABLES_BASE } from './layout';
+import { BLOCKS_BASE, BLOCKS_END, PAGE_MAP, TABLES_BASE } from './layout';
 import { stopAfterCurrent } from './chain';
 import { firstOp } from './control';
 import { OP_BYTES } from './op';
-import { flushTlb, tlbContext } from './tlb';
+import { armPage, tlbContext } from './tlb';
 import { currentCodeSize } from './mode';
 import { WORK_DROP, spend } from './work';
 
@@ -96,6 +96,14 @@ export function clearJumps(): void {
   memory.fill(JUMPS, 0xff, <usize>JUMP_ENTRIES * 16);
 }
 
+/** Forgets the blocks of one linear page, whose translation for fetches was forgotten: their entries are half of the table. */
+export function dropJumps(page: u64): void {
+  const first = JUMPS + ((jumpEntry(page) - JUMPS) & ~0xffff);
+  for (let entry = first; entry < first + 0x1_0000; entry += 16) {
+    if ((load<u64>(entry) & ~0xfff) == page) store<u32>(entry, INVALID, 8);
+  }
+}
+
 // @ts-ignore: decorator
 @inline
 export function jumpEntry(linear: u64): usize {
@@ -154,8 +162,7 @@ export function keepBlock(block: usize, physical: u32, size: u32, count: u32, le
   const mark = CODE_MARKS + page * 8;
   store<u64>(mark, load<u64>(mark) | marks(physical & 0xfff, (physical & 0xfff) + length - 1));
   free = block + BLOCK_HEADER + <usize>(count + 1) * OP_BYTES;
-  // The page leaves the fast write TLB.
-  if (first == 0) flushTlb();
+  if (first == 0) armPage(load<u32>(PAGE_MAP + page * 4) & ~0xfff);
 }
 
 /** Is there decoded code in this page? */

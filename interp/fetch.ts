@@ -3,7 +3,7 @@ import { ENGINE_ERROR_FETCH, PAGE_PRESENT } from './layout';
 import { leaveEngineError, raiseGP } from './fault';
 import { codeBase, codeMask, currentCpl, isMode64 } from './mode';
 import { PAGE_FETCH, PAGE_USER, translate } from './paging';
-import { fillTlb, TLB_FETCH, tlbContext, tlbEntry, tlbTag } from './tlb';
+import { fetchContext, fetchEntry, fillFetch, tlbTag } from './tlb';
 import { canonical } from './control';
 import { pageEntry } from './access';
 
@@ -36,8 +36,8 @@ export function codeLinear(rip: u64): u64 {
 
 /** Finds the memory of a page of code; raises #PF, #GP(0), or leaves where there is no memory. Returns its offset. */
 function locatePage(linear: u64): usize {
-  const entry = tlbEntry(TLB_FETCH, linear);
-  if (load<u64>(entry) == tlbTag(linear, 1, tlbContext)) {
+  const entry = fetchEntry(linear);
+  if (load<u64>(entry) == tlbTag(linear, 1, fetchContext)) {
     fetchPhysical = load<u32>(entry, 12) | (<u32>linear & 0xfff);
     return <usize>(<u32>linear + load<u32>(entry, 8));
   }
@@ -45,8 +45,7 @@ function locatePage(linear: u64): usize {
   const physical = translate(linear, currentCpl == 3 ? PAGE_FETCH | PAGE_USER : PAGE_FETCH);
   const page = pageEntry(physical);
   if ((page & PAGE_PRESENT) == 0) leaveEngineError(ENGINE_ERROR_FETCH);
-  fillTlb(TLB_FETCH, linear, tlbContext, page & ~0xfff);
-  store<u32>(entry, <u32>physical & ~0xfff, 12);
+  fillFetch(linear, page & ~0xfff, <u32>physical & ~0xfff);
   fetchPhysical = <u32>physical;
   return <usize>(page & ~0xfff) + (<usize>physical & 0xfff);
 }

@@ -170,8 +170,13 @@ export const SCRATCH = 0x4000;
 /** AssemblyScript's static data begin here (asc --memoryBase) and must end below STATIC_END. */
 export const STATIC_BASE = 0x1_0000;
 export const STATIC_END = 0x20_0000;
-/** TLBs of read, write and fetch. */
+/** The TLBs of reads and writes, at TLB_BASE and TLB_SPACING behind it, and of fetches (tlb.ts); an entry has TLB_ENTRY bytes. */
 export const TLB_BASE = 0x20_0000;
+export const TLB_SPACING = 0x1_0000;
+export const TLB_ENTRY = 16;
+export const TLB_ENTRIES = 0x400;
+export const FETCH_BASE = 0x22_0000;
+export const FETCH_ENTRIES = 0x4000;
 export const TLB_END = 0x30_0000;
 /** The places of unhooked instructions, UNHOOKED_SLOTS of 16 bytes: u64 RIP, u32 UNHOOKED_…, u32 which of them it was (1: the first); 0: a free slot. */
 export const UNHOOKED_SITES = 0x30_0000;

@@ -2,7 +2,7 @@
  * Memory operands of 16 bytes: whole through the TLBs, and else in pieces of at most 8 bytes that do not cross a page. This is how
  * KVM's emulator splits them too (kvm: emulator_read_write_onepage), so that MMIO exits are the same.
  */
-import { checkAlignment, readSlow, rmwBeginMissed, writeSlow } from './access';
+import { checkAlignment, readSlow, rmwBeginMissed, writeMissed } from './access';
 import { raiseGP } from './fault';
 import { MXCSR_MM } from './features';
 import { CPU_FXSAVE } from './layout';
@@ -45,7 +45,7 @@ function writePieces(linear: u64, value: v128): void {
     const size = pieceAt(linear + at, 16 - at);
     let piece: u64 = 0;
     for (let i: u32 = 0; i < size; i++) piece |= <u64>load<u8>(PIECES + <usize>(at + i)) << (i * 8);
-    writeSlow(linear + at, size, piece, tlbContext);
+    writeMissed(linear + at, size, piece, tlbContext);
     at += size;
   }
 }

@@ -11,15 +11,16 @@ import type { InterpExports } from './interp-exit.js';
 import type { UnhookedSite } from './vcpu.js';
 
 const PAGE = 0x1000;
+/** Reads, writes, fetches. */
 const TLBS = 3;
-/** The order of interp/tlb.ts: reads, writes, fetches. */
 const WRITES = 1;
-const TLB_BYTES = 0x1_0000;
-const ENTRIES = 1024;
-const ENTRY = 16;
+const FETCHES = 2;
+const ALL_ENTRIES = 2 * layout.TLB_ENTRIES + layout.FETCH_ENTRIES;
 /** Of an entry's tag: the generation, and below it who accesses. */
 const GENERATION_SHIFT = 4;
 const ACCESS_MASK = 0xf;
+/** A write that is to be seen by the host, or by the decoder: no state. */
+const ARMED = 4;
 const TWO_32 = 0x1_0000_0000;
 
 const unhooked = () => struct({ count: u32(), rip: u64() });
@@ -40,7 +41,7 @@ export const interpResumptionTable = stateTable('interp', 2, {
       linear: u64({ max: 0xf_ffff_ffff_ffffn }),
       page: u32({ max: 0xf_ffff }),
     }),
-    TLBS * ENTRIES,
+    ALL_ENTRIES,
   ),
   /** A bit for each page of RAM that was walked since the last landmark, the lowest first; up to the last one. */
   walked: bytesUpTo(layout.RAM_MAX / PAGE / 8),
@@ -100,11 +101,12 @@ export function writeResumption(memory: GuestMemory, code: InterpExports, state:
   code.setUnfinished(state.unfinished);
   const context = BigInt(code.tlbGeneration() << GENERATION_SHIFT);
   for (const [index, { tlb, access, linear, page }] of state.tlb.entries()) {
-    const at = layout.TLB_BASE + tlb * TLB_BYTES + (Number(linear) % ENTRIES) * ENTRY;
+    const at = baseOf(tlb) + (Number(linear) % entriesOf(tlb)) * layout.TLB_ENTRY;
     const offset = offsets[index] as number;
     view.setBigUint64(at, (linear << 12n) | context | BigInt(access), true);
     view.setUint32(at + 8, offset - Number(BigInt.asUintN(32, linear << 12n)), true);
     if (tlb === WRITES) whole[layout.PAGE_DIRTY + page] = 1;
+    if (tlb === FETCHES) view.setUint32(at + 12, page * PAGE, true);
   }
   const pages = memory.ramSize / PAGE;
   for (let page = 0; page < pages; page++) {
@@ -116,16 +118,29 @@ function readTlb(memory: GuestMemory, generation: number): InterpResumption['tlb
   const { view } = memory;
   const entries: InterpResumption['tlb'] = [];
   for (let tlb = 0; tlb < TLBS; tlb++) {
-    for (let index = 0; index < ENTRIES; index++) {
-      const at = layout.TLB_BASE + tlb * TLB_BYTES + index * ENTRY;
-      const tag = view.getBigUint64(at, true);
-      if (Number(tag & 0xfffn) >> GENERATION_SHIFT !== generation) continue;
-      const low = view.getUint32(at, true) & ~0xfff;
-      const page = pageAt(memory, (view.getUint32(at + 8, true) + low) >>> 0);
-      if (page !== undefined) entries.push({ tlb, access: Number(tag) & ACCESS_MASK, linear: tag >> 12n, page });
+    for (let index = 0; index < entriesOf(tlb); index++) {
+      const at = baseOf(tlb) + index * layout.TLB_ENTRY;
+      const low = view.getUint32(at, true);
+      if ((low & 0xfff) >> GENERATION_SHIFT !== generation) continue;
+      const page = tlb === FETCHES ? view.getUint32(at + 12, true) / PAGE : pageAt(memory, addressOf(view, at));
+      const access = low & ACCESS_MASK & ~ARMED;
+      if (page !== undefined) entries.push({ tlb, access, linear: view.getBigUint64(at, true) >> 12n, page });
     }
   }
   return entries;
+}
+
+function baseOf(tlb: number): number {
+  return tlb === FETCHES ? layout.FETCH_BASE : layout.TLB_BASE + tlb * layout.TLB_SPACING;
+}
+
+function entriesOf(tlb: number): number {
+  return tlb === FETCHES ? layout.FETCH_ENTRIES : layout.TLB_ENTRIES;
+}
+
+/** The offset of the memory of an entry's page. */
+function addressOf(view: DataView, at: number): number {
+  return (view.getUint32(at + 8, true) + (view.getUint32(at, true) & ~0xfff)) >>> 0;
 }
 
 /** The guest-physical page that lies at this offset of the memory. */
