@@ -25,22 +25,23 @@ export interface AccessName {
 }
 
 /** The machine's devices, of which the processor can move the local APIC. */
-function busOf({ cpuid, rtcTime }: TraceHeader) {
+function busOf({ cpuid, rtcTime, chipset }: TraceHeader) {
   const nowhere = { write() {} };
   const processor = hasApic(cpuid) ? { cr8: 0, apicBase: APIC_ADDRESS + BASE_ENABLE } : undefined;
   const bus = new Bus();
-  const { all } = createDevices({
+  const { all, chipset: chips } = createDevices({
     clock: { now: () => 0 },
     memorySize: RAM_MIN,
     rtcTime,
     serial: nowhere,
     debugConsole: nowhere,
+    chipset: chipset === undefined ? undefined : { ram: { writeRam() {} }, ports: bus },
     processor,
     ferr: { ignoreFerr() {} },
     onEnd() {},
   });
   for (const device of all) bus.attach(device);
-  return { bus, processor };
+  return { bus, processor, settle: () => chips && bus.movePorts(chips.south, chips.south.pmPorts) };
 }
 
 /**
@@ -50,6 +51,8 @@ function busOf({ cpuid, rtcTime }: TraceHeader) {
 export class AccessNames {
   readonly #bus: Bus;
   readonly #processor: { apicBase: number } | undefined;
+  /** Ports are where the chipset has them. */
+  readonly #settle: () => void;
   readonly #view = new DataView(new ArrayBuffer(8));
   readonly #hasBits: boolean;
   /** The names of registers, with what they are part of. */
@@ -58,7 +61,8 @@ export class AccessNames {
   /** `hasBits`: false leaves the bits out, which takes less time. */
   constructor(header: TraceHeader, hasBits = true) {
     this.#hasBits = hasBits;
-    const { bus, processor } = busOf(header);
+    const { bus, processor, settle } = busOf(header);
+    this.#settle = settle;
     this.#bus = bus;
     this.#processor = processor;
   }
@@ -89,6 +93,7 @@ export class AccessNames {
     if (whole.size === size) {
       if (isWrite) this.#bus.writePort(port, size, value);
       else this.#bus.readPort(port, size);
+      if (isWrite && whole.device === 'pci-host') this.#settle();
       return [whole];
     }
     // As the ISA bus splits it: the second byte may reach what the first one has chosen.

@@ -49,7 +49,8 @@ export function overviewLines(
 }
 
 function headerLines({ header, path, size }: TraceReader): string[] {
-  const rom = header.romSize === 0 ? '' : `, ROM ${formatCount(header.romSize)} bytes`;
+  const chipset = header.chipset === undefined ? '' : `, chipset ${header.chipset}`;
+  const rom = header.romSize === 0 ? '' : `, ROM ${formatCount(header.romSize)} bytes${chipset}`;
   const options = Object.entries(header.options).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return [
     `Trace      ${path}, ${formatCount(size)} bytes`,

@@ -71,8 +71,9 @@ function memoryAccess({ mmio }: Device): fc.Arbitrary<Operation> {
 /** Sequences on `device`, which has so many inputs: up to `most` operations or phrases (see phrases.ts). */
 export function anyOperations(device: Device, inputs: number, most: number): fc.Arbitrary<Operation[]> {
   const single = (operation: fc.Arbitrary<Operation>) => operation.map((one) => [one]);
+  const accesses = device.ports.length > 0 ? [access(device)] : device.mmio.length > 0 ? [memoryAccess(device)] : [];
   const kinds: fc.WeightedArbitrary<Operation[]>[] = [
-    { weight: 8, arbitrary: single(device.ports.length > 0 ? access(device) : memoryAccess(device)) },
+    ...accesses.map((one) => ({ weight: 8, arbitrary: single(one) })),
     { weight: 2, arbitrary: single(fc.record({ kind: fc.constant('pass' as const), ns: anySpan })) },
     { weight: 1, arbitrary: single(fc.constant({ kind: 'deadline' as const })) },
   ];

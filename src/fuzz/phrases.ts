@@ -182,6 +182,20 @@ const pciHost: Phrase[] = [
   ),
 ];
 
+// PAM0 to PAM6 and SMRAM, then stores through windows.
+const i440fx: Phrase[] = [
+  say(
+    input(0, anyWord),
+    input(1, fc.constantFrom(0x58, 0x5c, 0x70, 0, 0x2c)),
+    fc.record({
+      kind: fc.constant('store' as const),
+      address: fc.nat(0x3_fff7).map((offset) => 0xc_0000 + offset),
+      size: fc.constantFrom(1, 2, 4, 8),
+      value: anyWord,
+    }),
+  ),
+];
+
 const store = (address: Word, value: Word): fc.Arbitrary<Operation> =>
   fc.record({ kind: fc.constant('store' as const), address: word(address), size: fc.constant(4), value: word(value) });
 const fetch = (address: Word): fc.Arbitrary<Operation> =>
@@ -295,6 +309,8 @@ const byTarget: Readonly<Record<string, Phrase[]>> = {
   uart,
   'acpi-pm1': acpiPm1,
   'pci-host': pciHost,
+  i440fx,
+  piix4: [say(input(0, anyWord), input(1, anyWord), input(2, anyWord), input(3, anyWord))],
   'fw-cfg': fwCfg,
   lapic,
   ioapic,

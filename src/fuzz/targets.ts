@@ -5,12 +5,14 @@ import { DebugConsole } from '../vmm/devices/debug-console/debug-console.js';
 import { ExitPort } from '../vmm/devices/exit-port/exit-port.js';
 import { FpuError } from '../vmm/devices/fpu-error/fpu-error.js';
 import { FwCfg } from '../vmm/devices/fw-cfg/fw-cfg.js';
+import { I440fx } from '../vmm/devices/i440fx/i440fx.js';
 import { I8042 } from '../vmm/devices/i8042/i8042.js';
 import { Ioapic } from '../vmm/devices/ioapic/ioapic.js';
 import { Lapic } from '../vmm/devices/lapic/lapic.js';
 import type { ApicMessage } from '../vmm/devices/lapic/message.js';
 import { PciHost } from '../vmm/devices/pci-host/pci-host.js';
 import { Pic } from '../vmm/devices/pic/pic.js';
+import { Piix4 } from '../vmm/devices/piix4/piix4.js';
 import { Pit } from '../vmm/devices/pit/pit.js';
 import { PmTimer } from '../vmm/devices/pm-timer/pm-timer.js';
 import { Port92 } from '../vmm/devices/port92/port92.js';
@@ -131,6 +133,48 @@ function fpuErrorRig(bench: Bench): Omit<Rig, 'bench'> {
   return { device, inputs: [() => device.assertFerr()], observe };
 }
 
+/** Inputs: a register is written, all of it or a byte, and read. */
+function i440fxRig(bench: Bench): Omit<Rig, 'bench'> {
+  const writeRam = (gpa: number, bytes: Uint8Array): void =>
+    bench.note(`ram 0x${gpa.toString(16)}`, bytes[0] as number);
+  const device = new I440fx({ writeRam });
+  const views = ['bus', 'ram', 'ram-readonly'];
+  return {
+    device,
+    inputs: [
+      (value) =>
+        device.writeRegister([0x58, 0x5c, 0x70, value & 0xfc][(value >>> 8) & 3] as number, value, (value >>> 4) & 0xf),
+      (value) => bench.note('register', device.readRegister(value & 0xfc)),
+    ],
+    observe: () =>
+      bench.note(
+        'views',
+        device.views.reduce((sum, view) => sum * 3 + views.indexOf(view), 0),
+      ),
+  };
+}
+
+/** Inputs: PMBA or PMREGMISC is written, and read; a port of power management is written, and read. */
+function piix4Rig(bench: Bench): Omit<Rig, 'bench'> {
+  const space = {
+    readPort: (port: number, size: number) => port * size,
+    writePort: (port: number, size: number, value: number) => bench.note(`port ${port} size ${size}`, value),
+    registerAt: () => undefined,
+  };
+  const device = new Piix4(space);
+  const register = (value: number) => ((value & 0x1000) !== 0 ? 0x80 : 0x40);
+  return {
+    device,
+    inputs: [
+      (value) => device.writeRegister(register(value), value >>> 16, value & 0xf),
+      (value) => bench.note('register', device.readRegister(register(value))),
+      (value) => device.writePort(value & 0xffff, 2, value >>> 16),
+      (value) => bench.note('port', device.readPort(value & 0xffff, 2)),
+    ],
+    observe: () => bench.note('ports', device.pmPorts?.base ?? 0),
+  };
+}
+
 /** Every device. */
 export const targets: readonly FuzzTarget[] = [
   target('pic', picRig),
@@ -143,6 +187,8 @@ export const targets: readonly FuzzTarget[] = [
   target('fpu-error', fpuErrorRig),
   target('port92', (bench) => ({ device: new Port92(bench), inputs: [] })),
   target('reset-control', (bench) => ({ device: new ResetControl(bench), inputs: [] })),
+  target('i440fx', i440fxRig),
+  target('piix4', piix4Rig),
   target('pci-host', () => ({ device: new PciHost(), inputs: [] })),
   target('acpi-pm1', pm1Rig),
   target('pm-timer', (bench) => ({ device: new PmTimer({ clock: bench.clock }), inputs: [] })),

@@ -9,7 +9,6 @@ import type { FoundCheckpoint } from '../trace/reader.js';
 import { RUN_DIGEST_SIZE } from '../trace/run-digest.js';
 import { type CpuState, cpuStateTable } from '../vmm/cpu/state.js';
 import type { Vcpu } from '../vmm/cpu/vcpu.js';
-import { uartState } from '../vmm/devices/uart/state.js';
 import type { Board } from '../vmm/machine-board.js';
 import { type ConsoleSink, consoleState } from '../vmm/machine-console.js';
 import { stateError } from '../vmm/state/check.js';
@@ -68,7 +67,7 @@ export function restoreMachine(machine: ReplayedMachine, found: FoundCheckpoint)
     serial.loadState(decodeState(consoleState, part('console-serial')));
     debugConsole.loadState(decodeState(consoleState, part('console-debug')));
     board?.loadState(part);
-    effects?.resume(decodeState(uartState, part('uart')));
+    effects?.resume(part);
     vcpu.loadResumption?.(part('interp'));
     const { retired } = found.checkpoint;
     if (vcpu.retired !== retired)

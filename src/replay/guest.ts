@@ -8,6 +8,7 @@ import { cpuStateTable } from '../vmm/cpu/state.js';
 import type { Vcpu } from '../vmm/cpu/vcpu.js';
 import { type HookKind, HookTable } from '../vmm/hooks/table.js';
 import { Board } from '../vmm/machine-board.js';
+import { connect } from '../vmm/machine-engine.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
 import { GuestMemory, RAM_MIN } from '../vmm/memory.js';
 import { decodeState } from '../vmm/state/codec.js';
@@ -24,13 +25,12 @@ export function guestOf(reader: TraceReader, from?: FoundCheckpoint): LoadedGues
   }
   // What is cheap to refuse comes first: memory is not.
   const cpu = from ? cpuOf(from) : decodeState(cpuStateTable, header.cpuState);
-  const memory = new GuestMemory({ ramSize: header.memorySize, ...(rom ? { rom } : {}) });
+  const hasWindows = header.chipset === 'i440fx';
+  const memory = new GuestMemory({ ramSize: header.memorySize, hasWindows, ...(rom ? { rom } : {}) });
   reader.loadMemory((gpa, bytes) => {
-    const region = memory.regionAt(gpa);
-    if (!region || region.readonly) {
-      throw damagedTrace(place, `has a page of RAM at 0x${gpa.toString(16)}`);
-    }
-    memory.write(gpa, bytes);
+    const isRam = memory.storage.some((one) => !one.readonly && gpa >= one.gpa && gpa < one.gpa + one.length);
+    if (!isRam) throw damagedTrace(place, `has a page of RAM at 0x${gpa.toString(16)}`);
+    memory.writeRam(gpa, bytes);
   }, from?.checkpoint.set);
   const hooks = new HookTable(header.hooks.map((site) => ({ ...site, kind: site.kind as HookKind })));
   return { memory, cpu, hooks };
@@ -55,5 +55,5 @@ export function boardOf(options: ReplayOptions, { header }: TraceReader, guest: 
 export function enterGuest(vcpu: Vcpu, guest: LoadedGuest, { header }: TraceReader): void {
   vcpu.setCpuid(header.cpuid, hiddenOfTrace(header.host));
   vcpu.setState(guest.cpu);
-  guest.memory.onHostWrite = (gpa, length) => vcpu.invalidateCode(gpa, length);
+  connect(guest.memory, vcpu);
 }

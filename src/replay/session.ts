@@ -7,6 +7,7 @@
 import { assert } from '../base/assert.js';
 import { type FoundCheckpoint, TraceReader } from '../trace/reader.js';
 import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
+import { HeldExit } from '../vmm/cpu/held-exit.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { DirtyLog } from '../vmm/dirty-log.js';
 import { exitTimeOfTrace, timeScaleOfTrace } from '../vmm/guest-time.js';
@@ -15,7 +16,7 @@ import { HOOK_PORT, isHookSize } from '../vmm/hooks/table.js';
 import type { Board } from '../vmm/machine-board.js';
 import { ConsoleSink } from '../vmm/machine-console.js';
 import { engineErrorEnd } from '../vmm/machine-ends.js';
-import { openVcpu } from '../vmm/machine-engine.js';
+import { disconnect, openVcpu } from '../vmm/machine-engine.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
 import { Landing } from '../vmm/machine-taps.js';
 import { onlyInterpreted, restoreMachine, type SavedState, saveMachine } from './checkpoint.js';
@@ -60,6 +61,7 @@ export class ReplaySession {
   readonly #comparesCounts: boolean;
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
   readonly digests: DigestChecker;
+  readonly #held = new HeldExit();
   #skipped = 0;
   readonly #exitTime: number;
   #stopped = false;
@@ -89,7 +91,7 @@ export class ReplaySession {
     this.holes = new HoleWatch(header, vcpu);
     this.serial = this.board?.serial ?? new ConsoleSink(options.serial);
     this.debugConsole = this.board?.debugConsole ?? new ConsoleSink(options.debugConsole);
-    if (!this.board) this.effects = new WriteEffects(vcpu, header.cpuid, this.serial, this.debugConsole);
+    if (!this.board) this.effects = new WriteEffects(vcpu, header, guest.memory, this.serial, this.debugConsole);
     this.#hooks = this.board?.hooks ?? new HookPerformer(guest.hooks, noSources);
     this.start = from?.checkpoint.record ?? 0;
     this.#feed = new RecordFeed(reader.cursor(this.start), options.until);
@@ -179,7 +181,7 @@ export class ReplaySession {
 
   /** Idempotent. */
   close(): void {
-    this.guest.memory.onHostWrite = undefined;
+    disconnect(this.guest.memory);
     this.vcpu.close();
     this.reader.close();
   }
@@ -412,7 +414,9 @@ export class ReplaySession {
     }
     if (fault) vcpu.failMsr();
     this.#spend(exit.count);
-    return vcpu.complete();
+    const further = vcpu.complete();
+    (board ?? this.effects)?.settle();
+    return further;
   }
 
   /** A hooked instruction; false: it is the guest's own OUT. */
@@ -426,11 +430,13 @@ export class ReplaySession {
     const record = this.#expected(false);
     if (!record) return true;
     const { retired } = vcpu;
+    access.exit = this.#held.hold(exit);
+    access.offset = 0;
     vcpu.complete();
     const site = hooks.find(vcpu);
     if (site < 0) {
       compareAccess.question(record, access);
-      board?.access(exit, 0);
+      board?.access(access.exit, 0);
       digestAccess(this.digests.run, access);
       this.#consume(retired);
       this.#spend(1);

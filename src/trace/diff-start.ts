@@ -18,6 +18,7 @@ const FIELDS: readonly (readonly [field: string, name: string])[] = [
   ['rtcTime', 'the time of the real-time clock'],
   ['seed', 'the seed of random numbers'],
   ['strictBus', '--strict-bus'],
+  ['chipset', 'the chipset'],
   ['tsc', '--tsc'],
 ];
 

@@ -59,6 +59,8 @@ export interface TraceHeader {
   readonly rtcTime: number;
   readonly seed: number;
   readonly strictBus: boolean;
+  /** The host bridge switches RAM and ROM below 1 MiB. Absent: a bridge that does nothing. */
+  readonly chipset?: 'i440fx';
   readonly tsc: 'hook' | 'hide' | 'pass';
   /** What the guest was loaded from. */
   readonly files: readonly TraceGuestFile[];
@@ -166,6 +168,7 @@ export function parseHeader(message: unknown, id: Uint8Array, date: number): Tra
     rtcTime: fields.number('rtcTime', Number.MAX_SAFE_INTEGER),
     seed: fields.number('seed', 0xffff_ffff),
     strictBus: fields.flag('strictBus'),
+    ...(fields.value('chipset') !== undefined && { chipset: fields.word('chipset', ['i440fx'] as const) }),
     tsc: fields.word('tsc', ['hook', 'hide', 'pass']),
     files: fields.list('files').map(parseGuestFile),
     embedded: fields.flag('embedded'),

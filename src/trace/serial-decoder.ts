@@ -13,6 +13,7 @@ const DATA = 0x3f8;
 export const LINE_CONTROL = 0x3fb;
 export const MODEM_CONTROL = 0x3fc;
 const DEBUG_CONSOLE = 0xe9;
+const FIRMWARE_CONSOLE = 0x402;
 const DLAB = 1 << 7;
 const LOOP = 1 << 4;
 
@@ -24,6 +25,8 @@ export class SerialDecoder {
   constructor(
     readonly serial: ByteTarget,
     readonly debugConsole: ByteTarget,
+    /** Of the trace's header: with an i440fx, port 402h is the debug console too. */
+    readonly chipset?: 'i440fx',
   ) {}
 
   /** The guest wrote `size` bytes at `offset` of `view` to `port`; a wide write is split into bytes. */
@@ -33,7 +36,8 @@ export class SerialDecoder {
 
   /** The guest wrote a byte to `port`. */
   writeByte(port: number, value: number): void {
-    if (port === DEBUG_CONSOLE) this.debugConsole.write(value);
+    if (port === DEBUG_CONSOLE || (port === FIRMWARE_CONSOLE && this.chipset !== undefined))
+      this.debugConsole.write(value);
     else if (port === LINE_CONTROL) this.#lineControl = value;
     else if (port === MODEM_CONTROL) this.#modemControl = value;
     else if (port === DATA && !(this.#lineControl & DLAB) && !(this.#modemControl & LOOP)) this.serial.write(value);

@@ -10,6 +10,7 @@ import { assert } from '../base/assert.js';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import { hex } from '../base/hex.js';
 import type { AddressRange, Device } from './device.js';
+import type { Register } from './register.js';
 
 const PORTS = 0x1_0000;
 /** More unclaimed addresses than this are counted together. */
@@ -78,9 +79,29 @@ export class Bus {
     return this.devices[(owner < 0 ? (this.#byteOwners[port] as number) : owner) - 1];
   }
 
+  /** The register that an access at `port` would reach; see Device. */
+  registerAt(port: number, isWrite: boolean, value: number): Register | undefined {
+    return this.portDevice(port, 1)?.registerAt?.(port, isWrite, value);
+  }
+
   /** The device that answers at the guest-physical `address`, or its first byte where several do; undefined: nobody. */
   mmioDevice(address: number, size: number): Device | undefined {
     return this.#mmioDevice(address, size) ?? this.#mmioDevice(address, 1);
+  }
+
+  /** The ports of a device that has had none, or others, are these from now on: as many of them as are nobody else's. */
+  movePorts(device: Device, range: AddressRange | undefined): void {
+    const owner = this.devices.indexOf(device) + 1;
+    assert(owner > 0, 'the device is on the bus');
+    for (const owners of [this.#owners, this.#byteOwners]) {
+      for (let port = owners.indexOf(owner); port >= 0; port = owners.indexOf(owner, port + 1)) owners[port] = 0;
+    }
+    if (range === undefined) return;
+    for (let port = range.base; port < Math.min(range.base + range.length, PORTS); port++) {
+      if (this.#owners[port] !== 0 || this.#byteOwners[port] !== 0) continue;
+      this.#owners[port] = owner;
+      this.#byteOwners[port] = owner;
+    }
   }
 
   /** The answer to IN: `size` is 1, 2 or 4; the result is a u32 whose low `size` bytes count. */

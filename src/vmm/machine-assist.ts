@@ -17,6 +17,7 @@ import {
 } from './cpu/vcpu.js';
 import { codeBits, codeBytes, translate } from './machine-walk.js';
 import type { GuestMemory } from './memory.js';
+import type { MemoryWindow } from './shadow-ram.js';
 
 const PAGE = 0x1000;
 /** The longest instruction. */
@@ -229,6 +230,10 @@ export class AssistedVcpu implements Vcpu {
   invalidateCode(address: number, length: number): void {
     this.#kvm.invalidateCode(address, length);
     this.#interpreter?.invalidateCode(address, length);
+  }
+  remap(memory: GuestMemory, changed: readonly MemoryWindow[]): void {
+    this.#kvm.remap(memory, changed);
+    this.#interpreter?.remap(memory, changed);
   }
   close(): void {
     this.#interpreter?.close();

@@ -10,12 +10,14 @@ import { hasApic } from './cpu/cpuid-features.js';
 import { type CpuidEntry, ExitReason, type ExitRecord, HaltCause } from './cpu/vcpu.js';
 import type { ByteSink, FerrLine } from './device.js';
 import type { ApicProcessor } from './devices/lapic/lapic.js';
+import { DATA_PORT } from './devices/pci-host/registers.js';
 import { HookPerformer } from './hooks/perform.js';
 import { ConsoleSink } from './machine-console.js';
 import { lookUpCpuid } from './machine-cpuid.js';
 import { createDevices, type MachineDevices } from './machine-devices.js';
 import { firmwareRan, MsrStore, msrState } from './machine-msrs.js';
 import type { LoadedGuest, MachineEnd } from './machine-options.js';
+import type { GuestMemory } from './memory.js';
 import { decodeState, encodeState } from './state/codec.js';
 import { array, type StateOf, type StateTable, stateTable, u32 } from './state/fields.js';
 
@@ -53,15 +55,20 @@ export class Board {
   /** A device ended the run: the exit port, a reset line. */
   end: MachineEnd | undefined;
   readonly #random: Prng;
+  readonly #memory: GuestMemory;
+  /** Configuration space was written since {@link settle}. */
+  #isUnsettled = false;
   #deadline = 0;
 
   constructor(options: BoardOptions) {
+    this.#memory = options.guest.memory;
     this.msrs = new MsrStore(this.clock, { cpuid: options.cpuid, firmware: firmwareRan(options.guest.cpu) });
     this.serial = new ConsoleSink(options.serial);
     this.debugConsole = new ConsoleSink(options.debugConsole);
     this.devices = createDevices({
       clock: this.clock,
       memorySize: options.guest.memory.ramSize,
+      chipset: options.guest.memory.hasWindows ? { ram: options.guest.memory, ports: this.bus } : undefined,
       rtcTime: options.rtcTime,
       serial: this.serial,
       debugConsole: this.debugConsole,
@@ -136,7 +143,18 @@ export class Board {
     this.msrs.loadState(load(msrState));
     this.#random.load(load(randomState).words);
     for (const device of this.devices.all) device.loadState(load(device.stateTable));
+    this.#isUnsettled = true;
+    this.settle();
     this.#deadline = this.bus.nextDeadline();
+  }
+
+  /** Memory and ports are what the chipset makes of them. Between two instructions: the one that switched them is done with what was there. */
+  settle(): void {
+    const { chipset } = this.devices;
+    if (!this.#isUnsettled || chipset === undefined) return;
+    this.#isUnsettled = false;
+    this.#memory.show(chipset.north.views);
+    this.bus.movePorts(chipset.south, chipset.south.pmPorts);
   }
 
   /** The vector of the interrupt that is being delivered. */
@@ -176,8 +194,10 @@ export class Board {
     let fault = false;
     switch (exit.reason) {
       case ExitReason.Io:
-        if (isWrite) this.bus.writePort(address, size, getUint(bytes, offset, size));
-        else setUint(bytes, offset, size, this.bus.readPort(address, size));
+        if (isWrite) {
+          this.bus.writePort(address, size, getUint(bytes, offset, size));
+          this.#isUnsettled ||= address >= DATA_PORT && address < DATA_PORT + 4;
+        } else setUint(bytes, offset, size, this.bus.readPort(address, size));
         break;
       case ExitReason.Mmio:
         if (isWrite) this.bus.writeMmio(address, size, bytes, offset);

@@ -4,6 +4,18 @@ import { Board } from './machine-board.js';
 import { DEFAULT_RTC_TIME, type EngineName, type MachineOptions } from './machine-options.js';
 import type { GuestMemory } from './memory.js';
 
+/** Makes a vCPU see what the host does to its memory. */
+export function connect(memory: GuestMemory, vcpu: Vcpu): void {
+  memory.onHostWrite = (gpa, length) => vcpu.invalidateCode(gpa, length);
+  memory.onRemap = (changed) => vcpu.remap(memory, changed);
+}
+
+/** No more. */
+export function disconnect(memory: GuestMemory): void {
+  memory.onHostWrite = undefined;
+  memory.onRemap = undefined;
+}
+
 /** A vCPU over the guest's memory. That of KVM has the interpreter at its side. `logDirty`: it logs writes from the start. */
 export async function openVcpu(engine: EngineName, memory: GuestMemory, logDirty = false): Promise<Vcpu> {
   const { InterpVcpu } = await import('./cpu/interp.js');

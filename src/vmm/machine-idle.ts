@@ -69,3 +69,11 @@ export class IdleTime {
     board.clock.set(log(vcpu.retired + this.skipped));
   }
 }
+
+const RFLAGS_IF_BYTE = 17 * 8 + 1;
+const RFLAGS_IF = 0b10;
+
+/** RFLAGS.IF of Vcpu.readRegisters. */
+export function takesInterrupts(registers: Uint8Array): boolean {
+  return ((registers[RFLAGS_IF_BYTE] as number) & RFLAGS_IF) !== 0;
+}

@@ -8,12 +8,12 @@
  * - On the interpreter, which counts: where no exit came for longer than the patience, at an exact number of instructions.
  * - On KVM, where no exit came: at a landmark, a place that the whole state tells (machine-preemption.ts).
  *
- * Time is the host's on KVM (guest-time.ts), sampled at exits. On the interpreter an instruction takes a nanosecond, and an idle guest
- * skips to the next deadline.
+ * Time is the host's on KVM (guest-time.ts), sampled at exits. On the interpreter an instruction takes a nanosecond; idle time is skipped.
  */
 import { assert, unreachable } from '../base/assert.js';
 import { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
+import { HeldExit } from './cpu/held-exit.js';
 import { ExitReason, isAccess, REGISTERS_SIZE, type Vcpu } from './cpu/vcpu.js';
 import { DirtyLog } from './dirty-log.js';
 import { EXIT_TIME, GuestTime } from './guest-time.js';
@@ -21,8 +21,8 @@ import { HOOK_PORT, isHookSize } from './hooks/table.js';
 import type { Landmark } from './landmark.js';
 import type { Board } from './machine-board.js';
 import { engineErrorEnd, placeBetweenSlices, plainEnd } from './machine-ends.js';
-import { makeBoard, openVcpu } from './machine-engine.js';
-import { IdleTime } from './machine-idle.js';
+import { connect, disconnect, makeBoard, openVcpu } from './machine-engine.js';
+import { IdleTime, takesInterrupts } from './machine-idle.js';
 import { HostInput } from './machine-input.js';
 import { landNmi } from './machine-nmi.js';
 import { DEFAULT_PATIENCE, type MachineEnd, type MachineLimits, type MachineOptions } from './machine-options.js';
@@ -36,8 +36,6 @@ const SLICE_INSTRUCTIONS = 2_000_000;
 const SLICE_TURNS = 20_000;
 /** The longest sleep of an idle machine, so that signals and input are seen. */
 const SLEEP_MILLISECONDS = 10;
-const RFLAGS_IF_BYTE = 17 * 8 + 1;
-const RFLAGS_IF = 0b10;
 
 /** See the head of the file. */
 export class Machine {
@@ -64,6 +62,7 @@ export class Machine {
   readonly #inputOpen: boolean;
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
   readonly #input = new HostInput();
+  readonly #held = new HeldExit();
   readonly #started: number;
   /** Where the guest's time comes from: on KVM; on the interpreter, what an exit takes, and idle time. */
   readonly #time: GuestTime;
@@ -117,7 +116,7 @@ export class Machine {
     try {
       vcpu.setCpuid(options.cpuid, options.hiddenFeatures);
       vcpu.setState(options.guest.cpu);
-      options.guest.memory.onHostWrite = (gpa, length) => vcpu.invalidateCode(gpa, length);
+      connect(options.guest.memory, vcpu);
       return new Machine(options, vcpu);
     } catch (error) {
       vcpu.close();
@@ -170,7 +169,7 @@ export class Machine {
 
   /** Idempotent. */
   close(): void {
-    this.memory.onHostWrite = undefined;
+    disconnect(this.memory);
     this.vcpu.close();
   }
 
@@ -281,6 +280,7 @@ export class Machine {
       if (fault) vcpu.failMsr();
       this.#idleTime.spend(exit.count * this.#exitTime, vcpu);
       const further = vcpu.complete();
+      board.settle();
       if (further === undefined) break;
       if (!isAccess(further)) {
         this.#handle(further);
@@ -295,13 +295,13 @@ export class Machine {
     const { vcpu, board } = this;
     const { exit } = vcpu;
     if (!isHookSize(exit.size) || exit.count !== 1 || board.hooks.table.sites.length === 0) return false;
-    const further = vcpu.complete();
-    assert(further === undefined, 'an OUT has one exit');
+    const held = this.#held.hold(exit);
+    assert(vcpu.complete() === undefined, 'an OUT has one exit');
     const site = board.hooks.find(vcpu);
     this.exits++;
     if (site < 0) {
-      board.access(exit, 0);
-      this.#taps.exit(exit, 0, false);
+      board.access(held, 0);
+      this.#taps.exit(held, 0, false);
     } else {
       board.hooks.answer(site);
       board.hooks.apply(site, vcpu);
@@ -447,7 +447,7 @@ export class Machine {
     const { board } = this;
     this.#time.setIdle(true);
     this.vcpu.readRegisters(this.#registers);
-    const isDeaf = ((this.#registers[RFLAGS_IF_BYTE] as number) & RFLAGS_IF) === 0 && !board.canNmi;
+    const isDeaf = !takesInterrupts(this.#registers) && !board.canNmi;
     if (isDeaf || (board.isMasked && !this.#inputOpen)) {
       this.#finish(plainEnd('halted', 'exit'));
       return false;

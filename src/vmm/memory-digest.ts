@@ -5,8 +5,9 @@ import type { GuestMemory } from './memory.js';
 /** SHA-256 of RAM from address 0 up, in hex; the ROM is left out. */
 export function memoryDigest(guest: { readonly memory: GuestMemory }): string {
   const hash = createHash('sha256');
-  for (const { gpa, length, readonly } of guest.memory.regions) {
-    if (!readonly) hash.update(guest.memory.bytes(gpa, length));
+  const { storage, whole } = guest.memory;
+  for (const { offset, length, readonly } of storage) {
+    if (!readonly) hash.update(whole.subarray(offset, offset + length));
   }
   return hash.digest('hex');
 }

@@ -50,12 +50,12 @@ export class MemoryHash {
 
   /** Of guest page number `page`; only the bits of `mask` count. */
   page(page: number, mask = ALL): Uint8Array {
-    return this.#of(this.#memory.offsetOf(page * PAGE, PAGE, false), PAGE, mask);
+    return this.#of(this.#memory.ramPageOffset(page), PAGE, mask);
   }
 
   /** The same as a number, unsigned. */
   pageWord(page: number, mask: bigint): bigint {
-    return BigInt.asUintN(64, this.#hash(this.#memory.offsetOf(page * PAGE, PAGE, false), PAGE, mask));
+    return BigInt.asUintN(64, this.#hash(this.#memory.ramPageOffset(page), PAGE, mask));
   }
 
   /** That of a page of zeros. */

@@ -5,7 +5,8 @@
  *     0 ─────────────── RAM ───────────── 1 MiB - n ── ROM (last n ≤ 128 KiB of it) ── 1 MiB ─── RAM ─── ramSize
  *     4 GiB - length ── ROM ── 4 GiB
  *
- * Without a ROM, RAM has no hole: there is no VGA memory at 0xa0000. RAM "under" the ROM's lower copy is not reachable.
+ * Without a ROM, RAM has no hole: there is no VGA memory at 0xa0000. RAM "under" the ROM's lower copy is not reachable, unless the memory
+ * has windows (shadow-ram.ts): then {@link GuestMemory.regions} is what the processor sees now, and {@link GuestMemory.storage} all there is.
  */
 import '../base/webassembly.js';
 import {
@@ -20,6 +21,7 @@ import {
 } from '../../interp/layout.js';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import { hex } from '../base/hex.js';
+import { CLOSED_WINDOWS, type MemoryWindow, WINDOWS, type WindowView, windowRegion } from './shadow-ram.js';
 
 const PAGE = 0x1000;
 const MIB = 0x10_0000;
@@ -46,6 +48,8 @@ export interface MemoryOptions {
   readonly ramSize: number;
   /** The ROM's image: 1 byte to ROM_MAX. Its last byte is at 4 GiB - 1; it is filled up with ones in front. */
   readonly rom?: Uint8Array;
+  /** A host bridge switches what is between A0000h and FFFFFh: {@link GuestMemory.show}. At first the bus is there. */
+  readonly hasWindows?: boolean;
 }
 
 function memoryError(message: string, hint?: string): VmtapeError {
@@ -56,8 +60,10 @@ function memoryError(message: string, hint?: string): VmtapeError {
 export class GuestMemory {
   readonly memory: WebAssembly.Memory;
   readonly ramSize: number;
-  /** Ascending by address, without overlap. */
-  readonly regions: readonly MemoryRegion[];
+  /** All RAM and the ROM below 4 GiB, ascending by address, without overlap: what has contents of its own. */
+  readonly storage: readonly MemoryRegion[];
+  /** {@link show} may be called. */
+  readonly hasWindows: boolean;
   /** The whole WebAssembly.Memory. */
   readonly whole: Uint8Array;
   readonly view: DataView;
@@ -68,9 +74,14 @@ export class GuestMemory {
    * once the vCPU exists. Whoever writes through {@link bytes} or {@link whole} calls {@link noteWrite} itself.
    */
   onHostWrite: ((gpa: number, length: number) => void) | undefined;
+  /** Called after {@link show} changed these windows: the machine makes the vCPU see it. */
+  onRemap: ((changed: readonly MemoryWindow[]) => void) | undefined;
+  #regions: readonly MemoryRegion[];
+  #views: readonly WindowView[] = CLOSED_WINDOWS;
+  readonly #lowRom: MemoryRegion | undefined;
 
   constructor(options: MemoryOptions) {
-    const { ramSize, rom } = options;
+    const { ramSize, rom, hasWindows = false } = options;
     if (!Number.isInteger(ramSize) || ramSize < RAM_MIN || ramSize > RAM_MAX || ramSize % PAGE !== 0) {
       throw memoryError(
         `a machine cannot have ${ramSize} bytes of memory`,
@@ -85,8 +96,47 @@ export class GuestMemory {
     this.ramSize = ramSize;
     this.whole = new Uint8Array(this.memory.buffer);
     this.view = new DataView(this.memory.buffer);
-    this.regions = rom === undefined ? [ramRegion(0, ramSize)] : this.#placeRom(rom);
-    this.#fillPageMap();
+    this.hasWindows = hasWindows;
+    const high = rom && this.#placeRom(rom);
+    this.#lowRom = high && lowCopy(high);
+    const roms = high ? [high] : [];
+    const unseen = hasWindows ? undefined : this.#lowRom;
+    this.storage = [...ramAround(unseen, ramSize), ...roms];
+    this.#regions = hasWindows
+      ? this.#throughWindows()
+      : [...this.storage, ...(unseen ? [unseen] : [])].sort(ascending);
+    this.#fillPageMap(0, FOUR_GIB);
+  }
+
+  /** What the processor sees: ascending by address, without overlap. */
+  get regions(): readonly MemoryRegion[] {
+    return this.#regions;
+  }
+
+  /** Switches the windows, in their order, and tells {@link onRemap} if that changes one. */
+  show(views: readonly WindowView[]): void {
+    const changed = WINDOWS.filter((_, index) => views[index] !== this.#views[index]);
+    if (changed.length === 0) return;
+    this.#views = [...views];
+    this.#regions = this.#throughWindows();
+    for (const { gpa, length } of changed) this.#fillPageMap(gpa, length);
+    this.onRemap?.(changed);
+  }
+
+  /** Where page number `page` of RAM lies in {@link whole}, whether the processor sees it or not. */
+  ramPageOffset(page: number): number {
+    const isHidden = this.hasWindows && (page + 1) * PAGE <= this.ramSize;
+    return isHidden ? RAM_BASE + page * PAGE : this.offsetOf(page * PAGE, PAGE, false);
+  }
+
+  /** Copies `bytes` to RAM, whether the processor sees it there or not. */
+  writeRam(gpa: number, bytes: Uint8Array): void {
+    if (!this.hasWindows || gpa + bytes.length > this.ramSize) {
+      this.write(gpa, bytes);
+      return;
+    }
+    this.whole.set(bytes, RAM_BASE + gpa);
+    this.noteWrite(gpa, bytes.length);
   }
 
   /** The region of `gpa`, or undefined where there is no memory. */
@@ -183,24 +233,33 @@ export class GuestMemory {
     this.noteWrite(gpa, 8);
   }
 
-  /** Copies the image to the end of the ROM's place and returns the regions of a machine that has it. */
-  #placeRom(rom: Uint8Array): MemoryRegion[] {
+  /** Copies the image to the end of the ROM's place. */
+  #placeRom(rom: Uint8Array): MemoryRegion {
     const length = Math.ceil(rom.length / PAGE) * PAGE;
     this.whole.fill(0xff, ROM_BASE, ROM_BASE + length);
     this.whole.set(rom, ROM_BASE + length - rom.length);
-    const low = Math.min(length, LOW_ROM_MAX);
-    const regions = [
-      ramRegion(0, MIB - low),
-      { gpa: MIB - low, offset: ROM_BASE + length - low, length: low, readonly: true },
-    ];
-    if (this.ramSize > MIB) regions.push(ramRegion(MIB, this.ramSize - MIB));
-    regions.push({ gpa: FOUR_GIB - length, offset: ROM_BASE, length, readonly: true });
-    return regions;
+    return { gpa: FOUR_GIB - length, offset: ROM_BASE, length, readonly: true };
   }
 
-  #fillPageMap(): void {
+  #throughWindows(): MemoryRegion[] {
+    const first = (WINDOWS[0] as MemoryWindow).gpa;
+    const seen = WINDOWS.map((window, index) =>
+      windowRegion(window, this.#views[index] as WindowView, RAM_BASE, this.#lowRom),
+    );
+    return [
+      ramRegion(0, first),
+      ...seen.filter((region) => region !== undefined),
+      ...(this.ramSize > MIB ? [ramRegion(MIB, this.ramSize - MIB)] : []),
+      ...this.storage.filter((region) => region.readonly),
+    ];
+  }
+
+  /** Of [gpa, gpa + length), in which a region lies wholly or not at all. */
+  #fillPageMap(gpa: number, length: number): void {
     const map = new Uint32Array(this.memory.buffer, PAGE_MAP, FOUR_GIB / PAGE);
-    for (const region of this.regions) {
+    map.fill(0, gpa / PAGE, (gpa + length) / PAGE);
+    for (const region of this.#regions) {
+      if (region.gpa < gpa || region.gpa >= gpa + length) continue;
       const flags = region.readonly ? PAGE_PRESENT : PAGE_PRESENT | PAGE_WRITABLE;
       const first = region.gpa / PAGE;
       for (let page = 0; page < region.length / PAGE; page++) map[first + page] = region.offset + page * PAGE + flags;
@@ -210,6 +269,22 @@ export class GuestMemory {
 
 function ramRegion(gpa: number, length: number): MemoryRegion {
   return { gpa, offset: RAM_BASE + gpa, length, readonly: false };
+}
+
+/** RAM, without what lies under `hole`. */
+function ramAround(hole: MemoryRegion | undefined, ramSize: number): MemoryRegion[] {
+  if (hole === undefined) return [ramRegion(0, ramSize)];
+  return [ramRegion(0, hole.gpa), ...(ramSize > MIB ? [ramRegion(MIB, ramSize - MIB)] : [])];
+}
+
+/** The end of the ROM, seen at the end of the first MiB. */
+function lowCopy({ offset, length }: MemoryRegion): MemoryRegion {
+  const low = Math.min(length, LOW_ROM_MAX);
+  return { gpa: MIB - low, offset: offset + length - low, length: low, readonly: true };
+}
+
+function ascending(a: MemoryRegion, b: MemoryRegion): number {
+  return a.gpa - b.gpa;
 }
 
 function allocate(pages: number, ramSize: number): WebAssembly.Memory {
@@ -227,7 +302,8 @@ export function isRom({ gpa, length }: { readonly gpa: number; readonly length: 
 
 /** RAM, and the ROM below 4 GiB, as a trace sees them: live views, ascending. */
 export function memoryRuns(memory: GuestMemory): { readonly gpa: number; readonly bytes: Uint8Array }[] {
-  return memory.regions
-    .filter((region) => !region.readonly || isRom(region))
-    .map(({ gpa, length }) => ({ gpa, bytes: memory.bytes(gpa, length) }));
+  return memory.storage.map(({ gpa, offset, length }) => ({
+    gpa,
+    bytes: memory.whole.subarray(offset, offset + length),
+  }));
 }

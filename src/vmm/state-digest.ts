@@ -178,7 +178,7 @@ export class StateDigest {
     if (this.#pages === undefined) {
       this.#pages = new BigUint64Array(this.#memory.ramSize / PAGE);
       this.#zeros = this.#hash.zeros(this.#mask);
-      for (const { gpa, length, readonly } of this.#memory.regions) {
+      for (const { gpa, length, readonly } of this.#memory.storage) {
         if (!readonly) for (let page = gpa / PAGE; page < (gpa + length) / PAGE; page++) this.#page(page, this.#pages);
       }
     } else {

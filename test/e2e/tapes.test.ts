@@ -43,7 +43,9 @@ describe.each(guestImages().filter((image) => !image.bench))('$name', ({ name, o
     await replays(trace, 'interp', 'cpu', recording.stdout);
     // Between its ticks the interpreter counted 200 million instructions in all, which KVM can only step through one by one.
     const isTooFar = name === 'landmarks' && engine === 'interp';
-    if (onKvm && !isTooFar) await replays(trace, 'kvm', 'machine', recording.stdout);
+    // A ROM cannot be searched for CPUID, so KVM is refused where it lacks what CPUID showed (test/replay/windows.test.ts replays it there).
+    const isRom = options.includes('--rom');
+    if (onKvm && !isTooFar && !isRom) await replays(trace, 'kvm', 'machine', recording.stdout);
   });
 });
 

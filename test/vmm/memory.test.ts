@@ -1,6 +1,7 @@
 /** The layout's numbers are written out: RAM at 0x400_0000 of the WebAssembly.Memory, the page map at 0x40_0000. */
 import { describe, expect, it } from 'vitest';
-import { GuestMemory } from '../../src/vmm/memory.js';
+import { GuestMemory, memoryRuns } from '../../src/vmm/memory.js';
+import { memoryDigest } from '../../src/vmm/memory-digest.js';
 
 const MIB = 0x10_0000;
 const mapped = (memory: GuestMemory, gpa: number): number =>
@@ -91,5 +92,64 @@ describe('a ROM', () => {
 
   it.each([0, 0x40_0001])('cannot have %d bytes', (length) => {
     expect(() => new GuestMemory({ ramSize: MIB, rom: new Uint8Array(length) })).toThrow('a ROM cannot have');
+  });
+});
+
+describe('windows', () => {
+  const rom = new Uint8Array(0x1_8000).fill(7);
+  const views = (changes: Readonly<Record<number, 'ram' | 'ram-readonly'>>) =>
+    Array.from({ length: 14 }, (_, index) => changes[index] ?? 'bus');
+  const make = () => new GuestMemory({ ramSize: 2 * MIB, rom, hasWindows: true });
+
+  it('show the bus at first, where the ROM is', () => {
+    const memory = make();
+    expect(memory.regions.map(({ gpa, length, readonly }) => [gpa, length, readonly])).toEqual([
+      [0, 0xa_0000, false],
+      [0xe_8000, 0x4000, true],
+      [0xe_c000, 0x4000, true],
+      [0xf_0000, 0x1_0000, true],
+      [MIB, MIB, false],
+      [0xfffe_8000, 0x1_8000, true],
+    ]);
+    expect([0xa_0000, 0xc_0000, 0xe_7000].map((gpa) => mapped(memory, gpa))).toEqual([0, 0, 0]);
+    expect(memory.readU8(0xe_8000)).toBe(7);
+  });
+
+  it('become RAM, which keeps its contents when it is not seen', () => {
+    const memory = make();
+    memory.show(views({ 13: 'ram' }));
+    expect(mapped(memory, 0xf_f000)).toBe(0x40f_f003);
+    memory.writeU8(0xf_0000, 1);
+    memory.show(views({ 13: 'ram-readonly' }));
+    expect(mapped(memory, 0xf_f000)).toBe(0x40f_f001);
+    expect(() => memory.writeU8(0xf_0000, 2)).toThrow('is a ROM');
+    memory.show(views({}));
+    expect(memory.readU8(0xf_0000)).toBe(7);
+    memory.writeRam(0xf_0001, Uint8Array.of(3));
+    memory.show(views({ 13: 'ram' }));
+    expect([memory.readU8(0xf_0000), memory.readU8(0xf_0001)]).toEqual([1, 3]);
+  });
+
+  it('tell which of them changed, and nothing if none did', () => {
+    const memory = make();
+    const told: number[][] = [];
+    memory.onRemap = (changed) => told.push(changed.map(({ gpa }) => gpa));
+    memory.show(views({}));
+    memory.show(views({ 0: 'ram', 3: 'ram' }));
+    memory.show(views({ 0: 'ram', 3: 'ram' }));
+    expect(told).toEqual([[0xa_0000, 0xc_8000]]);
+  });
+
+  it('hide nothing from a trace: all RAM, and the ROM below 4 GiB', () => {
+    const memory = make();
+    memory.writeRam(0xf_0000, Uint8Array.of(9));
+    const runs = memoryRuns(memory);
+    expect(runs.map(({ gpa, bytes }) => [gpa, bytes.length])).toEqual([
+      [0, 2 * MIB],
+      [0xfffe_8000, 0x1_8000],
+    ]);
+    expect(runs[0]?.bytes[0xf_0000]).toBe(9);
+    const other = make();
+    expect(memoryDigest({ memory })).not.toBe(memoryDigest({ memory: other }));
   });
 });

@@ -32,7 +32,7 @@ export interface BootedGuest extends LoadedGuest {
 export function bootGuest(request: BootRequest): BootedGuest {
   const { source, ramSize } = request;
   if (source.kind === 'rom') {
-    const memory = new GuestMemory({ ramSize, rom: source.rom.bytes });
+    const memory = new GuestMemory({ ramSize, rom: source.rom.bytes, hasWindows: true });
     const loaded: Loaded = { start: { mode: 'reset', entry: 0, stack: 0 }, sites: [], doubtful: [] };
     return finish(memory, { loaded, isScanned: false, isLinux: false }, request);
   }

@@ -68,7 +68,7 @@ export class InterpSeeker implements Seeker {
     const { whole, view } = this.#memory;
     const count = view.getUint32(layout.SEEK_PLACE_COUNT, true);
     const place = layout.SEEK_PLACES + this.#nextPlace * PLACE_SIZE;
-    view.setUint32(place, this.#memory.offsetOf(page * PAGE, PAGE, false), true);
+    view.setUint32(place, this.#memory.ramPageOffset(page), true);
     whole.set(hash, place + HASH_SIZE);
     this.#nextPlace = (this.#nextPlace + 1) % layout.SEEK_PLACES_MAX;
     view.setUint32(layout.SEEK_PLACE_COUNT, Math.min(count + 1, layout.SEEK_PLACES_MAX), true);

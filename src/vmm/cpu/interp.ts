@@ -8,6 +8,7 @@ import * as layout from '../../../interp/layout.js';
 import { assert } from '../../base/assert.js';
 import { ExitCode, VmtapeError } from '../../base/errors.js';
 import type { GuestMemory } from '../memory.js';
+import type { MemoryWindow } from '../shadow-ram.js';
 import { checkState } from '../state/check.js';
 import { decodeState, encodeState } from '../state/codec.js';
 import { CPUID_FEATURES } from './cpuid-features.js';
@@ -324,6 +325,12 @@ export class InterpVcpu implements Vcpu {
   invalidateCode(address: number, length: number): void {
     this.#check();
     this.#code.invalidateCode(address, length);
+  }
+
+  remap(_memory: GuestMemory, changed: readonly MemoryWindow[]): void {
+    this.#check();
+    for (const { gpa, length } of changed) this.#code.invalidateCode(gpa, length);
+    this.#code.forgetTranslations();
   }
 
   close(): void {

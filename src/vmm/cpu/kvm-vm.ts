@@ -42,7 +42,10 @@ export class MachineVm {
   readonly vcpu: KvmVcpuHandle;
   /** KVM_CAP_… by name, as the VM answers. */
   readonly has: Readonly<Record<keyof typeof Capability, number>>;
-  readonly #regions: readonly KvmRegion[];
+  /** By slot; undefined: the slot is free. */
+  #regions: (KvmRegion | undefined)[];
+  /** Pages written in slots that are no more. */
+  readonly #leftDirty = new Set<number>();
   #logsDirtyPages: boolean;
 
   /** `filterMsrs`: false leaves all MSRs to the kernel (for probes). */
@@ -51,7 +54,7 @@ export class MachineVm {
     options: { filterMsrs?: boolean; logDirty?: boolean; device?: string } = {},
   ) {
     const system = new KvmSystem(options.device);
-    this.#regions = regions;
+    this.#regions = [...regions];
     this.#logsDirtyPages = options.logDirty ?? false;
     try {
       this.vm = system.createVm();
@@ -84,20 +87,41 @@ export class MachineVm {
 
   /** Pages of RAM (numbers, ascending) written since the last call; the log must be on. */
   takeDirtyPages(): number[] {
-    const pages: number[] = [];
-    for (const [slot, region] of this.#regions.entries()) {
-      if (region.readonly) continue;
-      const bitmap = new Uint8Array(Math.ceil(region.bytes.length / 4096 / 64) * 8);
-      this.vm.getDirtyLog(slot, bitmap);
-      collectBits(bitmap, region.gpa / 4096, pages);
-    }
+    const pages: number[] = [...this.#leftDirty];
+    this.#leftDirty.clear();
+    for (const [slot, region] of this.#regions.entries()) if (region) this.#takeDirty(slot, region, pages);
     return pages.sort((a, b) => a - b);
+  }
+
+  /** The guest sees these regions from now on. Slots of regions that stay are left alone. */
+  remap(regions: readonly KvmRegion[]): void {
+    const isSame = (a: KvmRegion, b: KvmRegion | undefined) =>
+      b !== undefined &&
+      a.gpa === b.gpa &&
+      a.readonly === b.readonly &&
+      a.bytes.byteOffset === b.bytes.byteOffset &&
+      a.bytes.length === b.bytes.length;
+    for (const [slot, old] of this.#regions.entries()) {
+      if (old === undefined || regions.some((region) => isSame(region, old))) continue;
+      const pages: number[] = [];
+      if (this.#logsDirtyPages) this.#takeDirty(slot, old, pages);
+      for (const page of pages) this.#leftDirty.add(page);
+      this.vm.deleteMemory(slot);
+      this.#regions[slot] = undefined;
+    }
+    for (const region of regions) {
+      if (this.#regions.some((old) => isSame(region, old))) continue;
+      const free = this.#regions.indexOf(undefined);
+      const slot = free < 0 ? this.#regions.length : free;
+      this.#regions[slot] = region;
+      this.#setSlot(slot, region);
+    }
   }
 
   /** All pages of RAM. */
   allPages(): number[] {
     const pages: number[] = [];
-    for (const { gpa, bytes, readonly } of this.#regions) {
+    for (const { gpa, bytes, readonly } of this.#present) {
       if (readonly) continue;
       for (let page = 0; page < bytes.length / 4096; page++) pages.push(gpa / 4096 + page);
     }
@@ -106,7 +130,7 @@ export class MachineVm {
 
   /** The host's view of guest-physical [gpa, gpa + length), shortened at the end of a region; empty where there is no memory. */
   memoryAt(gpa: number, length: number): Uint8Array {
-    for (const region of this.#regions) {
+    for (const region of this.#present) {
       const offset = gpa - region.gpa;
       if (offset >= 0 && offset < region.bytes.length) return region.bytes.subarray(offset, offset + length);
     }
@@ -137,9 +161,22 @@ export class MachineVm {
   }
 
   #setMemory(): void {
-    for (const [slot, { gpa, bytes, readonly }] of this.#regions.entries()) {
-      this.vm.setMemory(slot, gpa, bytes, { readonly, logDirty: this.#logsDirtyPages && !readonly });
-    }
+    for (const [slot, region] of this.#regions.entries()) if (region) this.#setSlot(slot, region);
+  }
+
+  #setSlot(slot: number, { gpa, bytes, readonly }: KvmRegion): void {
+    this.vm.setMemory(slot, gpa, bytes, { readonly, logDirty: this.#logsDirtyPages && !readonly });
+  }
+
+  #takeDirty(slot: number, { gpa, bytes, readonly }: KvmRegion, pages: number[]): void {
+    if (readonly) return;
+    const bitmap = new Uint8Array(Math.ceil(bytes.length / 4096 / 64) * 8);
+    this.vm.getDirtyLog(slot, bitmap);
+    collectBits(bitmap, gpa / 4096, pages);
+  }
+
+  get #present(): KvmRegion[] {
+    return this.#regions.filter((region) => region !== undefined);
   }
 }
 

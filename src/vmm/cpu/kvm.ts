@@ -7,7 +7,7 @@
  * whoever asks for registers or state before. A further exit of the same instruction then comes from run().
  */
 import { assert } from '../../base/assert.js';
-import type { MemoryRegion } from '../memory.js';
+import type { GuestMemory, MemoryRegion } from '../memory.js';
 import { checkState } from '../state/check.js';
 import { initialState } from '../state/fields.js';
 import { checkNumber, checkResult, closedError, KvmError, kickVcpu, type NativeVcpu } from './addon.js';
@@ -107,16 +107,8 @@ export class KvmVcpu implements Vcpu {
   }
 
   /** Opens a vCPU over a machine's memory (src/vmm/memory.ts GuestMemory). */
-  static open(
-    memory: { readonly whole: Uint8Array; readonly regions: readonly MemoryRegion[] },
-    options: KvmVcpuOptions = {},
-  ): KvmVcpu {
-    const regions = memory.regions.map(({ gpa, offset, length, readonly }) => ({
-      gpa,
-      bytes: memory.whole.subarray(offset, offset + length),
-      readonly,
-    }));
-    return new KvmVcpu(regions, options);
+  static open(memory: SeenMemory, options: KvmVcpuOptions = {}): KvmVcpu {
+    return new KvmVcpu(regionsOf(memory), options);
   }
 
   run(limit: number): ExitReason {
@@ -351,6 +343,13 @@ export class KvmVcpu implements Vcpu {
     // KVM has no decoded code: the processor (or the kernel's emulator) reads guest memory itself.
   }
 
+  remap(memory: GuestMemory): void {
+    this.#check();
+    this.complete();
+    this.#finish();
+    this.#machine.remap(regionsOf(memory));
+  }
+
   close(): void {
     this.#closed = true;
     this.#machine.close();
@@ -479,6 +478,18 @@ export class KvmVcpu implements Vcpu {
   #check(): void {
     if (this.#closed) throw closedError('vCPU');
   }
+}
+
+/** What of a GuestMemory a vCPU is opened over. */
+interface SeenMemory {
+  readonly whole: Uint8Array;
+  readonly regions: readonly MemoryRegion[];
+}
+
+function regionsOf({ whole, regions }: SeenMemory): KvmRegion[] {
+  return regions.map(({ gpa, offset, length, readonly }) => {
+    return { gpa, bytes: whole.subarray(offset, offset + length), readonly };
+  });
 }
 
 /** Legacy prefixes but REP, and REX in 64-bit mode (elsewhere INC and DEC: harmless, as nothing repeats behind them). */

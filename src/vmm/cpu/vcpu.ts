@@ -4,6 +4,8 @@
  */
 import * as layout from '../../../interp/layout.js';
 import type { HookKind } from '../hooks/table.js';
+import type { GuestMemory } from '../memory.js';
+import type { MemoryWindow } from '../shadow-ram.js';
 import type { CpuState } from './state.js';
 
 /** Why {@link Vcpu.run} came back. */
@@ -160,6 +162,8 @@ export interface Vcpu {
   takeDirtyPages(): Uint32Array;
   /** Forgets decoded code of guest-physical [address, address + length): the host wrote there. */
   invalidateCode(address: number, length: number): void;
+  /** These windows of the memory show something else now (GuestMemory.show). The vCPU stands at a boundary. */
+  remap(memory: GuestMemory, changed: readonly MemoryWindow[]): void;
   /** Idempotent. */
   close(): void;
 }

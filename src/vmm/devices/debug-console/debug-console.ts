@@ -8,6 +8,7 @@ import { stateTable } from '../../state/fields.js';
 import { ByteDevice } from '../byte-device.js';
 
 const PORT = 0xe9;
+const FIRMWARE_PORT = 0x402;
 
 /** It has no state. */
 export const debugConsoleState = stateTable('debug-console', 1, {});
@@ -16,8 +17,17 @@ const DATA = register('data');
 
 /** See the head of the file. */
 export class DebugConsole extends ByteDevice<typeof debugConsoleState> {
-  constructor(readonly out: ByteSink) {
-    super('debug-console', [{ base: PORT, length: 1 }], debugConsoleState);
+  /** `isFirmware`: port 402h too, where the firmware of QEMU's PC writes its messages. */
+  constructor(
+    readonly out: ByteSink,
+    isFirmware = false,
+  ) {
+    const ports = isFirmware ? [PORT, FIRMWARE_PORT] : [PORT];
+    super(
+      'debug-console',
+      ports.map((base) => ({ base, length: 1 })),
+      debugConsoleState,
+    );
   }
 
   registerAt(): Register {

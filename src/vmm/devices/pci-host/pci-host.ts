@@ -12,11 +12,19 @@ import type { Register } from '../../register.js';
 import { stateError } from '../../state/check.js';
 import { copyState } from '../../state/compare.js';
 import { initialState } from '../../state/fields.js';
+import type { PciFunction } from './function.js';
 import { pciRegister } from './names.js';
 import * as bits from './registers.js';
 import { pciHostState } from './state.js';
 
 const ONES = 0xffff_ffff;
+
+/** The bridge of a machine that has nothing to switch. */
+const BRIDGE: PciFunction = {
+  readRegister: (offset) => bits.HOST_BRIDGE[offset] ?? 0,
+  writeRegister() {},
+};
+const BRIDGE_ALONE: ReadonlyMap<number, PciFunction> = new Map([[0, BRIDGE]]);
 
 /** See the head of the file. */
 export class PciHost implements Device {
@@ -24,7 +32,13 @@ export class PciHost implements Device {
   readonly ports: readonly AddressRange[] = [{ base: bits.ADDRESS_PORT, length: 8 }];
   readonly mmio: readonly AddressRange[] = [];
   readonly stateTable = pciHostState;
+  readonly #functions: ReadonlyMap<number, PciFunction>;
   #state = initialState(pciHostState);
+
+  /** `functions`: what is on bus 0, by bus, device and function as CONFIG_ADDRESS has them; by default the host bridge alone. */
+  constructor(functions: ReadonlyMap<number, PciFunction> = BRIDGE_ALONE) {
+    this.#functions = functions;
+  }
 
   readPort(port: number, size: number): number {
     if (port === bits.ADDRESS_PORT && size === 4) return this.#state.address;
@@ -34,7 +48,20 @@ export class PciHost implements Device {
   }
 
   writePort(port: number, size: number, value: number): void {
+    const lane = port - bits.DATA_PORT;
     if (port === bits.ADDRESS_PORT && size === 4) this.#state.address = (value & bits.ADDRESS_MASK) >>> 0;
+    else if (lane >= 0) this.#writeRegister(lane, size, value);
+  }
+
+  #writeRegister(lane: number, size: number, value: number): void {
+    const bytes = (((1 << size) - 1) << lane) & 0xf;
+    this.#function?.writeRegister(this.#state.address & bits.REGISTER_MASK, (value << (8 * lane)) >>> 0, bytes);
+  }
+
+  /** What CONFIG_ADDRESS names; undefined: nothing, or it is not enabled. */
+  get #function(): PciFunction | undefined {
+    const { address } = this.#state;
+    return address >= bits.ENABLE ? this.#functions.get(address & bits.FUNCTION_MASK) : undefined;
   }
 
   registerAt(port: number): Register | undefined {
@@ -49,10 +76,7 @@ export class PciHost implements Device {
   }
 
   #register(): number {
-    const { address } = this.#state;
-    const isHostBridge = address >= bits.ENABLE && (address & bits.FUNCTION_MASK) === 0;
-    if (!isHostBridge) return ONES;
-    return bits.HOST_BRIDGE[address & bits.REGISTER_MASK] ?? 0;
+    return this.#function?.readRegister(this.#state.address & bits.REGISTER_MASK) ?? ONES;
   }
 
   /** There is no MMIO: ones. */
