@@ -35,9 +35,10 @@ export function hookElf(
   memory: GuestMemory,
   image: ElfImage,
   request: BootRequest,
+  scanner = scanElf,
 ): Pick<Loaded, 'sites' | 'doubtful'> {
   const learnt = (request.learnt ?? []).map((site) => ({ ...site, address: virtualAddress(image, site.address) }));
-  const scan = request.hooks.size === 0 ? emptyScan : scanElf(image, request.hooks, learnt);
+  const scan = request.hooks.size === 0 ? emptyScan : scanner(image, request.hooks, learnt);
   const { sites, doubtful } = applyScan(memory, scan, (address) => physicalAddress(image, address));
   const aliases: HookSite[] = [];
   for (const site of sites) {

@@ -1,4 +1,5 @@
 /** Multiboot images (Multiboot Specification version 0.6.96): ELF32, or any file with the address fields of the header. */
+import { isStripped, scanStripped } from '../hooks/stripped.js';
 import type { GuestMemory } from '../memory.js';
 import { memoryMap } from './e820.js';
 import { isElf, parseElf } from './elf.js';
@@ -28,6 +29,10 @@ const MEMORY_MAP_ADDRESS = BOOT_INFO_ADDRESS + 0x400;
 const MEMORY_MAP_ENTRY_SIZE = 24;
 const NAME_MAXIMUM = 255;
 
+/** Words of the BIOS data area (System BIOS for IBM PCs, Compatibles, and EISA Computers, section 4). */
+const BiosData = { serialPort: 0x400, extendedSegment: 0x40e, memoryKib: 0x413 } as const;
+const COM1 = 0x3f8;
+
 /** Offset of the header, or undefined: not a Multiboot image. */
 export function multibootHeader(file: Uint8Array): number | undefined {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
@@ -54,8 +59,9 @@ export function loadMultiboot(
   }
   const image =
     (flags & ADDRESS_FIELDS) !== 0 ? loadByHeader(memory, header, source) : loadElf(memory, source, request);
-  placeCommandLine(memory, source.commandLine, COMMAND_LINE_MAXIMUM);
+  placeCommandLine(memory, commandLineOf(source), COMMAND_LINE_MAXIMUM);
   writeInformation(memory, source, image.end);
+  writeBiosData(memory);
   writeGdt(memory, 32);
   return {
     start: {
@@ -84,7 +90,7 @@ function loadElf(memory: GuestMemory, source: KernelRequest, request: BootReques
   const end = placeSegments(memory, image, kernel.name);
   const entry = physicalEntry(image, image.entry);
   if (entry === undefined) throw notAKernel(kernel.name, 'has its entry point outside its segments');
-  return { entry, end, ...hookElf(memory, image, request) };
+  return { entry, end, ...hookElf(memory, image, request, isStripped(image) ? scanStripped : undefined) };
 }
 
 /** The address fields (section 3.1.3): header_addr, load_addr, load_end_addr, bss_end_addr, entry_addr. */
@@ -139,6 +145,19 @@ function writeInformation(memory: GuestMemory, source: KernelRequest, kernelEnd:
   memory.write(LOADER_NAME_ADDRESS, new TextEncoder().encode('vmtape\0'));
   memory.writeU32(at(64), LOADER_NAME_ADDRESS);
   memory.writeU32(at(0), flags);
+}
+
+/** As GRUB and QEMU give it: the name of the image, then the options. Kernels pass over the first word. */
+function commandLineOf({ kernel, commandLine }: KernelRequest): string {
+  const name = kernel.name.replace(/^.*\//s, '');
+  return commandLine === '' ? name : `${name} ${commandLine}`;
+}
+
+/** What kernels look for in the BIOS data area, where a boot loader leaves it (Xen puts its trampoline below the memory that it names). */
+function writeBiosData(memory: GuestMemory): void {
+  memory.writeU16(BiosData.serialPort, COM1);
+  memory.writeU16(BiosData.extendedSegment, STACK_END / 16);
+  memory.writeU16(BiosData.memoryKib, STACK_END / 1024);
 }
 
 /** Entries of a u32 size (of what follows it), u64 base, u64 length, u32 type. Returns the bytes written. */

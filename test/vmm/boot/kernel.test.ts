@@ -10,16 +10,16 @@ const kernel = (bytes: Uint8Array, more: Partial<KernelRequest> = {}) =>
 const text = (memory: { bytes(at: number, length: number): Uint8Array }, at: number, length: number) =>
   Buffer.from(memory.bytes(at, length)).toString('latin1');
 
-/** A header, then code that answers 1 at the exit port if EAX is the magic and the command line begins with `a`. */
+/** A header, then code that answers 1 at the exit port if EAX is the magic and the second word of the command line begins with `a`. */
 function multibootImage(flags: number, addresses: readonly number[]): Buffer {
   const image = Buffer.alloc(0x100);
   image.writeUInt32LE(0x1bad_b002, 0);
   image.writeUInt32LE(flags, 4);
   image.writeUInt32LE((0x1_0000_0000 * 2 - 0x1bad_b002 - flags) % 0x1_0000_0000, 8);
   for (const [index, address] of addresses.entries()) image.writeUInt32LE(address, 12 + index * 4);
-  // cmp eax,0x2badb002; jne bad; mov ecx,[ebx+16]; cmp byte [ecx],'a'; jne bad; mov al,1; out; bad: mov al,2; out
-  image.set([0x3d, 0x02, 0xb0, 0xad, 0x2b, 0x75, 0x0c, 0x8b, 0x4b, 0x10, 0x80, 0x39, 0x61, 0x75, 0x04], 0x40);
-  image.set([0xb0, 1, 0xe6, 0xf4, 0xb0, 2, 0xe6, 0xf4], 0x4f);
+  // cmp eax,0x2badb002; jne bad; mov ecx,[ebx+16]; cmp byte [ecx+8],'a'; jne bad; mov al,1; out; bad: mov al,2; out
+  image.set([0x3d, 0x02, 0xb0, 0xad, 0x2b, 0x75, 0x0d, 0x8b, 0x4b, 0x10, 0x80, 0x79, 8, 0x61, 0x75, 4], 0x40);
+  image.set([0xb0, 1, 0xe6, 0xf4, 0xb0, 2, 0xe6, 0xf4], 0x50);
   return image;
 }
 
