@@ -165,6 +165,12 @@ class Campaign {
       this.#rerun(rest, new Set(causes), true);
       return;
     }
+    const foreign = unexplained.filter(({ one }) => this.comparison.executesForeign(rest, rest.indexOf(one)));
+    if (foreign.length > 0) {
+      // What they make of another case's bytes may show in the cases behind them, too.
+      this.#rerun(rest, new Set(foreign.map(({ one }) => one)), true);
+      return;
+    }
     for (const { one, differences } of unexplained) {
       const key = `${keyOf(one, differences)}, only behind other cases`;
       const known = this.#byKey.get(key);
@@ -184,11 +190,14 @@ class Campaign {
 
   /** The results agree, but memory around the window does not: which case wrote there? */
   #findStray(batch: readonly InsnCase[]): void {
-    for (const one of batch) {
-      if (this.comparison.runOne(one).unexplained.length === 0) continue;
-      this.#confirm(one);
-      return;
-    }
+    const [one] = batch;
+    if (batch.length > 1) {
+      const middle = batch.length >> 1;
+      const halves = [batch.slice(0, middle), batch.slice(middle)];
+      const strayed = halves.filter((half) => this.comparison.runBatch(half).strayed);
+      for (const half of strayed) this.#findStray(half);
+      if (strayed.length > 0) return;
+    } else if (one && this.#confirm(one)) return;
     this.followed++;
   }
 

@@ -1,8 +1,10 @@
 /** Both engines side by side. */
 import type { InsnCase } from './case.js';
-import { differencesOf, type FieldDifference, isEqual, isStray, strayDifference } from './difference.js';
+import { differencesOf, type FieldDifference, hasStrayed, isEqual, isStray, strayDifference } from './difference.js';
 import { type CaseRunner, InsnEngine } from './engine.js';
 import { type Explanation, explanationOf } from './explained.js';
+import { executesForeign } from './foreign.js';
+import { layoutOf } from './guest-layout.js';
 import { Result } from './layout.js';
 import type { Level } from './levels.js';
 import { SiliconProcess } from './silicon.js';
@@ -62,13 +64,19 @@ export class Comparison {
     const actual = this.#interp.run([one]).slice();
     const expected = this.#oracle.run([one]).slice();
     const differences = [...differencesOf(expected, actual)];
-    if (!isEqual(this.#oracle.outside, this.#interp.outside)) {
+    const [base] = layoutOf(this.level).outside;
+    if (hasStrayed([expected, this.#oracle.outside], [actual, this.#interp.outside], base)) {
       differences.push(strayDifference(expected, actual));
     }
     const unexplained = differences.filter((it) => !explanationOf(one, this.level, this.oracle, it));
     // Where only one of them raised an exception, memory differs too.
     const follows = differences.some(({ field }) => field === 'exception') && unexplained.every(isStray);
     return { expected, actual, differences, unexplained: follows ? [] : unexplained };
+  }
+
+  /** Does case `index` of a batch execute bytes of other cases? */
+  executesForeign(cases: readonly InsnCase[], index: number): boolean {
+    return executesForeign(this.#interp, cases, index);
   }
 
   #reset(): void {

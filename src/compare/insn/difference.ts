@@ -2,6 +2,7 @@
 import { hex, hexBytes } from '../../base/hex.js';
 import { GPR_NAMES } from '../../vmm/cpu/state.js';
 import { HUNG, LEFT, NO_VECTOR, NOT_EXECUTED, Result, SHUTDOWN, WINDOW_BYTES } from './layout.js';
+import { WINDOW as REAL_WINDOW } from './layout-real.js';
 
 /** One field. `kind` is the field without its number and, for flags, with the bits: what cases are sorted by. */
 export interface FieldDifference {
@@ -94,6 +95,7 @@ const EXCEPTIONS = [
 ];
 
 const PAGE_FAULT = 14;
+const RSP = 4;
 const STRAY = 'memory around the window';
 
 /** A result's vector in words. */
@@ -139,9 +141,35 @@ export function differencesOf(expected: Uint8Array, actual: Uint8Array): FieldDi
     const difference = compareField(field, left, right);
     if (difference) found.push(difference);
   }
-  const memory = compareMemory(expected, actual);
+  const memory = compareMemory(expected, actual, pushedFlags(left, right));
   if (memory) found.push({ ...memory, kind: `memory${afterFault(expected)}` });
   return found;
+}
+
+/**
+ * In real mode: where the flags lie that an exception pushed, as linear addresses. What they are is a field of its own, `pushed RFLAGS`.
+ * Undefined: there was no exception, or this is not real mode, where handlers have their own stack.
+ */
+function pushedFlags(left: DataView, right: DataView): readonly [number, number] | undefined {
+  const [segment, sp] = [left.getUint16(Result.stackSelector, true), left.getUint16(Result.registers + RSP * 8, true)];
+  if (segment === 0 || left.getUint32(Result.vector, true) >= NO_VECTOR) return undefined;
+  if (segment !== right.getUint16(Result.stackSelector, true)) return undefined;
+  if (sp !== right.getUint16(Result.registers + RSP * 8, true)) return undefined;
+  const address = (offset: number) => segment * 16 + ((sp - offset) & 0xffff);
+  return [address(2), address(1)];
+}
+
+/** Does the memory around the window differ? `expected` and `actual` are the results of the only case that ran, `outside` begins at `base`. */
+export function hasStrayed(
+  [expected, outsideExpected]: readonly [Uint8Array, Uint8Array],
+  [actual, outsideActual]: readonly [Uint8Array, Uint8Array],
+  base: number,
+): boolean {
+  if (isEqual(outsideExpected, outsideActual)) return false;
+  const left = new DataView(expected.buffer, expected.byteOffset, expected.byteLength);
+  const right = new DataView(actual.buffer, actual.byteOffset, actual.byteLength);
+  const flags: readonly number[] = pushedFlags(left, right) ?? [];
+  return outsideExpected.some((byte, i) => byte !== outsideActual[i] && !flags.includes(base + i));
 }
 
 /** Behind `memory`: the instruction raised an exception and should have left memory alone. */
@@ -188,11 +216,16 @@ function bitNames(different: bigint, bits: Readonly<Record<number, string>>): st
   return [...names].join(' ');
 }
 
-function compareMemory(expected: Uint8Array, actual: Uint8Array): FieldDifference | undefined {
+/** But for the bytes at the linear addresses `apart` of real mode. */
+function compareMemory(
+  expected: Uint8Array,
+  actual: Uint8Array,
+  apart: readonly number[] = [],
+): FieldDifference | undefined {
   let first = -1;
   let last = -1;
   for (let i = 0; i < WINDOW_BYTES; i++) {
-    if (expected[Result.memory + i] === actual[Result.memory + i]) continue;
+    if (expected[Result.memory + i] === actual[Result.memory + i] || apart.includes(REAL_WINDOW + i)) continue;
     if (first < 0) first = i;
     last = i;
   }

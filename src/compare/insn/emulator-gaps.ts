@@ -6,7 +6,7 @@
 import type { OpcodeRow } from '../../../interp/opcodes/row.js';
 import type { InsnCase } from './case.js';
 import { measured } from './measured.js';
-import { hasPrefix } from './prefixes.js';
+import { hasPrefix, indexRegister, opcodeOf } from './prefixes.js';
 
 /** A part of the opcode map. */
 export interface EmulatorGap {
@@ -117,12 +117,22 @@ export const EMULATOR_GAPS: readonly EmulatorGap[] = [
     when: ({ code }) => ((code.at(-1) as number) & 31) !== 0,
   },
   {
-    title: 'FXSAVE and FXRSTOR without REX.W in 64-bit code',
+    title: 'FXSAVE and FXRSTOR with an index register in 64-bit code',
     encodings: /^0F AE \/[01]$/,
     source:
       'check_fxsr: "if (ctxt->mode >= X86EMUL_MODE_PROT64) return X86EMUL_UNHANDLEABLE"; ' +
-      measured('with REX.W they are executed'),
-    when: ({ bits }) => bits === 64,
+      measured('what has no index register is executed'),
+    when: ({ code, bits }) => {
+      const [rex, [, , modrm = 0, sib = 0]] = opcodeOf(code, bits);
+      const index = indexRegister(modrm, sib, rex);
+      return bits === 64 && index !== undefined && (index & 7) !== 4;
+    },
+  },
+  {
+    title: 'F3 before MOVBE, which is #UD',
+    encodings: /^0F 38 F[01] /,
+    source: 'three_byte_0f_38_f0: "ID(0, &instr_dual_0f_38_f0), ID(0, &instr_dual_0f_38_f0), N, N", the last for F3',
+    when: ({ code }) => hasPrefix(code, 0xf3),
   },
   {
     title: '66 together with F2 or F3 before a move of SSE',

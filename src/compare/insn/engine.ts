@@ -1,4 +1,5 @@
 /** Runs batches of cases on one engine. */
+import { assert } from '../../base/assert.js';
 import { ExitCode, VmtapeError } from '../../base/errors.js';
 import { hexBytes } from '../../base/hex.js';
 import { InterpVcpu } from '../../vmm/cpu/interp.js';
@@ -20,6 +21,12 @@ const KICK_AFTER = 500_000;
 const HANGS_AFTER = 500_000;
 /** Instructions a case after which the interpreter's run ends. */
 const INSTRUCTIONS_A_CASE = 20_000;
+/** More cases of one run after which not even the harness goes on: the engine, or the host, is at fault. */
+const MOST_STUCK = 8;
+
+/** EFER.LMA; the L bit in a segment's attributes. */
+const LMA = 0x400n;
+const L_BIT = 13;
 
 /** What ended a run that was to go on to the batch's end. */
 const NOTES = new Map<ExitReason, number>([
@@ -46,6 +53,12 @@ export interface CaseRunner {
   close(): void;
 }
 
+/** What {@link InsnEngine.follow} shows: the guest's memory, and the slots as the batch began. */
+export interface FollowStep {
+  readonly ram: Uint8Array;
+  readonly placed: Uint8Array;
+}
+
 /** One engine with the comparing guest in it. */
 export class InsnEngine implements CaseRunner {
   readonly #layout: GuestLayout;
@@ -57,12 +70,13 @@ export class InsnEngine implements CaseRunner {
   readonly #pristine: readonly Uint8Array[];
   readonly #begin: CpuState;
   readonly #back: number;
-  readonly #level: Level;
   /** The vCPU waits at the end of a batch, or must be put to the beginning. */
   #isReady = false;
 
-  constructor(engine: 'kvm' | 'interp', level: Level) {
-    this.#level = level;
+  constructor(
+    engine: 'kvm' | 'interp',
+    readonly level: Level,
+  ) {
     this.#layout = layoutOf(level);
     this.#memory = new GuestMemory({ ramSize: this.#layout.ramSize });
     this.#ram = this.#memory.bytes(0, this.#layout.ramSize);
@@ -76,6 +90,27 @@ export class InsnEngine implements CaseRunner {
   }
 
   run(cases: readonly InsnCase[]): Uint8Array {
+    const { results } = this.#layout;
+    const record = this.#ram.subarray(results, results + Result.size);
+    if (this.#runTogether(cases) === undefined)
+      return this.#ram.subarray(results, results + cases.length * Result.size);
+    // One of them left an engine in which the harness does not go on: each by itself shows which.
+    const all = new Uint8Array(cases.length * Result.size);
+    let stuck = 0;
+    for (const [i, one] of cases.entries()) {
+      const note = this.#runTogether([one]);
+      if (note !== undefined) {
+        record.fill(0);
+        this.#view.setUint32(results + Result.vector, note, true);
+        if (++stuck > MOST_STUCK) throw this.#stuck(one);
+      }
+      all.set(record, i * Result.size);
+    }
+    return all;
+  }
+
+  /** Runs cases in a row. Undefined: all have a result; else what ended the run behind which the harness did not go on. */
+  #runTogether(cases: readonly InsnCase[]): number | undefined {
     this.#place(cases);
     if (!this.#isReady) this.#vcpu.setState(this.#begin);
     this.#isReady = false;
@@ -92,15 +127,46 @@ export class InsnEngine implements CaseRunner {
         if (kicked.number !== number) kicked = { number, spent };
         if (spent - kicked.spent < HANGS_AFTER) continue;
       }
-      if (left === 0 || number === failed) throw this.#stuck(cases[number], reason);
+      const note = NOTES.get(reason) ?? at.LEFT;
+      if (left === 0 || number <= failed) return note;
       failed = number;
       kicked = { number: -1, spent: 0 };
-      this.#skip(NOTES.get(reason) ?? at.LEFT);
+      this.#skip(note);
     }
     this.#vcpu.complete();
     this.#isReady = true;
-    const { results } = this.#layout;
-    return this.#ram.subarray(results, results + cases.length * Result.size);
+    return undefined;
+  }
+
+  /**
+   * The interpreter only. Runs a batch instruction by instruction; calls `visit` with the linear address of each that case `index`
+   * executes, the harness's included, before it does. `placed`: the slots as the batch began.
+   */
+  follow(cases: readonly InsnCase[], index: number, visit: (address: number, step: FollowStep) => void): void {
+    assert(this.#vcpu.engine === 'interp', 'only the interpreter stops at each instruction');
+    this.#place(cases);
+    this.#vcpu.setState(this.#begin);
+    this.#isReady = false;
+    const [slots, length] = this.#layout.fills[0] as readonly [number, number, number];
+    const step = { ram: this.#ram, placed: this.#ram.slice(slots, slots + length) };
+    const turn = cases.length - index;
+    for (let steps = 0, last = -1; ; steps++) {
+      const left = this.#view.getUint16(this.#layout.casesLeft, true);
+      if (left < turn) return;
+      if (left !== last) steps = 0;
+      last = left;
+      if (left === turn) visit(this.#linearRip(), step);
+      const reason = this.#vcpu.run(this.#vcpu.retired + 1);
+      if (reason === ExitReason.Limit && steps < INSTRUCTIONS_A_CASE) continue;
+      if (left === turn) return;
+      this.#skip(NOTES.get(reason) ?? at.LEFT);
+    }
+  }
+
+  #linearRip(): number {
+    const { rip, cs, efer } = this.#vcpu.getState();
+    const isLong = (efer & LMA) !== 0n && ((cs.attributes >> L_BIT) & 1) === 1;
+    return Number(BigInt.asUintN(isLong ? 64 : 32, (isLong ? 0n : cs.base) + rip));
   }
 
   get outside(): Uint8Array {
@@ -138,12 +204,12 @@ export class InsnEngine implements CaseRunner {
     this.#view.setUint32(this.#layout.output + Result.vector, note, true);
   }
 
-  #stuck(one: InsnCase | undefined, reason: ExitReason): VmtapeError {
+  #stuck(one: InsnCase | undefined): VmtapeError {
     const { exit } = this.#vcpu;
-    const where = `exit ${reason} at ${this.#vcpu.rip.toString(16)}, bytes ${hexBytes(exit.errorBytes)}`;
+    const where = `${this.#vcpu.rip.toString(16)}, bytes ${hexBytes(exit.errorBytes)}`;
     return new VmtapeError(
       'VMTAPE_INSN_STUCK',
-      `${this.#vcpu.engine} left the comparing guest at case ${one?.number ?? 'none'} (${one?.row.name ?? 'the harness'}): ${where}`,
+      `${this.#vcpu.engine} left the comparing guest ${MOST_STUCK + 1} times, last at case ${one?.number ?? 'none'} (${one?.row.name ?? 'the harness'}): ${where}`,
       ExitCode.HostCannot,
     );
   }
@@ -151,7 +217,7 @@ export class InsnEngine implements CaseRunner {
   #place(cases: readonly InsnCase[]): void {
     const { fills, restored } = this.#layout;
     for (const [i, [address]] of restored.entries()) this.#ram.set(this.#pristine[i] as Uint8Array, address);
-    placeCases(this.#ram, cases, this.#back, this.#level);
+    placeCases(this.#ram, cases, this.#back, this.level);
     for (const [address, length] of [...fills, ...restored]) {
       this.#memory.noteWrite(address, length);
       this.#vcpu.invalidateCode(address, length);

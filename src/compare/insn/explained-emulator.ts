@@ -6,17 +6,14 @@ import type { InsnCase } from './case.js';
 import type { FieldDifference } from './difference.js';
 import { EMULATOR_GAPS } from './emulator-gaps.js';
 import type { Explanation } from './explained.js';
+import { REAL_MODE_ROWS } from './explained-emulator-real.js';
 import type { Level } from './levels.js';
 import { measured } from './measured.js';
-import { hasPrefix, isLegacyPrefix } from './prefixes.js';
+import { hasPrefix, indexRegister, opcodeOf } from './prefixes.js';
 
 const EMULATED: readonly Level[] = ['kernel', 'real'];
 
-const row = (it: Omit<Explanation, 'levels' | 'oracle'> & { readonly levels?: readonly Level[] }): Explanation => ({
-  levels: EMULATED,
-  oracle: 'kvm',
-  ...it,
-});
+const row = (it: Omit<Explanation, 'levels' | 'oracle'>): Explanation => ({ levels: EMULATED, oracle: 'kvm', ...it });
 
 /** What a gap shows: the interpreter executes, or raises an exception; what it wrote is not in KVM's memory. */
 const NOT_EXECUTED = /^(exception .* for not executed|memory around the window)$/;
@@ -34,9 +31,19 @@ const gaps: readonly Explanation[] = EMULATOR_GAPS.map(({ title, encodings, sour
 
 /** 64-bit code with 66 and without REX.W. */
 function isNarrow64({ code, bits }: InsnCase): boolean {
-  if (bits !== 64 || !hasPrefix(code, 0x66)) return false;
-  const [first = 0] = code.filter((byte) => !isLegacyPrefix(byte));
-  return (first & 0xf8) !== 0x48;
+  return bits === 64 && hasPrefix(code, 0x66) && (opcodeOf(code, bits)[0] & 8) === 0;
+}
+
+/** The interpreter went on at an address of 16 bits: a page fault of the fetch there. */
+function isFetchBelow64K({ field, actual }: FieldDifference): boolean {
+  if (field === 'exception') return /^#PF \(error code 0x1[01], CR2 0x000000000000[0-9a-f]{4}\)$/.test(actual);
+  return field === 'error code' ? (BigInt(actual) & 0x10n) !== 0n : BigInt(actual) < 0x1_0000n;
+}
+
+/** CR2 of a page fault at or above 4 GiB, where the guest has no page. */
+function isAbove4G({ expected }: FieldDifference): boolean {
+  const [, cr2] = /CR2 (0x[0-9a-f]+)\)$/.exec(expected) ?? [undefined, expected];
+  return BigInt(cr2) >= 0x1_0000_0000n;
 }
 
 /** A page fault in the last page below the end of the canonical addresses, or below 4 GiB. */
@@ -48,19 +55,19 @@ const bugs: readonly Explanation[] = [
   row({
     title: 'TZCNT and LZCNT are executed as BSF and BSR',
     names: /^(TZCNT|LZCNT) /,
-    kinds: /^(RFLAGS|register)/,
+    kinds: /^((pushed )?RFLAGS .*|register)$/,
     source: 'emulate.c, twobyte_table, BC and BD: "I(DstReg | SrcMem | ModRM, em_bsf_c)", without a look at F3',
   }),
   row({
     title: 'MOVBE is #UD, as this KVM does not show it to the guest',
     names: /^MOVBE /,
-    kinds: /^(exception .* for (#UD|#SS)|memory around the window)$/,
+    kinds: /^(exception .* for #UD|memory around the window)$/,
     source: 'emulate.c, em_movbe: "if (!ctxt->ops->guest_has_movbe(ctxt)) return emulate_ud(ctxt)"',
   }),
   row({
     title: 'PUSH of a segment register with a 32-bit operand writes 2 bytes',
     names: /^PUSH [C-GS]S$/,
-    kinds: /^(memory|exception (#SS|shutdown) for none)/,
+    kinds: /^(memory|exception #SS for none)/,
     source:
       'emulate.c, em_push_sreg: "if (ctxt->op_bytes == 4) { rsp_increment(ctxt, -2); ctxt->op_bytes = 2; }"; as Intel does; ' +
       measured('the processor writes 4 bytes'),
@@ -77,10 +84,29 @@ const bugs: readonly Explanation[] = [
   row({
     title: '66 before a near branch in 64-bit code is ignored, as Intel does',
     names: /^(J[A-Z]+|LOOP[A-Z]*|CALL|RET|JrCXZ) ?/,
-    kinds: /./,
+    kinds: /^(exception \S+ for .*|RIP|CR2|error code)$/,
     source:
       'emulate.c, x86_decode_insn: "else if (ctxt->d & NearBranch) ctxt->op_bytes = 8"; SDM vol. 2, Jcc: "In 64-bit mode, operand size is fixed at 64 bits"; ' +
       measured('on the processor 66 makes it 16 bits'),
+    when: (one, difference) => isNarrow64(one) && isFetchBelow64K(difference),
+  }),
+  row({
+    title: '66 before CALL and RET in 64-bit code does not change the size of the return address',
+    names: /^(CALL|RET) ?/,
+    kinds: /^(memory after #PF|pushed RSP|register)$/,
+    source:
+      'emulate.c, x86_decode_insn: "else if (ctxt->d & NearBranch) ctxt->op_bytes = 8"; ' +
+      measured('on the processor the stack moves by 2 bytes'),
+    when: (one, { field }) => isNarrow64(one) && !/^R(?!SP$)/.test(field),
+  }),
+  row({
+    title: '66 before a Jcc that is not taken does not change the length of its displacement of 32 bits',
+    names: /^J[A-Z]+ Jz$/,
+    encodings: /^0F 8/,
+    kinds: /^(exception \S+ for none|RFLAGS .*|memory)$/,
+    source:
+      'emulate.c, x86_decode_insn: "else if (ctxt->d & NearBranch) ctxt->op_bytes = 8", and imm_size: "size = (ctxt->d & ByteOp) ? 1 : ctxt->op_bytes"; ' +
+      measured('the processor takes 16 bits, and executes the rest'),
     when: isNarrow64,
   }),
   row({
@@ -111,6 +137,15 @@ const bugs: readonly Explanation[] = [
     source: 'emulate.c, em_fxrstor: "segmented_read_std(ctxt, ctxt->memop.addr.mem, &fx_state, size)"',
   }),
   row({
+    title: 'FXSAVE in 64-bit code writes zeros to its last 96 bytes, which the processor leaves alone',
+    names: /^FXSAVE /,
+    kinds: /^memory( around the window)?$/,
+    source: measured(
+      'zeros, though __fxstate_size of emulate.c ends there: "offsetof(struct fxregs_state, xmm_space[0]) + nregs * 16"',
+    ),
+    when: ({ bits }, { expected }) => bits === 64 && /^(at .*: (00)+)?$/.test(expected),
+  }),
+  row({
     title:
       'FXSAVE and FXRSTOR in 32-bit code, or without a REX prefix in 64-bit code, are executed as FXSAVE64 and FXRSTOR64',
     names: /^FX(SAVE|RSTOR) /,
@@ -118,6 +153,27 @@ const bugs: readonly Explanation[] = [
     source:
       'emulate.c, em_fxsave and em_fxrstor: "Emulation uses (3) for (1) and (2)", "(4) is not emulated": there is one form for all',
     when: ({ bits }) => bits !== 16,
+  }),
+  row({
+    title: '67 before FXSAVE and FXRSTOR in 64-bit code does not cut the address to 32 bits',
+    names: /^FX(SAVE|RSTOR) /,
+    kinds: /^(exception \S+ for #PF|CR2)$/,
+    source: measured(
+      'it is not cut, though decode_modrm of emulate.c does it: "if (ctxt->ad_bytes != 8) ctxt->memop.addr.mem.ea = (u32)ctxt->memop.addr.mem.ea"',
+    ),
+    when: ({ code, bits }, difference) => bits === 64 && hasPrefix(code, 0x67) && isAbove4G(difference),
+  }),
+  row({
+    title: 'R12 as the index register of FXSAVE and FXRSTOR does not count',
+    names: /^FX(SAVE|RSTOR) /,
+    kinds: /^(exception|CR2|error code|memory|FCW|FSW|FTW|FOP|FIP|FDP|MXCSR|ST|XMM)/,
+    source: measured(
+      'the address is without it, though decode_modrm of emulate.c looks at REX.X first: "index_reg |= (sib >> 3) & 7", "if (index_reg != 4)"',
+    ),
+    when: ({ code, bits }) => {
+      const [rex, [, , modrm = 0, sib = 0]] = opcodeOf(code, bits);
+      return bits === 64 && indexRegister(modrm, sib, rex) === 12;
+    },
   }),
   row({
     title: 'MOV r/m,Sreg with REX.R is #UD',
@@ -164,7 +220,7 @@ const bugs: readonly Explanation[] = [
   row({
     title: 'FXSAVE and FXRSTOR with a misaligned operand are executed',
     names: /^FX(SAVE|RSTOR) /,
-    kinds: /^(exception #GP for |memory)/,
+    kinds: /^exception #GP for /,
     source: measured('no #GP, though insn_alignment of emulate.c says "FXSAVE and FXRSTOR are checked here too"'),
   }),
   row({
@@ -198,7 +254,7 @@ const bugs: readonly Explanation[] = [
     title:
       'REP CMPS and REP SCAS leave the flags of the last iteration when they fault (in real mode they are on the stack)',
     names: /^(CMPS|SCAS) /,
-    kinds: /^((pushed )?RFLAGS|memory( around the window)? after #(GP|SS)$)/,
+    kinds: /^(pushed )?RFLAGS /,
     source:
       'emulate.c, x86_emulate_insn: "return EMULATION_RESTART" keeps ctxt->eflags; SDM vol. 2, REP: "the EFLAGS value is restored to the state prior to the execution of ' +
       'the instruction"',
@@ -232,53 +288,28 @@ const bugs: readonly Explanation[] = [
       'emulate.c, __linearize: an address that is not canonical goes to "bad:" before "if (la & (insn_alignment(ctxt, size) - 1))"',
   }),
   row({
-    title: 'POP of a segment register with a 32-bit operand reads 2 bytes',
-    levels: ['real'],
-    names: /^POP [D-GS]S$/,
-    kinds: /^exception #SS for none$/,
-    source: 'emulate.c, em_pop_sreg: "rc = emulate_pop(ctxt, &selector, 2)"',
-    when: ({ code }) => hasPrefix(code, 0x66),
-  }),
-  row({
-    title:
-      'a far pointer whose selector is beyond the limit: #GP, where the interpreter wraps to the beginning of the segment',
-    levels: ['real'],
-    names: /^(L[DEFGS]S Gv,Mp|(JMP|CALL) Mp)$/,
-    kinds: /^exception \S+ for #(GP|SS)$/,
-    source:
-      'emulate.c, decode_operand, OpMemFAddr: "ctxt->memop.bytes = ctxt->op_bytes + 2", which __linearize holds against the limit as a whole; the 80286 of SingleStepTests ' +
-      '(FF.3) wraps',
-  }),
-  row({
-    title: 'LGDT and LIDT with a 16-bit operand read 5 bytes',
-    levels: ['real'],
-    names: /^L[GI]DT /,
-    kinds: /^exception (#GP|#SS) for none$/,
-    source:
-      'emulate.c, read_descriptor: "if (op_bytes == 2) op_bytes = 3"; SDM vol. 2, LGDT: the "source operand specifies a 6-byte memory location"',
-  }),
-  row({
-    title: 'IRET looks at the new IP before it pops CS and the flags',
-    levels: ['real'],
-    names: /^IRET$/,
-    kinds: /^exception #SS for #GP$/,
-    source:
-      'emulate.c, emulate_iret_real: "if (temp_eip & ~0xffff) return emulate_gp(ctxt, 0)" before the second emulate_pop',
-  }),
-  row({
-    title: 'INT3 behind an IRET or POPF that set TF is stepped',
-    levels: ['real'],
-    names: /^(IRET|POPF)$/,
-    kinds: /^exception (#BP|vector [0-9]+) for #DB$/,
-    source:
-      'x86.c, x86_emulate_instruction: "if (r && (ctxt->tf || (vcpu->guest_debug & KVM_GUESTDBG_SINGLESTEP))) r = kvm_vcpu_do_singlestep(vcpu)", whatever was executed; SDM vol. 2, ' +
-      'INT n, REAL-ADDRESS-MODE: "TF ← 0; (* Clear trap flag *)", so that they are not stepped',
-  }),
-  row({
     title: 'POPA that faults has popped nothing, AMD the registers before',
     names: /^POPA$/,
     kinds: /^register$/,
     source: 'emulate.c, x86_emulate_insn: "if (rc == X86EMUL_CONTINUE) writeback_registers(ctxt)"',
+  }),
+  row({
+    title: 'POPA passes over the slot of ESP without reading it',
+    names: /^POPA$/,
+    kinds: /^(CR2|exception #SS for none)$/,
+    source:
+      'emulate.c, em_popa: "if (reg == VCPU_REGS_RSP) { rsp_increment(ctxt, ctxt->op_bytes); --reg; }"; ' +
+      measured('the processor reads it'),
+    when: (_, { field, expected, actual }) =>
+      field === 'exception' || [1n, 2n, 3n].includes(BigInt(expected) - BigInt(actual)),
+  }),
+  row({
+    title: 'MOV Sw,Ew that names no segment register reads its operand before it is #UD',
+    names: /^MOV Sw,Ew$/,
+    kinds: /^exception #UD for (#GP|#SS|#PF)$/,
+    source:
+      'emulate.c, em_mov_sreg_rm: "if (ctxt->modrm_reg == VCPU_SREG_CS || ctxt->modrm_reg > VCPU_SREG_GS) return emulate_ud(ctxt)", behind the segmented_read of src in x86_emulate_insn',
+    when: ({ code, bits }) => [1, 6, 7].includes(((opcodeOf(code, bits)[1][1] as number) >> 3) & 7),
   }),
   row({
     title: 'DAS leaves OF, which is undefined, another way',
@@ -296,7 +327,7 @@ const bugs: readonly Explanation[] = [
   row({
     title: 'F2 and F3 before LOOPE and LOOPNE do not count, as on Intel',
     names: /^LOOPN?E /,
-    kinds: /./,
+    kinds: /^exception (none for \S+|\S+ for none)$/,
     source:
       'emulate.c, em_loop: "test_cc(ctxt->b ^ 0x5, ctxt->eflags)"; ' +
       measured('on the processor they change the condition'),
@@ -313,51 +344,13 @@ const bugs: readonly Explanation[] = [
     title: 'reserved NOPs 0F 19, 1C and 1D in 32-bit code are passed over as if 67 were not there',
     names: /^NOP Ev$/,
     encodings: /^0F 1[9CD] \/r$/,
-    kinds: /./,
+    kinds: /^exception none for #PF$/,
     source:
       'emulate.c, twobyte_table: "D(ImplicitOps | ModRM | SrcMem | NoAccess)" without a case in x86_emulate_insn; ' +
       measured('they are passed over'),
     when: ({ code, bits }) => bits === 32 && hasPrefix(code, 0x67),
   }),
-  row({
-    title: 'INT n, INT3 and INTO with 66 push 32-bit values',
-    levels: ['real'],
-    names: /^INT/,
-    kinds: /./,
-    source:
-      'emulate.c, __emulate_int_real: "ctxt->src.val = ctxt->eflags; rc = em_push(ctxt)": em_push pushes ctxt->op_bytes; SDM vol. 2, INT n, REAL-ADDRESS-MODE: "Push (EFLAGS[15:0])"',
-    when: ({ code }) => hasPrefix(code, 0x66),
-  }),
-  row({
-    title: 'INT n with n above 7Fh hangs: the vector is taken for a signed number',
-    levels: ['real'],
-    names: /./,
-    kinds: /^exception vector (12[89]|1[3-9][0-9]|2[0-9][0-9]) for hung$/,
-    source:
-      'emulate.c, opcode_table, CD: "DI(SrcImmByte | IsBranch, intn)", sign-extended by decode_imm, and __emulate_int_real: "cs_addr = dt.address + (irq << 2) + 2"',
-  }),
-  row({
-    title: 'an exception clears the upper half of ESP',
-    levels: ['real'],
-    names: /./,
-    kinds: /^register$/,
-    source: measured(
-      'it is cleared, though rsp_increment of emulate.c keeps it: "masked_increment(reg_rmw(ctxt, VCPU_REGS_RSP), stack_mask(ctxt), inc)"; the exception comes ' +
-        'by pvm.c, pvm_inject_realmode_event: "kvm_inject_realmode_interrupt(vcpu, vector, inc_eip)"',
-    ),
-    when: (_, { field, expected, actual }) =>
-      field === 'RSP' && BigInt(expected) < 0x1_0000n && BigInt(expected) === (BigInt(actual) & 0xffffn),
-  }),
-  row({
-    title: 'an exception whose frame does not fit on the stack goes on as #SS',
-    levels: ['real'],
-    names: /./,
-    kinds: /^(exception shutdown for #SS|memory around the window)$/,
-    source:
-      'emulate.c, __emulate_int_real: "TODO: Add limit checks"; SDM vol. 3A, 6.15, interrupt 8: "If another contributory or page fault exception occurs while attempting to call the ' +
-      'double-fault handler, the processor enters shutdown mode"',
-  }),
 ];
 
 /** The table. */
-export const EMULATOR_ROWS: readonly Explanation[] = [...gaps, ...bugs];
+export const EMULATOR_ROWS: readonly Explanation[] = [...gaps, ...bugs, ...REAL_MODE_ROWS];

@@ -1,5 +1,5 @@
 /** Puts a batch of cases into the memory of the comparing guest. */
-import type { InsnCase } from './case.js';
+import type { CaseBits, InsnCase } from './case.js';
 import { layoutOf } from './guest-layout.js';
 import { selectorsOf } from './image.js';
 import { Case, Result } from './layout.js';
@@ -33,4 +33,9 @@ function placeExit(view: DataView, { address, code, bits }: InsnCase, back: numb
   view.setUint8(end, 0xea);
   view.setUint32(end + 1, back, true);
   view.setUint16(end + 5, selector, true);
+}
+
+/** Bytes of that. */
+export function exitLength(bits: CaseBits): number {
+  return bits === 64 ? 5 : bits === 32 ? 7 : 8;
 }
