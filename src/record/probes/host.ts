@@ -9,6 +9,7 @@ import { Capability } from '../../vmm/cpu/kvm-constants.js';
 import type { CpuidEntry } from '../../vmm/cpu/vcpu.js';
 import { type EffectiveCpuid, readEffectiveCpuid } from './cpuid.js';
 import { PROBE_MODES } from './guest.js';
+import { probeHypercalls } from './hypercall.js';
 import { type InstructionResult, LEDGER_INSTRUCTIONS, notEmulated, probeInstructions } from './instructions.js';
 import { probeDirtyLog, probeReadonly, probeSyncRegs } from './memory.js';
 import { probeMsrFilter } from './msr.js';
@@ -78,6 +79,7 @@ export async function examineHost(options: ExamineOptions = {}): Promise<HostRep
   };
   const cpuid = examineCpuid(options.cpuid ?? vmtape64Cpuid(), probes);
   await add(probeMsrFilter());
+  await add(probeHypercalls());
   for (const mode of PROBE_MODES) await add(probeWindow(mode));
   if (scope === 'all') {
     for (const mode of PROBE_MODES) await add(probeSingleStep(mode));
