@@ -2,6 +2,7 @@
 import { hex } from '../base/hex.js';
 import { describeRecord, RecordKind, recordNames, TraceRecord } from '../trace/record.js';
 import type { RunDigest } from '../trace/run-digest.js';
+import { HeldExit } from '../vmm/cpu/held-exit.js';
 import { ExitReason, type ExitRecord, type Vcpu } from '../vmm/cpu/vcpu.js';
 import type { HookPerformer } from '../vmm/hooks/perform.js';
 import { Landing } from '../vmm/machine-taps.js';
@@ -17,6 +18,8 @@ export interface ExitAccess {
   /** A read has its answer. */
   answered: boolean;
 }
+
+const held = new HeldExit();
 
 /** The kind of record that an exit makes. */
 export function exitRecordKind(exit: ExitRecord): RecordKind {
@@ -38,6 +41,12 @@ export function exitRecordKind(exit: ExitRecord): RecordKind {
 
 /** The steps of comparing an I/O, MMIO or MSR access. */
 export const compareAccess = {
+  /** Keeps the exit, of one element, while the vCPU finishes its instruction. */
+  hold(access: ExitAccess): void {
+    access.exit = held.hold(access.exit);
+    access.offset = held.dataOffset;
+  },
+
   /** In words and hex. */
   describe({ exit, offset, fault, answered }: ExitAccess): string {
     const record = new TraceRecord();

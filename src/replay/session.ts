@@ -7,7 +7,6 @@
 import { assert } from '../base/assert.js';
 import { type FoundCheckpoint, TraceReader } from '../trace/reader.js';
 import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
-import { HeldExit } from '../vmm/cpu/held-exit.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { DirtyLog } from '../vmm/dirty-log.js';
 import { exitTimeOfTrace, timeScaleOfTrace } from '../vmm/guest-time.js';
@@ -61,7 +60,6 @@ export class ReplaySession {
   readonly #comparesCounts: boolean;
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
   readonly digests: DigestChecker;
-  readonly #held = new HeldExit();
   #skipped = 0;
   readonly #exitTime: number;
   #stopped = false;
@@ -430,28 +428,25 @@ export class ReplaySession {
     const record = this.#expected(false);
     if (!record) return true;
     const { retired } = vcpu;
-    access.exit = this.#held.hold(exit);
-    access.offset = 0;
+    compareAccess.hold(access);
     vcpu.complete();
     const site = hooks.find(vcpu);
     if (site < 0) {
       compareAccess.question(record, access);
       board?.access(access.exit, 0);
       digestAccess(this.digests.run, access);
-      this.#consume(retired);
-      this.#spend(1);
-      return true;
+    } else {
+      if (board) hooks.answer(site);
+      else if (record.kind === RecordKind.Hook) {
+        hooks.low = record.low;
+        hooks.high = record.high;
+        hooks.aux = record.aux;
+        hooks.ebx = record.ebx;
+      }
+      checkHook(record, site, hooks);
+      hooks.apply(site, vcpu);
+      this.digests.run.hook(site, record.hookKind, hooks.low, hooks.high, hooks.aux, hooks.ebx);
     }
-    if (board) hooks.answer(site);
-    else if (record.kind === RecordKind.Hook) {
-      hooks.low = record.low;
-      hooks.high = record.high;
-      hooks.aux = record.aux;
-      hooks.ebx = record.ebx;
-    }
-    checkHook(record, site, hooks);
-    hooks.apply(site, vcpu);
-    this.digests.run.hook(site, record.hookKind, hooks.low, hooks.high, hooks.aux, hooks.ebx);
     this.#consume(retired);
     this.#spend(1);
     return true;
@@ -498,8 +493,7 @@ export class ReplaySession {
       }
       finalDifference(this, end, !this.#endsWithin, notes);
     }
-    const instructions = this.#instructions;
-    const digests = this.digests.result;
+    const [digests, instructions] = [this.digests.result, this.#instructions];
     this.#result = { kind: 'complete', records, end: endOf(end ?? unknownEnd), instructions, digests, notes, damage };
     return false;
   }

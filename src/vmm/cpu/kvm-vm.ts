@@ -1,4 +1,6 @@
 /** One virtual machine with one vCPU, set up as vmtape needs it: memory slots, MSR filter, exits for what cannot be emulated. */
+
+import type { MemoryRegion } from '../memory.js';
 import { KvmSystem, type KvmVcpuHandle, type KvmVm, type MsrFilterRange } from './addon.js';
 import {
   Capability,
@@ -16,6 +18,19 @@ export interface KvmRegion {
   readonly gpa: number;
   readonly bytes: Uint8Array;
   readonly readonly: boolean;
+}
+
+/** What of a GuestMemory a vCPU is opened over. */
+export interface SeenMemory {
+  readonly whole: Uint8Array;
+  readonly regions: readonly MemoryRegion[];
+}
+
+/** The memory that the guest sees. */
+export function regionsOf({ whole, regions }: SeenMemory): KvmRegion[] {
+  return regions.map(({ gpa, offset, length, readonly }) => {
+    return { gpa, bytes: whole.subarray(offset, offset + length), readonly };
+  });
 }
 
 /** Addresses that Intel hosts without unrestricted guests need, below the ROM at the top of 4 GiB. */

@@ -7,7 +7,7 @@
  * whoever asks for registers or state before. A further exit of the same instruction then comes from run().
  */
 import { assert } from '../../base/assert.js';
-import type { GuestMemory, MemoryRegion } from '../memory.js';
+import type { GuestMemory } from '../memory.js';
 import { checkState } from '../state/check.js';
 import { initialState } from '../state/fields.js';
 import { checkNumber, checkResult, closedError, KvmError, kickVcpu, type NativeVcpu } from './addon.js';
@@ -23,7 +23,15 @@ import {
 } from './kvm-constants.js';
 import { KvmExitRecord } from './kvm-exit.js';
 import { blocksNmi, EVENTS_SIZE, encodeEvents, hasPendingDebug, KvmStateAccess } from './kvm-state.js';
-import { encodeCpuid, IA32_DEBUGCTL, IA32_TSC_AUX, type KvmRegion, MachineVm } from './kvm-vm.js';
+import {
+  encodeCpuid,
+  IA32_DEBUGCTL,
+  IA32_TSC_AUX,
+  type KvmRegion,
+  MachineVm,
+  regionsOf,
+  type SeenMemory,
+} from './kvm-vm.js';
 import { type CpuState, cpuStateTable, GPR_NAMES, powerOnState } from './state.js';
 import { type CpuidEntry, ExitReason, REGISTERS_SIZE, type Vcpu } from './vcpu.js';
 
@@ -478,18 +486,6 @@ export class KvmVcpu implements Vcpu {
   #check(): void {
     if (this.#closed) throw closedError('vCPU');
   }
-}
-
-/** What of a GuestMemory a vCPU is opened over. */
-interface SeenMemory {
-  readonly whole: Uint8Array;
-  readonly regions: readonly MemoryRegion[];
-}
-
-function regionsOf({ whole, regions }: SeenMemory): KvmRegion[] {
-  return regions.map(({ gpa, offset, length, readonly }) => {
-    return { gpa, bytes: whole.subarray(offset, offset + length), readonly };
-  });
 }
 
 /** Legacy prefixes but REP, and REX in 64-bit mode (elsewhere INC and DEC: harmless, as nothing repeats behind them). */
