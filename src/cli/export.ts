@@ -31,7 +31,7 @@ The times of a timeline are guest time; a recording on KVM knows it only where a
 whole, or not at all. With --json, what was written is told on standard output: then --output is needed.
 
 A qtest script speaks to the devices of QEMU, whose processor stands still, and so does its clock. With --clock there are clock_step
-commands between the accesses, which a QEMU with the accelerator qtest obeys (-accel help shows it; Debian's has none).
+commands between the accesses, which a QEMU with the accelerator qtest obeys (-accel qtest; Debian's has none).
 
 Exit code: 0, 1 if interrupted (then --output is not written), 2 for a mistake in the options or an output that cannot be
 written, 5 if the trace is damaged, truncated or none; what can be read of it is exported all the same.

@@ -4,13 +4,17 @@ import { spawn, spawnSync } from 'node:child_process';
 const EMULATOR = 'qemu-system-x86_64';
 /** So much longer than it takes that only a QEMU that does not answer comes to it. */
 const PATIENCE = 40_000;
+/** QEMU does not end by itself: it is given so many milliseconds to answer a first command. */
+const TRIAL = 3000;
 
 /** Why there is no QEMU, or none with the accelerator that is needed; undefined: it is there. */
 export function whyNoQemu(accelerator?: string): string | undefined {
-  const { status, stdout } = spawnSync(EMULATOR, ['-accel', 'help'], { encoding: 'utf8' });
-  if (status !== 0) return `${EMULATOR} is not installed`;
-  if (accelerator === undefined || stdout.split('\n').includes(accelerator)) return undefined;
-  return `this ${EMULATOR} has no accelerator ${accelerator}`;
+  if (spawnSync(EMULATOR, ['--version']).status !== 0) return `${EMULATOR} is not installed`;
+  if (accelerator === undefined) return undefined;
+  // `-accel help` does not name all that there are: QEMU leaves out `qtest`.
+  const args = ['-accel', accelerator, '-machine', 'none', '-nodefaults', '-display', 'none', '-S', '-qtest', 'stdio'];
+  const { stdout } = spawnSync(EMULATOR, args, { encoding: 'utf8', input: 'endianness\n', timeout: TRIAL });
+  return stdout.startsWith('OK') ? undefined : `this ${EMULATOR} has no accelerator ${accelerator}`;
 }
 
 /** Runs a qtest script, and ends QEMU when it has answered every line. `command`: as `vmtape export` prints it. */
