@@ -20,8 +20,9 @@ export const REAL_MODE_ROWS: readonly Explanation[] = [
     names: /^(L[DEFGS]S Gv,Mp|(JMP|CALL) Mp)$/,
     kinds: /^exception \S+ for #(GP|SS)$/,
     source:
-      'emulate.c, decode_operand, OpMemFAddr: "ctxt->memop.bytes = ctxt->op_bytes + 2", which __linearize holds against the limit as a whole; the 80286 of SingleStepTests ' +
-      '(FF.3) wraps',
+      'emulate.c, decode_operand, OpMemFAddr: "ctxt->memop.bytes = ctxt->op_bytes + 2", which __linearize holds against the limit as a whole; 80286 manual, LDS: "Interrupt 13 for ' +
+      'operand at offset 0FFFFH or 0FFFDH", not at 0FFFEH, as the 80286 of SingleStepTests has it (FF.3); ' +
+      measured('16-bit user code wraps too, whether the limit is FFFFh or 4 GiB'),
   }),
   row({
     title: 'LGDT and LIDT with a 16-bit operand read 5 bytes',
