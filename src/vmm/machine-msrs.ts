@@ -129,6 +129,14 @@ function machineChecks(): MsrRow[] {
   return list;
 }
 
+/**
+ * PerfEvtSel0 to 3 and PerfCtr0 to 3 (AMD APM volume 2, section 13.2.3), which every AMD processor has, so that Xen writes them without a
+ * look: here nothing is counted, they read 0, and what is written is forgotten, as on KVM without a virtual PMU. They are no state.
+ */
+function isCounter(index: number): boolean {
+  return index >= 0xc001_0000 && index <= 0xc001_0007;
+}
+
 const table: readonly MsrRow[] = rows();
 const positions = new Map(table.map((row, position) => [row.index, position]));
 
@@ -180,7 +188,10 @@ export class MsrStore {
       return true;
     }
     const position = this.#position(index);
-    if (position === undefined) return false;
+    if (position === undefined) {
+      out.setBigUint64(offset, 0n, true);
+      return isCounter(index);
+    }
     out.setBigUint64(offset, this.#values[position] as bigint, true);
     return true;
   }
@@ -194,7 +205,7 @@ export class MsrStore {
       return true;
     }
     const position = this.#position(index);
-    if (position === undefined) return false;
+    if (position === undefined) return isCounter(index);
     const { writable, valid } = table[position] as MsrRow;
     if (writable === undefined || ((value ^ (this.#values[position] as bigint)) & ~writable) !== 0n) return false;
     if (valid?.(value, (other) => this.#values[positions.get(other) as number] as bigint) === false) return false;

@@ -102,6 +102,15 @@ describe('the MSR store', () => {
     expect(put(msrs, 0x401, 1n)).toBe(true);
   });
 
+  it('has AMD’s eight performance counters, which count nothing and keep nothing', () => {
+    const { msrs } = store();
+    for (let index = 0xc001_0000; index <= 0xc001_0007; index++) {
+      expect(put(msrs, index, 0x1234n)).toBe(true);
+      expect(get(msrs, index)).toBe(0n);
+    }
+    expect([put(msrs, 0xc001_0008, 0n), get(msrs, 0xc001_0008)]).toEqual([false, undefined]);
+  });
+
   it.each([
     ['mtrr', [0xfe, 0x200, 0x250, 0x2ff]],
     ['mca', [0x179, 0x17a, 0x400, 0x411]],
