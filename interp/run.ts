@@ -1,24 +1,21 @@
 /**
- * The run loop: finds or decodes the block at RIP, executes it and what it chains to (chain.ts), and then looks at what may interrupt (SDM
- * vol. 3A, 6.9). The host calls run(); whenever an import throws (fault.ts), it calls afterUnwind(), and then, if that returned 0, resume().
+ * The run loop: executes the block at RIP (blocks.ts) and what it chains to (chain.ts), and then looks at what may interrupt (SDM vol. 3A,
+ * 6.9). The host calls run(); whenever an import throws (fault.ts), it calls afterUnwind(), and then, if that returned 0, resume().
  */
-import {
-  BLOCK_HEADER, BLOCK_MAX, LOOSE_BLOCK, blockCount, blockLength, findPhysical, jumpContext, jumpEntry, keepBlock, keepLoose, reserveBlock,
-} from './block';
-import { beginBlock, beginStep, branched, copyBeginning, mendCut, writeEnd } from './chain';
+import { BLOCK_HEADER, blockCount, blockLength } from './block';
+import { blockAt } from './blocks';
+import { beginBlock, beginStep, branched, copyBeginning, mendCut } from './chain';
 import {
   clearPendingDebug, clearRepeatWanted, committed, currentOp, currentRip, nextRip, opsBefore, pendingDebug, releaseStep, repeatWanted,
   setCommitted, setCurrentOp, setFirstOp, setPendingDebug, stepHeld, trapsHeld,
 } from './control';
 import { DEBUGCTL_BTF, DR6_BS, armedCode, clearDebugHits, codeBreakpoints, debugHits, nextBreakpoint } from './debug';
-import { decodeInstruction } from './decode';
 import { isAmd } from './execute/vendor';
 import {
-  UNWIND_EXCEPTION, clearLeaving, exitRetires, faultCode, faultHasCode, faultVector, leaving, raiseGP, unwindKind,
+  UNWIND_EXCEPTION, clearLeaving, exitRetires, faultCode, faultHasCode, faultVector, leaving, unwindKind,
 } from './fault';
-import { beginInstruction, codeLinear, fetchAborted, fetchByte, fetchCrossed, fetchLength, fetchPhysical, locate, pageLeft } from './fetch';
+import { beginInstruction, codeLinear, fetchAborted, fetchByte, locate } from './fetch';
 import { FLAG_IF, FLAG_RF, FLAG_TF, changeControlFlags, materializeFlags, setStatus } from './flags';
-import { beginFusing, fuse } from './fuse';
 import { clearPendingIo, resumeIo } from './io';
 import {
   CPU_HALTED, CPU_INJECTED_INTERRUPT, CPU_INTERRUPT_SHADOW, CPU_MSR_DEBUGCTL, CPU_NMI_MASKED, CPU_NMI_PENDING, CPU_RFLAGS, CPU_RIP,
@@ -26,11 +23,11 @@ import {
   EXIT_ERROR_CODE, EXIT_ERROR_LENGTH, EXIT_HALT, EXIT_KICKED, EXIT_LIMIT, EXIT_MMIO, EXIT_REASON, EXIT_WINDOW, HALT_HLT, RUN_COMPLETE_ONLY,
   RUN_KICK, RUN_LIMIT, RUN_RETIRED, RUN_SINGLE_STEP, RUN_WINDOW_REQUEST,
 } from './layout';
-import { attention, clearAttention, codeEnd, currentCodeSize, isMode64, requestAttention } from './mode';
+import { attention, clearAttention, requestAttention } from './mode';
 import { OP_BYTES, opStart } from './op';
-import { arrived, beginsAtSeek, gate, prepareSeek, seeking, skipGate } from './seek';
+import { arrived, seeking, skipGate } from './seek';
 import { deliverDebug, deliverException, deliverInterrupt, deliverNmi } from './system/interrupt';
-import { WORK_DECODE, WORK_FAULT, WORK_TURN, spend } from './work';
+import { WORK_FAULT, WORK_TURN, spend } from './work';
 
 /** The instruction of the last I/O exit comes first, before any event. */
 let finishing: bool = false;
@@ -44,66 +41,6 @@ let resuming: bool = false;
 let unfinished: bool = false;
 /** One instruction was executed, and EXIT_DEBUG is due for it. */
 let debugDue: bool = false;
-
-/** Moves the one instruction of a block that is not kept to its own place. */
-function finishLoose(block: usize, length: u32): usize {
-  memory.copy(LOOSE_BLOCK + BLOCK_HEADER, block + BLOCK_HEADER, OP_BYTES);
-  writeEnd(LOOSE_BLOCK + BLOCK_HEADER + OP_BYTES, length);
-  keepLoose(0, 1, length);
-  return LOOSE_BLOCK;
-}
-
-/** Decodes from `rip` on; the code of its first byte was located. */
-function decodeBlock(rip: u64, most: u32): usize {
-  const physical = fetchPhysical;
-  const block = reserveBlock();
-  let op = block + BLOCK_HEADER;
-  let start: u32 = 0;
-  let count: u32 = 0;
-  beginFusing();
-  for (;;) {
-    beginInstruction(count == 0, codeEnd - (rip + start));
-    const ends = decodeInstruction(op, start);
-    if (fetchAborted) break;
-    fuse(op);
-    start += fetchLength;
-    count++;
-    op += OP_BYTES;
-    if (fetchCrossed || ends || count == most || pageLeft() == 0 || beginsAtSeek(physical + start)) break;
-  }
-  spend(WORK_DECODE * count);
-  if (fetchCrossed || most == 1) return finishLoose(block, start);
-  writeEnd(op, start);
-  keepBlock(block, physical, currentCodeSize, count, start);
-  if (beginsAtSeek(physical)) gate(block);
-  return block;
-}
-
-/** The block at `rip`, from the cache by linear address, by physical address, or new. */
-function blockAt(rip: u64): usize {
-  const linear = codeLinear(rip);
-  const entry = jumpEntry(linear);
-  let block: usize;
-  if (load<u64>(entry) == linear && load<u32>(entry, 8) == jumpContext) {
-    block = load<u32>(entry, 12);
-  } else {
-    // The last address of all has no end behind it: in 64-bit mode only paging says no.
-    if (rip >= codeEnd && !isMode64) raiseGP(0);
-    locate(linear);
-    if (seeking) prepareSeek(linear, fetchPhysical);
-    block = findPhysical(fetchPhysical, currentCodeSize);
-    if (block == 0) block = decodeBlock(rip, BLOCK_MAX);
-    if (block == LOOSE_BLOCK) return block;
-    store<u64>(entry, linear);
-    store<u32>(entry, jumpContext, 8);
-    store<u32>(entry, <u32>block, 12);
-  }
-  if (rip + blockLength(block) > codeEnd) {
-    locate(linear);
-    return decodeBlock(rip, 1);
-  }
-  return block;
-}
 
 /** No instruction is under way. */
 function betweenInstructions(): void {
