@@ -123,8 +123,11 @@ export class RecordFrameWriter {
     return data;
   }
   #endRun(): void {
-    this.#vcpus.varint(this.#runVcpu);
-    this.#vcpus.varint(this.#count - this.#runStart);
+    // No run is empty: the first record of a frame may be of another vCPU than 0.
+    if (this.#count > this.#runStart) {
+      this.#vcpus.varint(this.#runVcpu);
+      this.#vcpus.varint(this.#count - this.#runStart);
+    }
     this.#runVcpu = this.vcpu;
     this.#runStart = this.#count;
   }
