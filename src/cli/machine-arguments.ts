@@ -1,6 +1,6 @@
 /** The machine options of `run` and `record`: declared once, read and checked here. */
 import { type Command, Option } from 'commander';
-import type { BootSource, FlatMode } from '../vmm/boot/request.js';
+import type { BootModule, BootSource, FlatMode } from '../vmm/boot/request.js';
 import type { MachineLimits } from '../vmm/machine-options.js';
 import { parseSerial, type SerialChoice } from './console.js';
 import { type CpuChoice, parseCpu } from './cpu-model.js';
@@ -31,6 +31,7 @@ export interface MachineFlags {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
+  readonly module: readonly string[];
   /** False: `--no-default-append`. */
   readonly defaultAppend?: boolean;
   readonly flat?: string;
@@ -84,6 +85,14 @@ export function addMachineOptions(command: Command): Command {
   return command
     .addOption(guest('--kernel <file>', 'a Linux bzImage or vmlinux, a PVH kernel, or a Multiboot 1 image'))
     .addOption(guest('--initrd <file>', "the kernel's initial RAM disk (or its Multiboot module)"))
+    .addOption(
+      guest(
+        '--module <text>',
+        'a Multiboot module: its file, and behind a space its command line; may be given several times',
+      )
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .addOption(guest('--append <text>', "the kernel's command line"))
     .addOption(
       guest(
@@ -186,6 +195,7 @@ function readSource(flags: MachineFlags): BootSource {
   }
   rejectStray(flags.initrd, '--initrd', '--kernel', kernel);
   rejectStray(flags.append, '--append', '--kernel', kernel);
+  rejectStray(flags.module[0], '--module', '--kernel', kernel);
   rejectStray(flags.loadAt, '--load-at', '--flat', flat);
   rejectStray(flags.mode, '--mode', '--flat', flat);
   if (rom !== undefined) return { kind: 'rom', rom: readInput('--rom', rom) };
@@ -194,8 +204,15 @@ function readSource(flags: MachineFlags): BootSource {
     kind: 'kernel',
     kernel: readInput('--kernel', kernel as string),
     ...(flags.initrd !== undefined && { initrd: readInput('--initrd', flags.initrd) }),
+    ...(flags.module.length > 0 && { modules: flags.module.map(readModule) }),
     commandLine: flags.append ?? '',
   };
+}
+
+/** A file, and behind the first space its words. */
+function readModule(text: string): BootModule {
+  const [path = '', ...words] = text.split(' ');
+  return { file: readInput('--module', path), words: words.join(' ') };
 }
 
 function readFlat(flags: MachineFlags, path: string): BootSource {
@@ -223,9 +240,10 @@ function outputsOf(parsed: Pick<MachineArguments, 'serial' | 'dumpState' | 'dump
 
 function inputsOf(flags: MachineFlags): NamedPath[] {
   const { kernel, initrd, flat, rom } = flags;
-  return Object.entries({ kernel, initrd, flat, rom }).flatMap(([name, path]) =>
+  const named = Object.entries({ kernel, initrd, flat, rom }).flatMap(([name, path]) =>
     path === undefined ? [] : [[`--${name}`, path] as const],
   );
+  return [...named, ...flags.module.map((text) => ['--module', text.split(' ')[0] as string] as const)];
 }
 
 /** No output is an input or another output. */

@@ -125,6 +125,7 @@ function guestFiles(source: BootSource): RecordedFile[] {
       return [
         { role: 'kernel', ...source.kernel },
         ...(source.initrd === undefined ? [] : [{ role: 'initrd', ...source.initrd }]),
+        ...(source.modules ?? []).map(({ file }) => ({ role: 'module', ...file })),
       ];
   }
 }
@@ -132,8 +133,12 @@ function guestFiles(source: BootSource): RecordedFile[] {
 /** The options as they were given, with the command line that the guest has: without those that do not change what is recorded. */
 function describeOptions(flags: RecordFlags, { words }: PreparedMachine): Record<string, unknown> {
   const { output: _output, embed: _embed, dumpState: _dumpState, dumpMem: _dumpMem, serial: _serial, ...rest } = flags;
-  const { defaultAppend: _defaultAppend, ...given } = rest;
-  return words.isApplied ? { ...given, append: words.words.join(' ') } : given;
+  const { defaultAppend: _defaultAppend, module, ...given } = rest;
+  return {
+    ...given,
+    ...(module.length > 0 && { module }),
+    ...(words.isApplied && { append: words.words.join(' ') }),
+  };
 }
 
 function describeHost(engine: string): Record<string, unknown> {

@@ -15,7 +15,7 @@ export interface TraceCpuidEntry {
 
 /** A file that the guest was loaded from. */
 export interface TraceGuestFile {
-  /** `kernel`, `initrd`, `flat` or `rom`. */
+  /** `kernel`, `initrd`, `module`, `flat` or `rom`. */
   readonly role: string;
   /** Its name without the folder: for people only. */
   readonly name: string;

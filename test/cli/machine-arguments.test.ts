@@ -33,6 +33,17 @@ test('the defaults', () => {
   expect(read('--flat', image, '--mode', 'long64').source).toMatchObject({ loadAt: 0x10_0000 });
 });
 
+test('a Multiboot module is a file, and its command line behind a space', () => {
+  const { source } = read('--kernel', image, '--module', `${image} console=hvc0 quiet`, '--module', image);
+  expect(source).toMatchObject({
+    modules: [
+      { file: { name: image }, words: 'console=hvc0 quiet' },
+      { file: { name: image }, words: '' },
+    ],
+  });
+  expect(() => read('--flat', image, '--module', image)).toThrow('--kernel');
+});
+
 test('a limit on instructions chooses the engine that counts', () => {
   expect(read('--flat', image, '--max-instructions', '5').engine).toBe('interp');
 });

@@ -44,9 +44,11 @@ export function bootGuest(request: BootRequest): BootedGuest {
 }
 
 function loadKernel(memory: GuestMemory, source: KernelRequest, request: BootRequest): BootedGuest {
-  const { initrd } = source;
+  const { initrd, modules = [] } = source;
   if (memory.ramSize <= HIGH_MEMORY) throw badBoot('a kernel needs more than 1 MiB of memory', 'raise --mem');
-  if (initrd !== undefined && initrd.bytes.length === 0) throw badBoot(`${initrd.name} is empty`);
+  for (const { name, bytes } of [...(initrd ? [initrd] : []), ...modules.map(({ file }) => file)]) {
+    if (bytes.length === 0) throw badBoot(`${name} is empty`);
+  }
   const image = loadImage(memory, source, request);
   writeAcpiTables(memory, request.apic === false ? [] : [madt()]);
   return finish(memory, image, request);
@@ -59,11 +61,13 @@ interface LoadedImage extends Pick<BootedGuest, 'isScanned' | 'isLinux'> {
 
 function loadImage(memory: GuestMemory, source: KernelRequest, request: BootRequest): LoadedImage {
   const { kernel } = source;
-  if (isBzImage(kernel.bytes)) return { loaded: loadBzImage(memory, source), isScanned: false, isLinux: true };
-  const header = multibootHeader(kernel.bytes);
+  const isPacked = isBzImage(kernel.bytes);
+  const header = isPacked ? undefined : multibootHeader(kernel.bytes);
   if (header !== undefined) {
     return { loaded: loadMultiboot(memory, header, source, request), isScanned: true, isLinux: false };
   }
+  if (source.modules !== undefined) throw badBoot(`${kernel.name} takes no modules: it is no Multiboot image`);
+  if (isPacked) return { loaded: loadBzImage(memory, source), isScanned: false, isLinux: true };
   if (!isElf(kernel.bytes)) throw notAKernel(kernel.name, 'is not a kernel');
   const image = parseElf(kernel.bytes, kernel.name);
   const isPvh = pvhEntry(image) !== undefined && !(isLinux(image) && image.bits === 64);

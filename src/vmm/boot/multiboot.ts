@@ -7,7 +7,7 @@ import { badBoot, notAKernel } from './errors.js';
 import { BOOT_INFO_ADDRESS, COMMAND_LINE_ADDRESS, HIGH_MEMORY, STACK_END } from './layout.js';
 import { hookElf, type Loaded } from './loaded.js';
 import { physicalEntry, place, placeCommandLine, placeHigh, placeSegments } from './placement.js';
-import type { BootRequest, KernelRequest } from './request.js';
+import type { BootModule, BootRequest, KernelRequest } from './request.js';
 import { writeGdt } from './tables.js';
 
 const HEADER_MAGIC = 0x1bad_b002;
@@ -23,6 +23,9 @@ const COMMAND_LINE_MAXIMUM = 4095;
 /** Flags of the information structure (section 3.3). */
 const Info = { Memory: 1 << 0, CommandLine: 1 << 2, Modules: 1 << 3, MemoryMap: 1 << 6, LoaderName: 1 << 9 } as const;
 const MODULE_ADDRESS = BOOT_INFO_ADDRESS + 0x100;
+const MODULE_SIZE = 16;
+/** Behind them is the loader's name. */
+const MODULES_MAXIMUM = 4;
 const LOADER_NAME_ADDRESS = BOOT_INFO_ADDRESS + 0x140;
 const MODULE_NAME_ADDRESS = BOOT_INFO_ADDRESS + 0x180;
 const MEMORY_MAP_ADDRESS = BOOT_INFO_ADDRESS + 0x400;
@@ -59,7 +62,7 @@ export function loadMultiboot(
   }
   const image =
     (flags & ADDRESS_FIELDS) !== 0 ? loadByHeader(memory, header, source) : loadElf(memory, source, request);
-  placeCommandLine(memory, commandLineOf(source), COMMAND_LINE_MAXIMUM);
+  placeCommandLine(memory, namedLine(kernel.name, source.commandLine), COMMAND_LINE_MAXIMUM);
   writeInformation(memory, source, image.end);
   writeBiosData(memory);
   writeGdt(memory, 32);
@@ -130,15 +133,12 @@ function writeInformation(memory: GuestMemory, source: KernelRequest, kernelEnd:
   memory.writeU32(at(4), STACK_END / 1024);
   memory.writeU32(at(8), (memory.ramSize - HIGH_MEMORY) / 1024);
   memory.writeU32(at(16), COMMAND_LINE_ADDRESS);
-  if (initrd !== undefined) {
-    const module = placeHigh(memory, initrd, kernelEnd, memory.ramSize);
+  const modules = [...(initrd ? [{ file: initrd, words: '' }] : []), ...(source.modules ?? [])];
+  if (modules.length > 0) {
     flags |= Info.Modules;
-    memory.writeU32(at(20), 1);
+    memory.writeU32(at(20), modules.length);
     memory.writeU32(at(24), MODULE_ADDRESS);
-    memory.writeU32(MODULE_ADDRESS, module.address);
-    memory.writeU32(MODULE_ADDRESS + 4, module.address + module.size);
-    memory.writeU32(MODULE_ADDRESS + 8, MODULE_NAME_ADDRESS);
-    memory.write(MODULE_NAME_ADDRESS, new TextEncoder().encode(initrd.name).subarray(0, NAME_MAXIMUM));
+    placeModules(memory, modules, kernelEnd);
   }
   memory.writeU32(at(44), writeMemoryMap(memory));
   memory.writeU32(at(48), MEMORY_MAP_ADDRESS);
@@ -147,10 +147,29 @@ function writeInformation(memory: GuestMemory, source: KernelRequest, kernelEnd:
   memory.writeU32(at(0), flags);
 }
 
+/** Each as high as it goes below the one before, and its entry: start, end, string, 0 (section 3.3). */
+function placeModules(memory: GuestMemory, modules: readonly BootModule[], kernelEnd: number): void {
+  if (modules.length > MODULES_MAXIMUM) throw badBoot(`a Multiboot image takes up to ${MODULES_MAXIMUM} modules`);
+  let limit = memory.ramSize;
+  let name = MODULE_NAME_ADDRESS;
+  for (const [index, { file, words }] of modules.entries()) {
+    const { address, size } = placeHigh(memory, file, kernelEnd, limit);
+    limit = address;
+    const at = MODULE_ADDRESS + index * MODULE_SIZE;
+    const text = new TextEncoder().encode(namedLine(file.name, words).slice(0, NAME_MAXIMUM));
+    if (name + text.length >= MEMORY_MAP_ADDRESS) throw badBoot('the command lines of the modules are too long');
+    memory.writeU32(at, address);
+    memory.writeU32(at + 4, address + size);
+    memory.writeU32(at + 8, name);
+    memory.write(name, text);
+    name += text.length + 1;
+  }
+}
+
 /** As GRUB and QEMU give it: the name of the image, then the options. Kernels pass over the first word. */
-function commandLineOf({ kernel, commandLine }: KernelRequest): string {
-  const name = kernel.name.replace(/^.*\//s, '');
-  return commandLine === '' ? name : `${name} ${commandLine}`;
+function namedLine(name: string, words: string): string {
+  const own = name.replace(/^.*\//s, '');
+  return words === '' ? own : `${own} ${words}`;
 }
 
 /** What kernels look for in the BIOS data area, where a boot loader leaves it (Xen puts its trampoline below the memory that it names). */

@@ -20,11 +20,20 @@ export interface FlatRequest {
   readonly mode: FlatMode;
 }
 
+/** A Multiboot module. */
+export interface BootModule {
+  readonly file: BootFile;
+  /** Its command line, behind the name of the file; may be empty. */
+  readonly words: string;
+}
+
 /** A kernel: a Linux bzImage, an ELF vmlinux, a PVH kernel or a Multiboot 1 image. */
 export interface KernelRequest {
   readonly kind: 'kernel';
   readonly kernel: BootFile;
   readonly initrd?: BootFile;
+  /** Multiboot modules, behind the initrd. */
+  readonly modules?: readonly BootModule[];
   readonly commandLine: string;
 }
 

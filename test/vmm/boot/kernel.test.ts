@@ -56,6 +56,55 @@ test('Multiboot as ELF32, with a module', async () => {
   expect(memory.readU64(map + 12 + 24 * 3)).toBe(0x30_0000n);
 });
 
+test('Multiboot with several modules, each with its command line', () => {
+  const image = multibootImage(0x1_0000, [0x10_0000, 0x10_0000, 0, 0x10_2000, 0x10_0040]);
+  const modules = [
+    { file: file([1], 'dir/dom0'), words: 'console=hvc0 quiet' },
+    { file: file([2, 2], 'disk'), words: '' },
+  ];
+  const { memory, cpu } = load(kernel(image, { modules }));
+  const info = Number(cpu.rbx);
+  expect(memory.readU32(info + 20)).toBe(2);
+  const entries = [0, 16].map((at) => memory.readU32(info + 24) + at);
+  const parts = entries.map((entry) => [memory.readU32(entry), memory.readU32(entry + 4)] as const);
+  expect(parts.map(([from, to]) => [...memory.bytes(from, to - from)])).toEqual([[1], [2, 2]]);
+  expect((parts[1] as readonly [number, number])[1]).toBeLessThanOrEqual((parts[0] as readonly [number, number])[0]);
+  const [first, second] = entries.map((entry) => memory.readU32(entry + 8)) as [number, number];
+  expect(text(memory, first, 24)).toBe('dom0 console=hvc0 quiet\0');
+  expect(text(memory, second, 5)).toBe('disk\0');
+  const five = { modules: Array.from({ length: 5 }, () => ({ file: file([1]), words: '' })) };
+  expect(() => load(kernel(image, five))).toThrow('up to 4 modules');
+  const long = { modules: [1, 2, 3].map(() => ({ file: file([1]), words: 'x'.repeat(240) })) };
+  expect(() => load(kernel(image, long))).toThrow('too long');
+});
+
+test('only a Multiboot image takes modules', () => {
+  const request = kernel(bzImage(), { modules: [{ file: file([1]), words: '' }] });
+  expect(() => load(request, 0x400_0000)).toThrow('no Multiboot image');
+});
+
+test('the BIOS data area of a Multiboot kernel names COM1 and the end of conventional memory', () => {
+  const image = multibootImage(0x1_0000, [0x10_0000, 0x10_0000, 0, 0x10_2000, 0x10_0040]);
+  const { memory } = load(kernel(image));
+  expect([0x400, 0x40e, 0x413].map((at) => memory.readU16(at))).toEqual([0x3f8, 0x9fc0, 639]);
+});
+
+test('of a Multiboot image without symbols, what is not reached is left alone', () => {
+  // Code: rdtsc; jmp $. Then what looks like another RDTSC, and is data.
+  const image = multibootImage(0b11, []);
+  image.set([0x0f, 0x31, 0xeb, 0xfe, 0x0f, 0x31], 0x40);
+  const elf = buildElf({
+    bits: 32,
+    entry: 0x20_0040n,
+    segments: [{ virtual: 0x20_0000n, physical: 0x20_0000n, bytes: image, memorySize: 0x1000 }],
+    sections: [{ name: '.text', virtual: 0x20_0000n, bytes: image, executable: true }],
+  });
+  const { memory, hooks, doubtful } = load(kernel(elf));
+  expect(hooks.sites.map(({ address }) => address)).toEqual([0x20_0040n]);
+  expect([...memory.bytes(0x20_0040, 6)]).toEqual([0xe7, 0xe2, 0xeb, 0xfe, 0x0f, 0x31]);
+  expect(doubtful).toEqual([0x20_0044n]);
+});
+
 const linux: TestElf = {
   bits: 64,
   entry: 0x100_0000n,
