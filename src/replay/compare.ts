@@ -5,6 +5,7 @@ import type { RunDigest } from '../trace/run-digest.js';
 import { HeldExit } from '../vmm/cpu/held-exit.js';
 import { ExitReason, type ExitRecord, type Vcpu } from '../vmm/cpu/vcpu.js';
 import type { HookPerformer } from '../vmm/hooks/perform.js';
+import type { Board } from '../vmm/machine-board.js';
 import { Landing } from '../vmm/machine-taps.js';
 import { DivergenceFound, differingRegisters, sameRegisters } from './report.js';
 
@@ -117,6 +118,20 @@ export function checkInject(record: TraceRecord, vcpu: Vcpu, registers: Uint8Arr
   }
   const isReady = record.landing === Landing.Nmi ? vcpu.canInjectNmi : vcpu.canInject;
   if (!isReady) throw new DivergenceFound('the guest cannot take the interrupt', what, 'interrupts are off');
+}
+
+/** The devices ask for the interrupt that was delivered, and know of it then. */
+export function checkAsked(record: TraceRecord, board: Board): void {
+  const what = describeRecord(record);
+  if (record.landing === Landing.Nmi) {
+    if (!board.nmi) throw new DivergenceFound('no device asks for an NMI', what, 'no NMI');
+    board.takeNmi();
+    return;
+  }
+  if (!board.intr) throw new DivergenceFound('no device asks for an interrupt', what, 'no interrupt');
+  const vector = board.acknowledge();
+  if (vector === record.vector) return;
+  throw new DivergenceFound('the interrupt has another vector', what, `vector 0x${vector.toString(16)}`);
 }
 
 /** A hooked instruction and its answer are as recorded. */

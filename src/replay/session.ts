@@ -19,7 +19,15 @@ import { disconnect, openVcpu } from '../vmm/machine-engine.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
 import { Landing } from '../vmm/machine-taps.js';
 import { onlyInterpreted, restoreMachine, type SavedState, saveMachine } from './checkpoint.js';
-import { checkHook, checkInject, checkPlain, compareAccess, digestAccess, type ExitAccess } from './compare.js';
+import {
+  checkAsked,
+  checkHook,
+  checkInject,
+  checkPlain,
+  compareAccess,
+  digestAccess,
+  type ExitAccess,
+} from './compare.js';
 import { DigestChecker, hasState } from './digests.js';
 import { endOf, finalDifference, unknownEnd } from './end.js';
 import { checkFeatures, featuresHint } from './features.js';
@@ -453,24 +461,10 @@ export class ReplaySession {
   }
 
   #inject(record: TraceRecord): void {
-    const { vcpu, board } = this;
-    const what = describeRecord(record);
-    checkInject(record, vcpu, this.#registers, this.#comparesCounts);
-    if (record.landing === Landing.Nmi) {
-      if (board && !board.nmi) throw new DivergenceFound('no device asks for an NMI', what, 'no NMI');
-      board?.takeNmi();
-      vcpu.injectNmi();
-      this.#consume();
-      return;
-    }
-    if (board) {
-      if (!board.intr) throw new DivergenceFound('no device asks for an interrupt', what, 'no interrupt');
-      const vector = board.acknowledge();
-      if (vector !== record.vector) {
-        throw new DivergenceFound('the interrupt has another vector', what, `vector 0x${vector.toString(16)}`);
-      }
-    }
-    vcpu.injectInterrupt(record.vector);
+    checkInject(record, this.vcpu, this.#registers, this.#comparesCounts);
+    if (this.board) checkAsked(record, this.board);
+    if (record.landing === Landing.Nmi) this.vcpu.injectNmi();
+    else this.vcpu.injectInterrupt(record.vector);
     this.#consume();
   }
 

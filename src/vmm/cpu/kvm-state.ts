@@ -123,6 +123,13 @@ export class KvmStateAccess {
     return MSRS.filter((entry) => !this.#known.includes(entry)).map(([index]) => index);
   }
 
+  /** A struct kvm_vcpu_events as the kernel has it now, which no part of the state read before is. */
+  readEvents(): DataView {
+    const events = new Uint8Array(EVENTS_SIZE);
+    this.#handle.transfer('KVM_GET_VCPU_EVENTS', events);
+    return new DataView(events.buffer);
+  }
+
   /** The guest ran, or the kernel was told something: what was read is no longer true. */
   invalidate(): void {
     this.#isFresh = false;

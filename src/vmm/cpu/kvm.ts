@@ -174,10 +174,7 @@ export class KvmVcpu implements Vcpu {
     this.#check();
     if (this.#injected || this.#pending) return false;
     this.#finish();
-    if (this.#furtherExit !== undefined || this.#isWithinString) return false;
-    const events = new Uint8Array(EVENTS_SIZE);
-    checkResult(this.#native.transfer('KVM_GET_VCPU_EVENTS', events), 'KVM_GET_VCPU_EVENTS');
-    return !blocksNmi(new DataView(events.buffer));
+    return this.#furtherExit === undefined && !this.#isWithinString && !blocksNmi(this.#state.readEvents());
   }
 
   /** The exit may be one of a string instruction that goes on. */
@@ -448,10 +445,9 @@ export class KvmVcpu implements Vcpu {
   /** Taking registers from the page, KVM drops the #DB of a guest that steps itself: it is given back with the events. */
   #keepStep(): void {
     if (((this.#registers[RFLAGS * 2] as number) & RFLAGS_TF) === 0) return;
-    const events = new Uint8Array(EVENTS_SIZE);
-    checkResult(this.#native.transfer('KVM_GET_VCPU_EVENTS', events), 'KVM_GET_VCPU_EVENTS');
-    if (!hasPendingDebug(new DataView(events.buffer))) return;
-    new Uint8Array(this.#page.buffer, this.#page.byteOffset + RunPage.events, EVENTS_SIZE).set(events);
+    const events = this.#state.readEvents();
+    if (!hasPendingDebug(events)) return;
+    new Uint8Array(this.#page.buffer, this.#page.byteOffset + RunPage.events).set(new Uint8Array(events.buffer));
     this.#markDirty(SYNC_EVENTS);
   }
 
