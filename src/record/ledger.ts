@@ -234,7 +234,11 @@ function judgeWindow(host: HostReport, preempts: boolean): Judgement {
 function judgeTsc(host: HostReport, policy: 'hook' | 'hide' | 'pass'): Judgement {
   const evidence = host.rdtscExits ? 'RDTSC exits' : 'RDTSC executes without an exit';
   if (host.rdtscExits) return { how: 'it is an exit', status: 'closed', evidence };
-  if (policy === 'hook') return { how: 'replaced by OUT in the code that vmtape loads', status: 'hooked', evidence };
+  if (policy === 'hook') {
+    const how =
+      'replaced by OUT in the code that vmtape loads; not in programs, whose time stamps vdso=0 leads to the kernel';
+    return { how, status: 'hooked', evidence };
+  }
   return { how: policy === 'hide' ? 'hidden in CPUID' : 'nothing', status: 'open', evidence };
 }
 
