@@ -5,6 +5,7 @@
  */
 import type { OpcodeRow } from '../../../interp/opcodes/row.js';
 import type { InsnCase } from './case.js';
+import type { Level } from './levels.js';
 import { measured } from './measured.js';
 import { hasPrefix, indexRegister, opcodeOf } from './prefixes.js';
 
@@ -160,5 +161,15 @@ export const EMULATOR_GAPS: readonly EmulatorGap[] = [
 export function isUnknownToEmulator({ encoding }: OpcodeRow): boolean {
   return EMULATOR_GAPS.some(
     (gap) => gap.when === undefined && gap.isSome !== true && gap.only === undefined && gap.encodings.test(encoding),
+  );
+}
+
+/** Is a case one that the emulator does not execute at the level, or may not execute? */
+export function isGap(one: InsnCase, level: Level): boolean {
+  return EMULATOR_GAPS.some(
+    (gap) =>
+      (gap.only ?? level) === level &&
+      gap.encodings.test(one.row.encoding) &&
+      (gap.when === undefined || gap.when(one)),
   );
 }

@@ -93,11 +93,12 @@ const bugs: readonly Explanation[] = [
   row({
     title: '66 before CALL and RET in 64-bit code does not change the size of the return address',
     names: /^(CALL|RET) ?/,
-    kinds: /^(memory after #PF|pushed RSP|register)$/,
+    kinds: /^(memory after #PF|pushed RSP|register|CR2)$/,
     source:
       'emulate.c, x86_decode_insn: "else if (ctxt->d & NearBranch) ctxt->op_bytes = 8"; ' +
       measured('on the processor the stack moves by 2 bytes'),
-    when: (one, { field }) => isNarrow64(one) && !/^R(?!SP$)/.test(field),
+    when: (one, { field, expected, actual }) =>
+      isNarrow64(one) && (field === 'CR2' ? BigInt(actual) - BigInt(expected) === 6n : !/^R(?!SP$)/.test(field)),
   }),
   row({
     title: '66 before a Jcc that is not taken does not change the length of its displacement of 32 bits',
