@@ -32,6 +32,14 @@ export const REAL_MODE_ROWS: readonly Explanation[] = [
       'emulate.c, read_descriptor: "if (op_bytes == 2) op_bytes = 3"; SDM vol. 2, LGDT: the "source operand specifies a 6-byte memory location"',
   }),
   row({
+    title: 'SGDT and SIDT with a 16-bit operand store zero as the upper byte of the base',
+    names: /^S[GI]DT Ms$/,
+    kinds: /^memory$/,
+    source:
+      'emulate.c, emulate_store_desc_ptr: "desc_ptr.address &= 0x00ffffff"; SDM vol. 2, SGDT: "DEST[16:47] := GDTR(Base); (* Full 32-bit base address stored *)"',
+    when: ({ code }, { expected }) => !hasPrefix(code, 0x66) && /^at \S+: 00$/.test(expected),
+  }),
+  row({
     title: 'IRET looks at the new IP before it pops CS and the flags',
     names: /^IRET$/,
     kinds: /^exception #SS for #GP$/,
