@@ -131,6 +131,28 @@ describe('an explanation', () => {
     expect(explain('memory', 'memory', '0x1')).toBeUndefined();
   });
 
+  it('of what a branch executes at its target covers the fill that is there', () => {
+    const row = { encoding: 'FF /2', name: 'CALL Ev', size: 'f64' } as const;
+    const call = { ...made('kernel', 0, [0x66, 0xff, 0xd5]), row, bits: 64 } as const;
+    const popped = (field: string, expected: string) =>
+      explanationOf(call, 'kernel', 'kvm', { kind: 'register', field, expected, actual: '0x0' })?.title;
+    expect(popped('RDX', '0x5a5a5a5a5a5a5a5a')).toMatch(/POP RDX/);
+    expect(popped('RDX', '0x0000000000000001')).toBeUndefined();
+    expect(popped('RBX', '0x5a5a5a5a5a5a5a5a')).toBeUndefined();
+  });
+
+  it('of SGDT in real mode covers the upper byte of the base, if the operand has 16 bits', () => {
+    const row = { encoding: '0F 01 /0', name: 'SGDT Ms', size: 'none' } as const;
+    const stored = (code: readonly number[], expected: string) =>
+      explanationOf({ ...made('real', 0, code), row }, 'real', 'kvm', {
+        ...{ kind: 'memory', field: 'memory', expected },
+        actual: 'at window+0x103: 90',
+      })?.title;
+    expect(stored([0x0f, 0x01, 0x03], 'at window+0x103: 00')).toMatch(/^SGDT/);
+    expect(stored([0x0f, 0x01, 0x03], 'at window+0x103: 01')).toBeUndefined();
+    expect(stored([0x66, 0x0f, 0x01, 0x03], 'at window+0x103: 00')).toBeUndefined();
+  });
+
   it('of an exception in real mode holds for the shutdown that it ends in where its frame has no room', () => {
     const prefetch = (sp: number) => {
       const one = made('real', 0, [0x0f, 0x0d, 0xea], (record) => record.setUint32(Case.registers + 4 * 8, sp, true));

@@ -101,6 +101,15 @@ const bugs: readonly Explanation[] = [
       isNarrow64(one) && (field === 'CR2' ? BigInt(actual) - BigInt(expected) === 6n : !/^R(?!SP$)/.test(field)),
   }),
   row({
+    title:
+      '66 before a branch in 64-bit code to a target of 64 bits in the read-only page: what fills it is executed, POP RDX up to the absent page',
+    names: /^(CALL Ev|JMP Ev|RET|RET Iw)$/,
+    kinds: /^(register|pushed RSP)$/,
+    source: 'emulate.c, x86_decode_insn: "else if (ctxt->d & NearBranch) ctxt->op_bytes = 8"',
+    when: (one, { field, expected }) =>
+      isNarrow64(one) && /^(RDX 0x(5a){8}|(pushed )?RSP 0x0*30(2000|1ff[9-f]))$/.test(`${field} ${expected}`),
+  }),
+  row({
     title: '66 before a Jcc that is not taken does not change the length of its displacement of 32 bits',
     names: /^J[A-Z]+ Jz$/,
     encodings: /^0F 8/,
@@ -148,12 +157,12 @@ const bugs: readonly Explanation[] = [
   }),
   row({
     title:
-      'FXSAVE and FXRSTOR in 32-bit code, or without a REX prefix in 64-bit code, are executed as FXSAVE64 and FXRSTOR64',
+      'FXSAVE and FXRSTOR in 16- and 32-bit code, or without a REX prefix in 64-bit code, are executed as FXSAVE64 and FXRSTOR64',
     names: /^FX(SAVE|RSTOR) /,
     kinds: /^(FIP|FDP|memory)$/,
     source:
       'emulate.c, em_fxsave and em_fxrstor: "Emulation uses (3) for (1) and (2)", "(4) is not emulated": there is one form for all',
-    when: ({ bits }) => bits !== 16,
+    when: ({ bits }, { kind }) => bits !== 16 || kind !== 'memory',
   }),
   row({
     title: '67 before FXSAVE and FXRSTOR in 64-bit code does not cut the address to 32 bits',
