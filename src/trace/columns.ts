@@ -103,6 +103,14 @@ export class ColumnReader {
   u8(): number {
     return this.source[this.#take(1)] as number;
   }
+  /** The next byte, which stays; -1: there is none. */
+  peek(): number {
+    return this.#at < this.#end ? (this.source[this.#at] as number) : -1;
+  }
+  /** Passes over so many bytes. */
+  skip(count: number): void {
+    this.#take(count);
+  }
   u32(): number {
     const at = this.#take(4);
     const bytes = this.source;

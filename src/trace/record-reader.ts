@@ -61,6 +61,8 @@ export class RecordFrameReader {
   readonly #kinds: number[] = [];
   readonly #forms: number[] = [];
   readonly #addresses: number[] = [];
+  /** Bytes of data of a record, where the shape tells; else -1. */
+  readonly #widths: number[] = [];
   readonly #data: ColumnReader[] = [];
   readonly #order: ColumnReader;
   readonly #retired: ColumnReader;
@@ -119,6 +121,7 @@ export class RecordFrameReader {
       this.#kinds.push(kind);
       this.#forms.push(form);
       this.#addresses.push(address);
+      this.#widths.push(widthOf(kind, form));
       this.#data.push(new ColumnReader(data, `data of ${recordNames[kind]}`, at, at + length));
       at += length;
     }
@@ -151,10 +154,28 @@ export class RecordFrameReader {
   skipTo(ordinal: number, record: TraceRecord): boolean {
     this.#isSkipping = true;
     try {
-      while (this.first + this.#next < ordinal) if (!this.next(record)) return false;
+      while (this.first + this.#next < ordinal) {
+        this.#passOver(ordinal);
+        if (this.first + this.#next < ordinal && !this.next(record)) return false;
+      }
       return this.#next < this.count;
     } finally {
       this.#isSkipping = false;
+    }
+  }
+
+  /** Passes over records whose data is as long as their shape tells, which nothing behind them refers to, up to that of the ordinal. */
+  #passOver(ordinal: number): void {
+    const end = Math.min(ordinal - this.first, this.count);
+    while (this.#next < end) {
+      const shape = this.#order.peek();
+      const width = this.#widths[shape];
+      if (width === undefined || width < 0 || shape >= 0x80) return;
+      this.#order.skip(1);
+      if (this.#next >= this.#runEnd) this.#nextRun();
+      this.#next++;
+      if (this.#counting) this.#lastRetired = bounded(this.#lastRetired + this.#retired.varint(), 'instruction count');
+      (this.#data[shape] as ColumnReader).skip(width);
     }
   }
 
@@ -303,6 +324,25 @@ export class RecordFrameReader {
 
   #finish(): void {
     for (const column of [this.#order, this.#retired, this.#vcpus, ...this.#data, ...this.#registers]) column.finish();
+  }
+}
+
+function widthOf(kind: number, form: number): number {
+  if (form & FORM_FAR) return -1;
+  switch (kind) {
+    case RecordKind.IoRead:
+    case RecordKind.IoWrite:
+    case RecordKind.MmioRead:
+    case RecordKind.MmioWrite:
+      return form & FORM_WAY;
+    case RecordKind.MsrRead:
+    case RecordKind.MsrWrite:
+      return 8;
+    case RecordKind.Halt:
+    case RecordKind.Shutdown:
+      return 0;
+    default:
+      return -1;
   }
 }
 
