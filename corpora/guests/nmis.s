@@ -118,6 +118,8 @@ _start:
 
     # The PIT by the 8259A and LINT0, as NMI: edges, so that the interrupt is ended each time.
     call init_8259
+    mov al, 0xff                    # ICW1 unmasked all: a tick that came since is to be an edge yet
+    out 0x21, al
     mov dword ptr [nmis], 0
     mov dword ptr [ends], 1
     apic_write 0x350, 0x400
