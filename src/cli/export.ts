@@ -108,7 +108,7 @@ function exporterOf({ format, isTimed }: Task, { header, path }: TraceReader): E
     case 'jsonl':
       return new JsonlExporter();
     case 'perfetto':
-      return new PerfettoExporter(new AccessNames(header, false), basename(path), exitTime);
+      return new PerfettoExporter(new AccessNames(header, false), basename(path), exitTime, header.chipset);
     case 'qtest':
       return new QtestExporter('commands', isTimed, exitTime);
     case 'qtest-answers':

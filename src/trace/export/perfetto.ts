@@ -48,14 +48,15 @@ export class PerfettoExporter implements Exporter {
   #ordinal = 0;
   #text = '';
 
-  /** `title` names the whole; `exitTime`: of GuestTime. */
-  constructor(names: AccessNamer, title: string, exitTime = 0) {
+  /** `title` names the whole; `exitTime`: of GuestTime; `chipset`: of the trace's header. */
+  constructor(names: AccessNamer, title: string, exitTime = 0, chipset?: 'i440fx') {
     this.#time = new GuestTime(exitTime);
     this.#names = names;
     this.#title = title;
     this.#decoder = new SerialDecoder(
       { write: (byte) => this.#consoleByte(Track.Serial, byte) },
       { write: (byte) => this.#consoleByte(Track.DebugConsole, byte) },
+      chipset,
     );
   }
 

@@ -101,3 +101,12 @@ test('perfetto: an exit takes the time that the header says, a halt none', () =>
   // 100; 200 and one exit; 300 and two; 400 and two; then idled to 90 µs, of which 400 are instructions.
   expect(events.map(({ ts }) => ts)).toEqual([0.1, 1.2, 2.3, 2.4, 90.1]);
 });
+
+test('perfetto: port 402h is the debug console of a machine that starts from a ROM, and of no other', () => {
+  const letters = [undefined, 'i440fx' as const].map((chipset) => {
+    const exporter = new PerfettoExporter({ follow: () => [] }, 'test', 0, chipset);
+    const line = [...'hi\n'].map((letter) => recordOf({ kind: 2, address: 0x402, size: 1 }, [letter.charCodeAt(0)]));
+    return [exporter.begin(), ...line.map((record) => exporter.record(record)), exporter.finish()].join('');
+  });
+  expect(letters.map((text) => text.includes('"hi'))).toEqual([false, true]);
+});
