@@ -292,7 +292,7 @@ const bugs: readonly Explanation[] = [
   }),
   row({
     title: 'misaligned and not canonical through the stack segment: #SS',
-    names: /^MOV(AP[SD]|DQA|NTP[SD]|NTDQA?) /,
+    names: /^(MOV(AP[SD]|DQA|NTP[SD]|NTDQA?)|CMPXCHG16B) /,
     kinds: /^exception #GP for #SS$/,
     source:
       'emulate.c, __linearize: an address that is not canonical goes to "bad:" before "if (la & (insn_alignment(ctxt, size) - 1))"',

@@ -90,7 +90,7 @@ export const KVM_ROWS: readonly Explanation[] = [
   row({
     title:
       'misaligned and not canonical through the stack segment: #GP on the processor, the emulator looks at the address first',
-    names: /^MOV(AP[SD]|DQA|NTP[SD]|NTDQA?) /,
+    names: /^(MOV(AP[SD]|DQA|NTP[SD]|NTDQA?)|CMPXCHG16B) /,
     kinds: /^exception #GP for #SS$/,
     source: `${GP}; emulate.c, __linearize: an address that is not canonical goes to "bad:", emulate_ss, before "if (la & (insn_alignment(ctxt, size) - 1))"`,
   }),
