@@ -51,7 +51,9 @@ async function traces(seed: number, runs: number, isShown: boolean): Promise<num
   const { finding, slowest, memory, ...result } = await fuzzTraces({ seed, runs, onRun });
   if (finding === undefined) {
     const most = `the slowest took ${Math.round(slowest.milliseconds)} ms (seed ${slowest.seed})`;
-    console.log(`traces: every reader held in ${result.runs} runs; ${most}, at most ${Math.round(memory / 1e6)} MB`);
+    const { bytes, allowed, reader, seed: fullest } = memory;
+    const grown = `${Math.round(bytes / 1e6)} MB of ${Math.round(allowed / 1e6)} (${reader}, seed ${fullest})`;
+    console.log(`traces: every reader held in ${result.runs} runs; ${most}, the one with most memory ${grown}`);
     return 0;
   }
   const path = `${tmpdir()}/vmtape-finding-${finding.seed}.vmtape`;

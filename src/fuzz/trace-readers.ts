@@ -23,7 +23,7 @@ import { verifyTrace } from '../trace/verify.js';
 import { seedFile } from './trace-seeds.js';
 
 /** More memory than this is not asked for: a machine may have it, but each case would. */
-const MEMORY_MAX = 0x400_0000;
+export const MEMORY_MAX = 0x400_0000;
 
 /** A replay does not run longer than so many slices of some milliseconds. */
 const SLICES = 2;

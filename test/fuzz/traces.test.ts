@@ -1,5 +1,5 @@
 /** The readers of traces against hostile ones: a bounded part of `npm run fuzz -- --target traces`. */
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { realHost } from '../../src/base/host.js';
@@ -82,6 +82,21 @@ describe('hostile traces', () => {
     const again = await fuzzTraces({ seed: finding?.seed ?? 0, runs: 1, readings: { careless } });
     expect(again.finding?.message).toBe('there is no memory');
   }, 120_000);
+});
+
+describe.skipIf(!existsSync('/proc/self/clear_refs'))('the bound on memory (Linux counts it)', () => {
+  it('finds a reader that takes more than it has checked', async () => {
+    const kept: Uint8Array[] = [];
+    const greedy: TraceReading = async () => {
+      kept.length = 0;
+      kept.push(new Uint8Array(0x1000_0000).fill(1));
+    };
+    const { finding } = await fuzzTraces({ seed: 1, runs: 3, readings: { greedy } });
+    expect(finding).toMatchObject({
+      reader: 'greedy',
+      message: expect.stringMatching(/^the process grew by 2\d{8} bytes/),
+    });
+  }, 60_000);
 });
 
 describe('findings of before', () => {
