@@ -33,6 +33,9 @@ describe.each(guestImages().filter((image) => !image.bench))('$name', ({ name, o
     if (engine === 'kvm' && noKvm !== undefined) context.skip(noKvm);
     const onKvm = noKvm === undefined && (name !== 'long-syscall' || (await kvmDoesSyscall()));
     if (engine === 'kvm' && !onKvm) context.skip('the KVM of this host cannot do SYSCALL from ring 3 or INT n');
+    // What a processor remembers of page tables is its own: this guest tells, so that another engine rightly differs.
+    const isItsOwn = name === 'translations';
+    if (engine === 'kvm' && isItsOwn) context.skip('what this guest prints is the own matter of each processor');
     const trace = join(folder, `${name}.${engine}.vmtape`);
     // On a KVM that emulates, scaled time makes the landmarks lie millions of instructions apart: too far to step to.
     const pace = name === 'landmarks' && engine === 'kvm' ? ['--time-scale', '1'] : [];
@@ -45,7 +48,7 @@ describe.each(guestImages().filter((image) => !image.bench))('$name', ({ name, o
     const isTooFar = name === 'landmarks' && engine === 'interp';
     // A ROM cannot be searched for CPUID, so KVM is refused where it lacks what CPUID showed (test/replay/windows.test.ts replays it there).
     const isRom = options.includes('--rom');
-    if (onKvm && !isTooFar && !isRom) await replays(trace, 'kvm', 'machine', recording.stdout);
+    if (onKvm && !isTooFar && !isRom && !isItsOwn) await replays(trace, 'kvm', 'machine', recording.stdout);
   });
 });
 
