@@ -59,6 +59,8 @@ export class FrameWriter {
   readonly #index: IndexBuilder;
   readonly #jobs: Job[] = [];
   #backlog = 0;
+  /** Bytes that threads compress, or will: they keep them until we come back to the event loop, written or not. */
+  #handed = 0;
   /** Writes of the operating system under way; the file is closed when there are none. */
   #inFlight = 0;
   #isWriting = false;
@@ -120,11 +122,13 @@ export class FrameWriter {
   /** Writes a frame when those before it are written; throws what an earlier one failed with. */
   queue(kind: number, payload: Uint8Array, count = 0, record = 0): void {
     const job = this.#add(kind, payload, count, record);
-    if (this.#backlog > this.backlogMax) {
+    if (Math.max(this.#backlog, this.#handed) > this.backlogMax) {
       this.flush();
       return;
     }
+    this.#handed += payload.length;
     brotliCompress(payload, compression(payload.length), (error, compressed) => {
+      this.#handed -= payload.length;
       if (job.stored === undefined) job.stored = error ? payload : smaller(payload, compressed);
       this.#pump();
     });
