@@ -22,6 +22,7 @@ import { firstOp } from './control';
 import { OP_BYTES } from './op';
 import { armPage, tlbContext } from './tlb';
 import { currentCodeSize } from './mode';
+import { beginCode, forgetHash } from './trust';
 import { WORK_DROP, spend } from './work';
 
 export const BLOCK_HEADER: usize = 32;
@@ -162,7 +163,10 @@ export function keepBlock(block: usize, physical: u32, size: u32, count: u32, le
   const mark = CODE_MARKS + page * 8;
   store<u64>(mark, load<u64>(mark) | marks(physical & 0xfff, (physical & 0xfff) + length - 1));
   free = block + BLOCK_HEADER + <usize>(count + 1) * OP_BYTES;
-  if (first == 0) armPage(load<u32>(PAGE_MAP + page * 4) & ~0xfff);
+  if (first == 0) {
+    armPage(load<u32>(PAGE_MAP + page * 4) & ~0xfff);
+    beginCode(<u32>page);
+  }
 }
 
 /** Is there decoded code in this page? */
@@ -181,6 +185,7 @@ function unhash(block: usize): void {
 /** Bytes [physical, physical + size) of one page were written, and the page holds code. */
 export function noteWrite(physical: u32, size: u32): void {
   const page = <usize>(physical >> 12);
+  forgetHash(<u32>page);
   const mark = CODE_MARKS + page * 8;
   const first = physical & 0xfff;
   if ((load<u64>(mark) & marks(first, first + size - 1)) == 0) return;

@@ -6,6 +6,7 @@ import { PAGE_FETCH, PAGE_USER, translate } from './paging';
 import { fetchContext, fetchEntry, fillFetch, tlbTag } from './tlb';
 import { canonical } from './control';
 import { pageEntry } from './access';
+import { checkCode } from './trust';
 
 /** An instruction has at most 15 bytes. */
 const LONGEST: u32 = 15;
@@ -45,6 +46,7 @@ function locatePage(linear: u64): usize {
   const physical = translate(linear, currentCpl == 3 ? PAGE_FETCH | PAGE_USER : PAGE_FETCH);
   const page = pageEntry(physical);
   if ((page & PAGE_PRESENT) == 0) leaveEngineError(ENGINE_ERROR_FETCH);
+  checkCode(<u32>physical, page & ~0xfff);
   fillFetch(linear, page & ~0xfff, <u32>physical & ~0xfff);
   fetchPhysical = <u32>physical;
   return <usize>(page & ~0xfff) + (<usize>physical & 0xfff);

@@ -11,13 +11,14 @@ import { flushTlb } from './memory';
 import { refreshAll } from './mode';
 import { refreshPaging } from './paging';
 import { armWrites } from './tlb';
+import { distrustCode } from './trust';
 
 export { afterUnwind, forgetInstruction, isUnfinished, resume, run, setUnfinished, settleLandmark } from './run';
 export { decodeProbe, executeProbe, faultVector, unwindKind } from './probe';
 export { hashCpu, pass, seek } from './seek';
 export { tlbGeneration } from './tlb';
 export { forgetUnhookedSites, noteUnhookedSite } from './unhooked';
-export { armWrites, executeHidden, hideAll, invalidateCode, ioPending };
+export { armWrites, distrustCode, executeHidden, hideAll, invalidateCode, ioPending };
 
 /** Once, before anything else. */
 export function initialize(): void {

@@ -101,6 +101,15 @@ export const RUN_UNHOOKED_TSC = 0x1620;
 export const RUN_UNHOOKED_CPUID = 0x1630;
 /** u32: how many places of such instructions are known, UNHOOKED_SITES_MAX at most. */
 export const RUN_UNHOOKED_COUNT = 0x1640;
+/** u32: 1: leave with EXIT_LEFT_USER at the first boundary at which CPL is not 3. */
+export const RUN_STAY_USER = 0x1644;
+/**
+ * u32: 1: user code is executed by an interpreter while it is recorded, as here: RDTSC at CPL 3 reads IA32_TSC by an exit, as RDMSR does, and
+ * CPUID there is none that a hook should have had.
+ */
+export const RUN_USER_ASSISTED = 0x1648;
+/** u32: 1: FXSAVE below CPL 3 clears what lies behind the XMM registers in its operand, as the emulator of some KVMs does; a processor leaves it. */
+export const RUN_FXSAVE_CLEARS = 0x164c;
 /** As HookKind of src/vmm/hooks/table.ts. */
 export const UNHOOKED_RDTSC = 1;
 export const UNHOOKED_RDTSCP = 2;
@@ -224,6 +233,8 @@ export const EXIT_ENGINE_ERROR = 11;
 export const EXIT_COMPLETED = 12;
 /** The place that is looked for was reached (SEEK_REGISTERS). */
 export const EXIT_ARRIVED = 13;
+/** The kernel was entered: CPL is not 3 (RUN_STAY_USER). */
+export const EXIT_LEFT_USER = 14;
 
 /** The engine met an instruction that it does not implement. */
 export const ENGINE_ERROR_UNIMPLEMENTED = 1;

@@ -20,10 +20,10 @@ import { clearPendingIo, resumeIo } from './io';
 import {
   CPU_HALTED, CPU_INJECTED_INTERRUPT, CPU_INTERRUPT_SHADOW, CPU_MSR_DEBUGCTL, CPU_NMI_MASKED, CPU_NMI_PENDING, CPU_RFLAGS, CPU_RIP,
   ENGINE_ERROR_FETCH, ENGINE_ERROR_UNIMPLEMENTED, EXIT_ADDRESS, EXIT_ARRIVED, EXIT_COMPLETED, EXIT_DEBUG, EXIT_ENGINE_ERROR, EXIT_ERROR_BYTES,
-  EXIT_ERROR_CODE, EXIT_ERROR_LENGTH, EXIT_HALT, EXIT_KICKED, EXIT_LIMIT, EXIT_MMIO, EXIT_REASON, EXIT_WINDOW, HALT_HLT, RUN_COMPLETE_ONLY,
-  RUN_KICK, RUN_LIMIT, RUN_RETIRED, RUN_SINGLE_STEP, RUN_WINDOW_REQUEST,
+  EXIT_ERROR_CODE, EXIT_ERROR_LENGTH, EXIT_HALT, EXIT_KICKED, EXIT_LEFT_USER, EXIT_LIMIT, EXIT_MMIO, EXIT_REASON, EXIT_WINDOW, HALT_HLT, RUN_COMPLETE_ONLY,
+  RUN_KICK, RUN_LIMIT, RUN_RETIRED, RUN_SINGLE_STEP, RUN_STAY_USER, RUN_WINDOW_REQUEST,
 } from './layout';
-import { attention, clearAttention, requestAttention } from './mode';
+import { attention, clearAttention, currentCpl, requestAttention } from './mode';
 import { OP_BYTES, opStart } from './op';
 import { arrived, seeking, skipGate } from './seek';
 import { deliverDebug, deliverException, deliverInterrupt, deliverNmi } from './system/interrupt';
@@ -249,6 +249,7 @@ function loop(): u32 {
       spend(WORK_TURN);
       const exit = takeEvents();
       if (exit != 0) return exit;
+      if (load<u32>(RUN_STAY_USER) != 0 && currentCpl != 3) return EXIT_LEFT_USER;
       if (load<u32>(RUN_KICK) != 0) {
         store<u32>(RUN_KICK, 0);
         return EXIT_KICKED;

@@ -7,12 +7,12 @@ import { enterMmx } from '../execute/mmx';
 import { isAmd } from '../execute/vendor';
 import { raiseGP, raiseNM, raiseUD } from '../fault';
 import { mxcsrMask } from '../features';
-import { CPU_FXSAVE } from '../layout';
+import { CPU_FXSAVE, RUN_FXSAVE_CLEARS } from '../layout';
 import {
   checkAlignment, cutAddress, effectiveAddress, linearForRead, linearForWrite, probeSpan, readLinear, readOperand, writeLinear,
   writeOperand,
 } from '../memory';
-import { mode64 } from '../mode';
+import { cpl, mode64 } from '../mode';
 import { opAddressSize, opOperandSize, opSegment } from '../op';
 import { CR0_EM, CR0_TS, CR4_OSFXSR, cr0, cr4 } from '../registers';
 import { wrapLinear } from './descriptor';
@@ -102,6 +102,8 @@ export function saveFx(op: usize): void {
   writeLinear<u32>(linear + 28, mxcsrMask);
   const end = xmmEnd();
   for (let i: u32 = 32; i < end; i += 8) writeLinear<u64>(linear + i, load<u64>(CPU_FXSAVE + <usize>i));
+  if (load<u32>(RUN_FXSAVE_CLEARS) == 0 || cpl() == 3 || end != XMM_END) return;
+  for (let i: u32 = end; i < IMAGE_BYTES; i += 8) writeLinear<u64>(linear + i, 0);
 }
 
 /** FIP and FDP have 57 bits, sign-extended, on Zen 4 (measured); other AMD processors and Intel's are taken to keep all 64. */

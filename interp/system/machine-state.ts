@@ -2,6 +2,7 @@
 import { canonical, noteUnhooked, timeStampCounter } from '../control';
 import { raiseGP, raiseUD } from '../fault';
 import { FLAG_AC, changeControlFlags } from '../flags';
+import { msrReadExit } from '../io';
 import { CPU_MSR_TSC_AUX, RUN_UNHOOKED_TSC, UNHOOKED_RDTSC, UNHOOKED_RDTSCP } from '../layout';
 import {
   effectiveAddress, flushTlb, flushTlbPage, linearForRead, readLinear,
@@ -12,7 +13,9 @@ import {
   CR4_FSGSBASE, CR4_TSD, REG_RAX, REG_RCX, REG_RDX, SEG_FS, cr4, getReg, segmentBase, setReg, setSegmentBase,
 } from '../registers';
 import { wrapLinear } from './descriptor';
-import { requireCpl0 } from './privilege';
+import { isAssistedUser, requireCpl0 } from './privilege';
+
+const IA32_TSC: u32 = 0x10;
 
 /** `0F 01 /7`: no segment check, no fault but that of the privilege. */
 export function invalidatePage(op: usize): void {
@@ -41,10 +44,11 @@ export function invalidateCaches(op: usize): void {
 
 function readTimeStamp(kind: u32): void {
   if (cpl() != 0 && (cr4() & CR4_TSD) != 0) raiseGP(0);
-  const value = timeStampCounter();
+  const isExit = isAssistedUser();
+  const value = isExit ? msrReadExit(IA32_TSC) : timeStampCounter();
   setReg<u32>(REG_RAX, <u32>value);
   setReg<u32>(REG_RDX, <u32>(value >> 32));
-  noteUnhooked(RUN_UNHOOKED_TSC, kind);
+  if (!isExit) noteUnhooked(RUN_UNHOOKED_TSC, kind);
 }
 
 /** `0F 31` */

@@ -10,7 +10,8 @@ import type { CpuidEntry } from '../vmm/cpu/vcpu.js';
 import { HookKind } from '../vmm/hooks/table.js';
 import type { EngineName } from '../vmm/machine-options.js';
 import { type CpuChoice, PLAIN_MODEL } from './cpu-model.js';
-import type { EngineChoice, TscPolicy } from './machine-arguments.js';
+import type { AssistChoice, EngineChoice, TscPolicy } from './machine-arguments.js';
+import { usageError } from './values.js';
 
 /** CPUID.01H:EDX bit 4, TSC; CPUID.80000001H:EDX bit 4 (AMD's copy) and bit 27, RDTSCP; 80000007H:EDX bit 8, invariant. */
 const HIDDEN_TSC = [
@@ -81,6 +82,10 @@ export interface EngineFacts {
   readonly canPreempt: boolean;
   /** How many times slower than the host's the time of a guest goes that computes, for it to keep up with its timers. */
   readonly timeScale: number;
+  /** Where the interpreter takes over from KVM to execute user code; undefined: it does not. */
+  readonly userReturns: readonly bigint[] | undefined;
+  /** KVM: its FXSAVE at CPL 0 clears what lies behind the registers. */
+  readonly fxsaveClears: boolean;
   readonly ledger: Ledger;
   /** Features beyond the model that a guest sees at CPL 0 although CPUID was to hide them, and its CPUID is not hooked. */
   readonly unhidden: readonly string[];
@@ -96,6 +101,7 @@ export async function examineEngine(
   guest: BootedGuest,
   cpu: CpuChoice = PLAIN_MODEL,
   preempts = true,
+  assistUser: AssistChoice = 'auto',
 ): Promise<EngineFacts> {
   const { Ledger } = await import('../record/ledger.js');
   const cpuid = await cpuidFor(tsc, engine, cpu);
@@ -105,6 +111,8 @@ export async function examineEngine(
       windowExact: true,
       canPreempt: true,
       timeScale: 1,
+      userReturns: undefined,
+      fxsaveClears: false,
       ledger: new Ledger({ engine, tsc }),
       unhidden: [],
     };
@@ -113,6 +121,8 @@ export async function examineEngine(
   const isHooked = guest.hooks.sites.some((site) => site.kind === HookKind.Cpuid);
   const seen = host.effectiveCpuid;
   const table = isHooked || seen === undefined ? cpuid : seen.table;
+  const isBroken = host.kvm.available && !host.userReachesKernel;
+  const userReturns = assistedReturns(assistUser, guest, isBroken);
   const { supportedCpuid } = await import('../vmm/cpu/kvm-cpuid.js');
   return {
     cpuid: table,
@@ -120,7 +130,27 @@ export async function examineEngine(
     windowExact: host.windowIsExact,
     canPreempt: host.dirtyLogWorks && host.kickWorks,
     timeScale: host.timeScale,
+    userReturns,
+    fxsaveClears: host.kvm.available && !host.fxsaveLeavesRest,
     unhidden: isHooked ? [] : (seen?.beyondAtCpl0 ?? []),
-    ledger: new Ledger({ engine, tsc, host, isUnscanned: !guest.isScanned, preempts }),
+    ledger: new Ledger({
+      engine,
+      tsc,
+      host,
+      isUnscanned: !guest.isScanned,
+      preempts,
+      assistsUser: userReturns !== undefined,
+    }),
   };
+}
+
+function assistedReturns(
+  choice: AssistChoice,
+  { userReturns }: BootedGuest,
+  isBroken: boolean,
+): readonly bigint[] | undefined {
+  if (choice === 'off' || (choice === 'auto' && !isBroken)) return undefined;
+  if (userReturns.length > 0) return userReturns;
+  if (choice === 'auto') return undefined;
+  throw usageError('--assist-user on: no return to user mode was found', 'it takes a 64-bit vmlinux or flat image');
 }

@@ -118,7 +118,9 @@ function spanText({ span, dmaBytes, inputBytes }: TraceSummaryData): string {
   return parts.join(', ');
 }
 
-/** A fact of the host: a figure with its name, anything else by itself. */
+/** A fact of the host: a figure with its name, what engines do otherwise in words, anything else by itself. */
 function hostFact([name, value]: readonly [string, unknown]): string {
+  if (name === 'userReturns') return 'user code on the interpreter';
+  if (name === 'fxsaveClears') return 'FXSAVE clears';
   return typeof value === 'number' ? `${name} ${value}` : shown(value);
 }

@@ -23,6 +23,10 @@ export type TscPolicy = 'hook' | 'hide' | 'pass';
 /** --engine. */
 export type EngineChoice = 'auto' | 'kvm' | 'interp';
 
+const ASSIST_CHOICES = ['auto', 'on', 'off'] as const;
+/** --assist-user. */
+export type AssistChoice = (typeof ASSIST_CHOICES)[number];
+
 /** The options as commander gives them. */
 export interface MachineFlags {
   readonly engine: string;
@@ -42,6 +46,7 @@ export interface MachineFlags {
   readonly tsc: string;
   readonly preemptMs: string;
   readonly timeScale: string;
+  readonly assistUser: string;
   readonly untilSerial?: string;
   readonly maxInstructions?: string;
   readonly maxExits?: string;
@@ -66,6 +71,8 @@ export interface MachineArguments {
   readonly patience: number;
   /** Undefined: as fast as this host's KVM asks for. */
   readonly timeScale: number | undefined;
+  /** KVM: the interpreter executes user code; `auto`: where this host's KVM cannot. */
+  readonly assistUser: AssistChoice;
   readonly limits: MachineLimits;
   readonly strictBus: boolean;
   /** The file of sites that are learnt. */
@@ -124,6 +131,12 @@ export function addMachineOptions(command: Command): Command {
         "KVM: how many times slower than the host's the time of a guest goes that computes, or auto",
       ).default('auto'),
     )
+    .addOption(
+      option(
+        '--assist-user <when>',
+        "KVM: user code runs on the interpreter: on, off, or auto, where this KVM's user code cannot enter the kernel",
+      ).default('auto'),
+    )
     .addOption(option('--strict-bus', 'an access that no device claims ends the run with an error'))
     .addOption(stop('--until-serial <text>', 'when the guest has sent this text to the serial console'))
     .addOption(stop('--max-instructions <n>', 'after so many instructions (interpreter only: KVM does not count)'))
@@ -162,6 +175,7 @@ export function readMachineArguments(flags: MachineFlags): MachineArguments {
     tsc: parseWord('--tsc', flags.tsc, ['hook', 'hide', 'pass'] as const),
     patience: parsePatience('--preempt-ms', flags.preemptMs),
     timeScale: parseTimeScale('--time-scale', flags.timeScale),
+    assistUser: parseWord('--assist-user', flags.assistUser, ASSIST_CHOICES),
     limits: readLimits(flags),
     strictBus: flags.strictBus ?? false,
     hooksFile: flags.hooks,

@@ -41,13 +41,9 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
   });
   checkDumps(args.dumpMemory, guest.memory);
   const { engine, reason } = await chooseEngine(args.engine);
-  const { cpuid, hiddenFeatures, windowExact, canPreempt, timeScale, ledger, unhidden } = await examineEngine(
-    engine,
-    args.tsc,
-    guest,
-    args.cpu,
-    args.patience < Number.POSITIVE_INFINITY,
-  );
+  const preempts = args.patience < Number.POSITIVE_INFINITY;
+  const facts = await examineEngine(engine, args.tsc, guest, args.cpu, preempts, args.assistUser);
+  const { cpuid, hiddenFeatures, windowExact, canPreempt, timeScale, ledger, unhidden } = facts;
   const words = wordsFor(args, guest.isLinux ? unhidden : []);
   if (words.isApplied) (await import('../vmm/boot/linux.js')).giveCommandLine(guest.memory, words.words.join(' '));
   const console = openConsole(args.serial);
@@ -59,6 +55,8 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
     ...(hiddenFeatures !== undefined && { hiddenFeatures }),
     landing: { windowExact, patience: canPreempt ? args.patience : Number.POSITIVE_INFINITY },
     timeScale: engine === 'kvm' ? (args.timeScale ?? timeScale) : 1,
+    fxsaveClears: facts.fxsaveClears,
+    userReturns: facts.userReturns,
     serial: isWatched() && !isOnTerminal(args.serial) ? lastLine : console,
     host: realHost,
     strictBus: args.strictBus,

@@ -52,6 +52,8 @@ export interface LedgerInput {
   readonly isUnscanned?: boolean;
   /** False: `--preempt-ms off`. */
   readonly preempts?: boolean;
+  /** The interpreter executes user code. */
+  readonly assistsUser?: boolean;
   /** For engine kvm. */
   readonly host?: HostReport | undefined;
 }
@@ -160,7 +162,7 @@ function judge(id: LedgerId, input: LedgerInput): Judgement {
     case 'cpuid':
       return judgeCpuid(host.effectiveCpuid);
     case 'cpuid-beyond-model':
-      return judgeBeyond(host.effectiveCpuid);
+      return judgeBeyond(host.effectiveCpuid, input.assistsUser ?? false);
     case 'tsc':
       return judgeTsc(host, input.tsc);
     case 'random':
@@ -205,13 +207,14 @@ function judgeCpuid(seen: EffectiveCpuid | undefined): Judgement {
   return { how, status: 'hooked', evidence: `elsewhere KVM shows another table than asked, ${where}` };
 }
 
-function judgeBeyond(seen: EffectiveCpuid | undefined): Judgement {
+function judgeBeyond(seen: EffectiveCpuid | undefined, assistsUser: boolean): Judgement {
   if (!seen) return { how: 'nothing', status: 'open', evidence: 'the probe guest did not run' };
   if (seen.beyond.length === 0) return { how: 'hidden in CPUID', status: 'closed', evidence: 'the guest sees none' };
+  const userSees = assistsUser ? 'runs on the interpreter, and sees none' : `sees ${listOf(seen.beyond)}`;
   return {
     how: `CPUID does not hide them on this host: boot Linux with ${proposedCommandLine(seen.beyondAtCpl0)}`,
     status: 'open',
-    evidence: `a kernel sees ${listOf(seen.beyondAtCpl0)}; user code sees ${listOf(seen.beyond)}`,
+    evidence: `a kernel sees ${listOf(seen.beyondAtCpl0)}; user code ${userSees}`,
   };
 }
 

@@ -17,7 +17,7 @@ const FOUR_GIB = 2 ** 32;
 /** The header of the recording that the options ask for. */
 export function headerOf(options: RecordOptions): TraceHeader {
   const { machine } = options;
-  const { guest, hiddenFeatures, timeScale = 1, exitTime = EXIT_TIME } = machine;
+  const { guest, hiddenFeatures, timeScale = 1, exitTime = EXIT_TIME, userReturns, fxsaveClears } = machine;
   return {
     id: options.id,
     date: options.date,
@@ -42,10 +42,16 @@ export function headerOf(options: RecordOptions): TraceHeader {
       ...options.host,
       ...(hiddenFeatures !== undefined && { hidden: hiddenFeatures }),
       ...(timeScale > 1 && { timeScale }),
+      ...(userReturns !== undefined && { userReturns: userReturns.map(toHex) }),
+      ...(fxsaveClears === true && { fxsaveClears }),
       ...(machine.engine === 'interp' && exitTime > 0 && { exitTime }),
     },
     ledger: options.ledger,
   };
+}
+
+function toHex(address: bigint): string {
+  return `0x${address.toString(16)}`;
 }
 
 function describeFile({ role, name, bytes }: RecordedFile): TraceGuestFile {

@@ -125,10 +125,10 @@ export class LandingWalker {
     return !isLandmark || this.landmarks.isThere(record);
   }
 
-  /** At CPL 0. To ask KVM is slow, so that each address is asked for once a landing. */
+  /** At CPL 0, or where each step is exact. To ask KVM is slow, so that each address is asked for once a landing. */
   #isInKernel(): boolean {
-    const { rip } = this.vcpu;
-    if (this.#kernelCode.has(rip)) return true;
+    const { rip, assistsUser = false } = this.vcpu;
+    if (assistsUser || this.#kernelCode.has(rip)) return true;
     if ((this.vcpu.getState().cs.selector & 3) !== 0) return false;
     if (this.#kernelCode.size >= ADDRESSES_MAX) this.#kernelCode.clear();
     this.#kernelCode.add(rip);

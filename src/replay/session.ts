@@ -15,7 +15,7 @@ import { HOOK_PORT, isHookSize } from '../vmm/hooks/table.js';
 import type { Board } from '../vmm/machine-board.js';
 import { ConsoleSink } from '../vmm/machine-console.js';
 import { engineErrorEnd } from '../vmm/machine-ends.js';
-import { disconnect, openVcpu } from '../vmm/machine-engine.js';
+import { disconnect, engineOfTrace, openVcpu } from '../vmm/machine-engine.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
 import { Landing } from '../vmm/machine-taps.js';
 import { onlyInterpreted, restoreMachine, type SavedState, saveMachine } from './checkpoint.js';
@@ -123,7 +123,7 @@ export class ReplaySession {
       const engine = options.engine ?? 'interp';
       if (!options.ignoresFeatures) await checkFeatures(options.path, reader.header, engine);
       const guest = guestOf(reader, from);
-      const vcpu = await openVcpu(engine, guest.memory);
+      const vcpu = await openVcpu(engine, guest.memory, engineOfTrace(reader.header.host));
       try {
         enterGuest(vcpu, guest, reader);
         const hint = engine === 'kvm' ? await featuresHint(reader.header) : undefined;

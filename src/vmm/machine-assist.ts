@@ -1,52 +1,77 @@
 /**
  * The assist (design, section 2): where KVM stops because its in-kernel emulator does not know an instruction, the
  * interpreter executes that one instruction on the same memory, and KVM goes on. Handing over is copying the CPU state.
+ *
+ * Where KVM cannot bring user code back to the kernel (`vmtape doctor`: SYSCALL, INT 80H), it never begins any: breakpoints stop it before the
+ * kernel's returns to user mode (hooks/user-returns.ts), the interpreter executes the return, and goes on until the kernel is entered.
  */
 import { ENGINE_ERROR_EMULATION } from '../../interp/layout.js';
 import { hexBytes } from '../base/hex.js';
 import { decodeOne } from '../base/mnemonic.js';
+import type { InterpVcpu } from './cpu/interp.js';
+import type { KvmVcpu } from './cpu/kvm.js';
 import type { CpuState } from './cpu/state.js';
 import {
   type AssistListener,
   type CpuidEntry,
   ExitReason,
   type ExitRecord,
+  isAccess,
   type UnhookedInstruction,
   type UnhookedSite,
   type Vcpu,
 } from './cpu/vcpu.js';
-import { codeBits, codeBytes, translate } from './machine-walk.js';
+import { codeBits, codeBytes } from './machine-walk.js';
 import type { GuestMemory } from './memory.js';
 import type { MemoryWindow } from './shadow-ram.js';
 
-const PAGE = 0x1000;
 /** The longest instruction. */
 const LENGTH_MAX = 15;
 /** Instructions whose lengths are remembered. */
 const LENGTHS_MAX = 0x1000;
 
+/** The privilege level of user code. */
+const USER = 3;
+const CR0_PE = 1n;
+const RFLAGS_VM = 1n << 17n;
+const DPL_SHIFT = 5;
+/** The interpreter looks for a kick after so many instructions of user code, or as much work (interp/work.ts): about a millisecond. */
+const USER_CHUNK = 200_000;
+/** More work than any instruction is. */
+const WORK_MAX = 2 ** 52;
+
 /** A vCPU of KVM with the interpreter at its side. */
 export class AssistedVcpu implements Vcpu {
   readonly engine: 'kvm' | 'interp';
+  readonly assistsUser: boolean;
   /** Instructions that the interpreter executed. */
   assists = 0;
   onAssist: AssistListener | undefined;
-  readonly #kvm: Vcpu;
-  readonly #openInterpreter: () => Vcpu;
+  readonly #kvm: KvmVcpu;
+  readonly #openInterpreter: () => InterpVcpu;
   readonly #memory: GuestMemory;
-  #interpreter: Vcpu | undefined;
+  #interpreter: InterpVcpu | undefined;
   #cpuid: readonly CpuidEntry[] = [];
   #hidden: readonly string[] = [];
   /** The engine whose exit is the last one. */
   #exiting: Vcpu;
   /** The interpreter is within an instruction: it waits for an answer. */
   #isWithin = false;
+  /** The guest is in user mode, and the interpreter has its state. */
+  #isUser = false;
   #isStepping = false;
+  #wantsWindow = false;
   /** The lengths of instructions seen, by bits and bytes. */
   readonly #lengths = new Map<string, number>();
 
-  constructor(kvm: Vcpu, openInterpreter: () => Vcpu, memory: GuestMemory) {
+  /**
+   * `userReturns`: where the kernel's returns to user mode stand, four linear addresses at most; the interpreter executes
+   * all user code then. Undefined: KVM does.
+   */
+  constructor(kvm: KvmVcpu, openInterpreter: () => InterpVcpu, memory: GuestMemory, userReturns?: readonly bigint[]) {
     this.engine = kvm.engine;
+    this.assistsUser = userReturns !== undefined;
+    if (userReturns !== undefined) kvm.setBreakpoints(userReturns);
     this.#kvm = kvm;
     this.#exiting = kvm;
     this.#openInterpreter = openInterpreter;
@@ -64,22 +89,56 @@ export class AssistedVcpu implements Vcpu {
       const further = this.complete();
       if (further !== undefined) return further;
     }
-    this.#exiting = this.#kvm;
     for (;;) {
-      const reason = this.#kvm.run(limit);
-      if (reason !== ExitReason.EngineError || this.#kvm.exit.errorCode !== ENGINE_ERROR_EMULATION) return reason;
+      if (this.#isUser) {
+        const reason = this.#runUser();
+        if (reason !== undefined) return reason;
+      }
+      this.#exiting = this.#kvm;
+      if (!this.#isStepping || !this.#kvm.isAtBreakpoint) {
+        const reason = this.#kvm.run(limit);
+        if (!this.#wantsAssist(reason)) return reason;
+      }
       const assisted = this.#assist();
       if (assisted !== undefined) return assisted;
       if (this.#isStepping) return ExitReason.Debug;
     }
   }
 
+  /** KVM stands before an instruction that the interpreter executes. */
+  #wantsAssist(reason: ExitReason): boolean {
+    if (reason === ExitReason.EngineError) return this.#kvm.exit.errorCode === ENGINE_ERROR_EMULATION;
+    return reason === ExitReason.Debug && !this.#isStepping && this.#kvm.isAtBreakpoint;
+  }
+
+  /** Executes user code. Undefined: the kernel was entered, and KVM goes on; otherwise why it stopped. */
+  #runUser(): ExitReason | undefined {
+    const interpreter = this.#interpreter as InterpVcpu;
+    this.#exiting = interpreter;
+    for (;;) {
+      // Between two rounds of a repeated string instruction nothing is landed: it is finished first.
+      const isBoundary = !interpreter.isWithinString;
+      if (isBoundary && this.#kvm.takeKick()) return ExitReason.Kicked;
+      interpreter.requestWindow(isBoundary && this.#wantsWindow);
+      interpreter.limitWork(USER_CHUNK);
+      const reason = interpreter.run(interpreter.retired + (isBoundary ? USER_CHUNK : 1));
+      if (reason === ExitReason.LeftUser) {
+        this.#handBack(interpreter);
+        return undefined;
+      }
+      if (isAccess(reason)) this.#isWithin = true;
+      if (reason !== ExitReason.Limit && reason !== ExitReason.Kicked) return reason;
+    }
+  }
+
   complete(): ExitReason | undefined {
     if (!this.#isWithin) return this.#kvm.complete();
-    const interpreter = this.#interpreter as Vcpu;
+    const interpreter = this.#interpreter as InterpVcpu;
     const further = interpreter.complete();
-    if (further === undefined) this.#handBack(interpreter);
-    return further;
+    if (further !== undefined) return further;
+    this.#isWithin = false;
+    this.#settle(interpreter);
+    return undefined;
   }
 
   /** One instruction. Undefined: KVM goes on; otherwise the exit that it made, or that nobody can execute it. */
@@ -87,23 +146,40 @@ export class AssistedVcpu implements Vcpu {
     const state = this.#kvm.getState();
     this.#interpreter ??= this.#open();
     const interpreter = this.#interpreter;
-    this.#forgetCode(interpreter, state);
     const bits = codeBits(state);
     const code = this.#instructionAt(state, bits);
+    interpreter.distrustCode();
     interpreter.setState(state);
     interpreter.setSingleStep(true);
-    const reason = interpreter.run(Number.POSITIVE_INFINITY);
+    interpreter.setStayUser(false);
+    let reason: ExitReason;
+    do {
+      interpreter.limitWork(WORK_MAX);
+      reason = interpreter.run(Number.POSITIVE_INFINITY);
+    } while (reason === ExitReason.Kicked);
     if (reason === ExitReason.EngineError) return reason;
     this.assists++;
     this.onAssist?.(code, bits);
-    if (reason >= ExitReason.Io && reason <= ExitReason.MsrWrite) {
+    if (isAccess(reason)) {
       this.#isWithin = true;
     } else {
-      this.#handBack(interpreter);
+      this.#settle(interpreter);
       if (reason === ExitReason.Debug) return undefined;
     }
     this.#exiting = interpreter;
     return reason;
+  }
+
+  /** The interpreter has executed the instruction of KVM: it goes on itself in user code. */
+  #settle(interpreter: InterpVcpu): void {
+    if (this.assistsUser && interpreter.privilege === USER) this.#beginUser(interpreter);
+    else this.#handBack(interpreter);
+  }
+
+  #beginUser(interpreter: InterpVcpu): void {
+    this.#isUser = true;
+    interpreter.setSingleStep(this.#isStepping);
+    interpreter.setStayUser(true);
   }
 
   /** The bytes of the instruction at RIP: read before it is executed, as it may write to itself. */
@@ -119,22 +195,15 @@ export class AssistedVcpu implements Vcpu {
     return code.subarray(0, length);
   }
 
-  #open(): Vcpu {
+  #open(): InterpVcpu {
     const interpreter = this.#openInterpreter();
     interpreter.setCpuid(this.#cpuid, this.#hidden);
     return interpreter;
   }
 
-  /** KVM may have written the code at RIP since the interpreter decoded it. */
-  #forgetCode(interpreter: Vcpu, state: CpuState): void {
-    for (const linear of [state.cs.base + state.rip, state.cs.base + state.rip + BigInt(LENGTH_MAX - 1)]) {
-      const physical = translate(this.#memory, state, BigInt.asUintN(64, linear));
-      if (physical !== undefined) interpreter.invalidateCode(Math.floor(Number(physical) / PAGE) * PAGE, PAGE);
-    }
-  }
-
-  #handBack(interpreter: Vcpu): void {
-    this.#isWithin = false;
+  #handBack(interpreter: InterpVcpu): void {
+    this.#isUser = false;
+    interpreter.requestWindow(false);
     this.#kvm.setState(interpreter.getState());
   }
 
@@ -142,19 +211,21 @@ export class AssistedVcpu implements Vcpu {
     return this.#kvm.retired;
   }
   get canInject(): boolean {
-    return !this.#isWithin && this.#kvm.canInject;
+    if (this.#isWithin || (this.#isUser && this.#interpreter?.isWithinString)) return false;
+    return this.#current.canInject;
   }
   requestWindow(on: boolean): void {
+    this.#wantsWindow = on;
     this.#kvm.requestWindow(on);
   }
   injectInterrupt(vector: number): void {
-    this.#kvm.injectInterrupt(vector);
+    this.#current.injectInterrupt(vector);
   }
   get canInjectNmi(): boolean {
-    return !this.#isWithin && this.#kvm.canInjectNmi;
+    return !this.#isWithin && this.#current.canInjectNmi;
   }
   injectNmi(): void {
-    this.#kvm.injectNmi();
+    this.#current.injectNmi();
   }
   readRegisters(out: Uint8Array): void {
     this.#current.readRegisters(out);
@@ -187,8 +258,14 @@ export class AssistedVcpu implements Vcpu {
     return this.#current.getState();
   }
   setState(state: CpuState): void {
-    this.#kvm.setState(state);
     this.#isWithin = false;
+    this.#isUser = false;
+    this.#kvm.setState(state);
+    if (!this.assistsUser || privilegeOf(state) !== USER) return;
+    this.#interpreter ??= this.#open();
+    this.#interpreter.distrustCode();
+    this.#interpreter.setState(state);
+    this.#beginUser(this.#interpreter);
   }
   setCpuid(entries: readonly CpuidEntry[], hidden: readonly string[] = []): void {
     this.#cpuid = entries;
@@ -199,6 +276,7 @@ export class AssistedVcpu implements Vcpu {
   setSingleStep(on: boolean): void {
     this.#isStepping = on;
     this.#kvm.setSingleStep(on);
+    if (this.#isUser) this.#interpreter?.setSingleStep(on);
   }
   failMsr(): void {
     this.#current.failMsr();
@@ -232,7 +310,7 @@ export class AssistedVcpu implements Vcpu {
     this.#interpreter?.invalidateCode(address, length);
   }
   remap(memory: GuestMemory, changed: readonly MemoryWindow[]): void {
-    this.#kvm.remap(memory, changed);
+    this.#kvm.remap(memory);
     this.#interpreter?.remap(memory, changed);
   }
   close(): void {
@@ -241,6 +319,12 @@ export class AssistedVcpu implements Vcpu {
   }
 
   get #current(): Vcpu {
-    return this.#isWithin ? (this.#interpreter as Vcpu) : this.#kvm;
+    return this.#isWithin || this.#isUser ? (this.#interpreter as Vcpu) : this.#kvm;
   }
+}
+
+/** CPL of a state. */
+function privilegeOf(state: CpuState): number {
+  if (!(state.cr0 & CR0_PE)) return 0;
+  return state.rflags & RFLAGS_VM ? USER : (state.ss.attributes >> DPL_SHIFT) & USER;
 }

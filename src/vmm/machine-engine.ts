@@ -1,5 +1,6 @@
 /** Opening an engine. Each is loaded only when it is asked for: a host without KVM never loads the addon. */
 import type { Vcpu } from './cpu/vcpu.js';
+import { userReturnsOfTrace } from './hooks/user-returns.js';
 import { Board } from './machine-board.js';
 import { DEFAULT_RTC_TIME, type EngineName, type MachineOptions } from './machine-options.js';
 import type { GuestMemory } from './memory.js';
@@ -16,13 +17,39 @@ export function disconnect(memory: GuestMemory): void {
   memory.onRemap = undefined;
 }
 
-/** A vCPU over the guest's memory. That of KVM has the interpreter at its side. `logDirty`: it logs writes from the start. */
-export async function openVcpu(engine: EngineName, memory: GuestMemory, logDirty = false): Promise<Vcpu> {
+/** Which processor it shall be. */
+export interface EngineOptions extends Pick<MachineOptions, 'userReturns' | 'fxsaveClears'> {
+  /** KVM: it logs writes from the start. */
+  readonly logDirty?: boolean;
+}
+
+/** A vCPU over the guest's memory. That of KVM has the interpreter at its side. */
+export async function openVcpu(engine: EngineName, memory: GuestMemory, options: EngineOptions = {}): Promise<Vcpu> {
+  const { logDirty = false, userReturns, fxsaveClears = false } = options;
   const { InterpVcpu } = await import('./cpu/interp.js');
-  if (engine === 'interp') return InterpVcpu.open(memory);
+  const openInterpreter = () => {
+    const vcpu = InterpVcpu.open(memory);
+    vcpu.assistUser(userReturns !== undefined);
+    vcpu.clearWithFxsave(fxsaveClears);
+    return vcpu;
+  };
+  if (engine === 'interp') return openInterpreter();
   const { KvmVcpu } = await import('./cpu/kvm.js');
   const { AssistedVcpu } = await import('./machine-assist.js');
-  return new AssistedVcpu(KvmVcpu.open(memory, { logDirty }), () => InterpVcpu.open(memory), memory);
+  return new AssistedVcpu(KvmVcpu.open(memory, { logDirty }), openInterpreter, memory, userReturns);
+}
+
+/** The vCPU of a machine: the one that it is given, or its engine's. */
+export async function openMachineVcpu(options: MachineOptions): Promise<Vcpu> {
+  const { engine, guest, landing, userReturns, fxsaveClears, vcpu } = options;
+  const logDirty = landing?.patience !== Number.POSITIVE_INFINITY;
+  return vcpu ?? openVcpu(engine, guest.memory, { logDirty, userReturns, fxsaveClears });
+}
+
+/** What a trace's header says of the recording engine among what its host is. */
+export function engineOfTrace(host: Readonly<Record<string, unknown>>): EngineOptions {
+  const { fxsaveClears } = host;
+  return { userReturns: userReturnsOfTrace(host), fxsaveClears: fxsaveClears === true };
 }
 
 /** The board of a machine. */

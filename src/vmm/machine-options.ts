@@ -51,6 +51,13 @@ export interface MachineOptions {
   readonly cpuid: readonly CpuidEntry[];
   /** On KVM: what its processor executes although the table does not show it (cpu/hidden.ts). */
   readonly hiddenFeatures?: readonly string[];
+  /**
+   * The interpreter executes user code wherever the machine runs: where the kernel's returns to user mode stand, at most four linear
+   * addresses (hooks/user-returns.ts). Undefined: the engine does.
+   */
+  readonly userReturns?: readonly bigint[] | undefined;
+  /** The engine's FXSAVE below CPL 3 clears what lies behind the XMM registers in its operand: the emulator of some KVMs. */
+  readonly fxsaveClears?: boolean | undefined;
   /** Bytes of the serial console, COM1. */
   readonly serial?: ByteSink;
   /** Bytes written to the debug console, port 0xE9. */

@@ -21,7 +21,7 @@ import { HOOK_PORT, isHookSize } from './hooks/table.js';
 import type { Landmark } from './landmark.js';
 import type { Board } from './machine-board.js';
 import { engineErrorEnd, placeBetweenSlices, plainEnd } from './machine-ends.js';
-import { connect, disconnect, makeBoard, openVcpu } from './machine-engine.js';
+import { connect, disconnect, makeBoard, openMachineVcpu } from './machine-engine.js';
 import { IdleTime, takesInterrupts } from './machine-idle.js';
 import { HostInput } from './machine-input.js';
 import { landNmi } from './machine-nmi.js';
@@ -111,8 +111,7 @@ export class Machine {
 
   /** Opens the engine, and gives it memory, CPUID and the guest's first state. Close the machine when it is done with. */
   static async open(options: MachineOptions): Promise<Machine> {
-    const logDirty = options.landing?.patience !== Number.POSITIVE_INFINITY;
-    const vcpu = options.vcpu ?? (await openVcpu(options.engine, options.guest.memory, logDirty));
+    const vcpu = await openMachineVcpu(options);
     try {
       vcpu.setCpuid(options.cpuid, options.hiddenFeatures);
       vcpu.setState(options.guest.cpu);
@@ -241,7 +240,8 @@ export class Machine {
         return;
       case ExitReason.Debug:
       case ExitReason.Arrived:
-        assert(false, 'nobody asked for single steps or a landmark');
+      case ExitReason.LeftUser:
+        assert(false, 'nobody asked for it');
         return;
       default:
         unreachable(reason);

@@ -11,7 +11,7 @@ import { type EffectiveCpuid, readEffectiveCpuid } from './cpuid.js';
 import { PROBE_MODES } from './guest.js';
 import { probeHypercalls } from './hypercall.js';
 import { type InstructionResult, LEDGER_INSTRUCTIONS, notEmulated, probeInstructions } from './instructions.js';
-import { probeDirtyLog, probeReadonly, probeSyncRegs } from './memory.js';
+import { probeDirtyLog, probeFxsave, probeReadonly, probeSyncRegs } from './memory.js';
 import { probeMsrFilter } from './msr.js';
 import { type ProbeResult, probe } from './result.js';
 import { probeSoftwareInterrupt, probeSyscall } from './rings.js';
@@ -47,6 +47,10 @@ export interface HostReport {
   readonly kickWorks: boolean;
   /** How many times slower than this host's the time of a guest that computes should go: 1 where KVM runs its kernel natively. */
   readonly timeScale: number;
+  /** User code of 64 bits reaches the kernel, by SYSCALL and by an interrupt gate. */
+  readonly userReachesKernel: boolean;
+  /** FXSAVE at CPL 0 writes no more than the registers. */
+  readonly fxsaveLeavesRest: boolean;
   readonly rdtscExits: boolean;
   readonly rdrandExecutes: boolean;
 }
@@ -85,9 +89,10 @@ export async function examineHost(options: ExamineOptions = {}): Promise<HostRep
     for (const mode of PROBE_MODES) await add(probeSingleStep(mode));
     for (const mode of PROBE_MODES) await add(probeSyncRegs(mode));
     await add(probeReadonly());
-    await add(probeSyscall());
-    await add(probeSoftwareInterrupt());
   }
+  await add(probeSyscall());
+  await add(probeSoftwareInterrupt());
+  await add(probeFxsave());
   for (const mode of PROBE_MODES) await add(probeDirtyLog(mode));
   for (const mode of PROBE_MODES) await add(probeKick(mode, host));
   const instructions = examineInstructions(probes, scope === 'all' ? undefined : LEDGER_INSTRUCTIONS);
@@ -111,6 +116,8 @@ export async function examineHost(options: ExamineOptions = {}): Promise<HostRep
     dirtyLogWorks: all('dirty-log.'),
     kickWorks: all('kick.'),
     timeScale: proposedTimeScale(host),
+    userReachesKernel: all('ring3.'),
+    fxsaveLeavesRest: all('fxsave'),
     rdtscExits: outcomes('RDTSC').length > 0 && outcomes('RDTSC').every((outcome) => outcome === 'exit'),
     rdrandExecutes: outcomes('RDRAND EAX').some((outcome) => outcome === 'executes'),
   };
@@ -129,6 +136,8 @@ const NOTHING = {
   dirtyLogWorks: false,
   kickWorks: false,
   timeScale: 1,
+  userReachesKernel: false,
+  fxsaveLeavesRest: false,
   rdtscExits: false,
   rdrandExecutes: false,
 } as const;

@@ -1,4 +1,5 @@
 /** Dirty log, readonly memory, registers in the kvm_run page. */
+import { vmtape64Cpuid } from '../../vmm/cpu/cpuid.js';
 import { ExitReason, REGISTERS_SIZE } from '../../vmm/cpu/vcpu.js';
 import { PROBE_DATA, ProbeGuest, type ProbeMode } from './guest.js';
 import { type ProbeResult, probe } from './result.js';
@@ -7,6 +8,14 @@ import { type ProbeResult, probe } from './result.js';
 const STORE_LONG = [0xc6, 0x04, 0x25, 0, 0, 2, 0, 1, 0xe6, 0x50];
 /** The same with DS = PROBE_DATA >> 4. */
 const STORE_REAL = [0xc6, 0x06, 0, 0, 1, 0xe6, 0x50];
+
+/** mov rax,cr4; or ah,2 (OSFXSR); mov cr4,rax; fxsave64 [PROBE_DATA]; out 50h,al */
+const FXSAVE = [
+  0x0f, 0x20, 0xe0, 0x80, 0xcc, 2, 0x0f, 0x22, 0xe0, 0x48, 0x0f, 0xae, 0x04, 0x25, 0, 0, 2, 0, 0xe6, 0x50,
+];
+const FXSAVE_SIZE = 512;
+/** Behind XMM15. */
+const FXSAVE_END = 416;
 
 /** In one mode. */
 export function probeDirtyLog(mode: ProbeMode): ProbeResult {
@@ -23,6 +32,23 @@ export function probeDirtyLog(mode: ProbeMode): ProbeResult {
         verdict: found ? 'yes' : 'no',
         evidence: `after a write to page 20h the log has: ${pages.map(hex).join(' ')}`,
       };
+    } finally {
+      guest.close();
+    }
+  });
+}
+
+/** Does FXSAVE64 at CPL 0 leave bytes 416 to 511 of its operand alone, as processors do? */
+export function probeFxsave(): ProbeResult {
+  return probe('fxsave', 'FXSAVE writes no more than the registers (cpl0)', () => {
+    const guest = new ProbeGuest('cpl0');
+    try {
+      guest.vcpu.setCpuid(vmtape64Cpuid());
+      const operand = guest.memory.subarray(PROBE_DATA, PROBE_DATA + FXSAVE_SIZE).fill(0xff);
+      guest.load(FXSAVE);
+      if (guest.runToOut(0x50) === undefined) return { verdict: 'no', evidence: 'the guest did not run' };
+      const isLeft = operand.subarray(FXSAVE_END).every((byte) => byte === 0xff);
+      return { verdict: isLeft ? 'yes' : 'no', evidence: isLeft ? 'the rest is as it was' : 'it clears the rest' };
     } finally {
       guest.close();
     }

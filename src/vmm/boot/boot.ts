@@ -23,6 +23,8 @@ export interface BootedGuest extends LoadedGuest {
   readonly isScanned: boolean;
   /** It was loaded by Linux's boot protocol: its command line is Linux's. */
   readonly isLinux: boolean;
+  /** Where 64-bit code returns to user mode, four linear addresses at most; none where the code could not be searched, or is of 32 bits. */
+  readonly userReturns: readonly bigint[];
 }
 
 /**
@@ -77,6 +79,7 @@ function loadImage(memory: GuestMemory, source: KernelRequest, request: BootRequ
 
 function finish(memory: GuestMemory, image: LoadedImage, request: BootRequest): BootedGuest {
   const { loaded, isScanned, isLinux } = image;
-  const { start, sites, doubtful } = loaded;
-  return { memory, cpu: cpuStateOf(start, request.apic), hooks: new HookTable(sites), doubtful, isScanned, isLinux };
+  const { start, sites, doubtful, userReturns = [] } = loaded;
+  const hooks = new HookTable(sites);
+  return { memory, cpu: cpuStateOf(start, request.apic), hooks, doubtful, isScanned, isLinux, userReturns };
 }

@@ -1,5 +1,6 @@
 /** Flat images: raw code without headers. */
 import { scanFlat } from '../hooks/flat.js';
+import { findFlatUserReturns } from '../hooks/user-returns.js';
 import type { GuestMemory } from '../memory.js';
 import { badBoot } from './errors.js';
 import { GDT_ADDRESS, OTHER_STACK_END, STACK_END, TABLES_END } from './layout.js';
@@ -29,7 +30,9 @@ export function loadFlat(memory: GuestMemory, source: FlatRequest, request: Boot
   const start = startOf(mode, loadAt, end);
   if (mode !== 'real') writeGdt(memory, mode === 'long64' ? 64 : 32);
   if (mode === 'long64') writeIdentityMap(memory);
-  return { start, ...applyScan(memory, scanOf(source, start, request), (address) => Number(address) + csBase(start)) };
+  const applied = applyScan(memory, scanOf(source, start, request), (address) => Number(address) + csBase(start));
+  const userReturns = mode === 'long64' ? findFlatUserReturns(image.bytes, BigInt(loadAt)) : [];
+  return { start, ...applied, userReturns };
 }
 
 function startOf(mode: FlatMode, loadAt: number, end: number): CpuStart {

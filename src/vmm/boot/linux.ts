@@ -2,6 +2,7 @@
  * Linux: a bzImage or an uncompressed vmlinux, by the 64-bit boot protocol (RSI points to boot_params, long mode, the
  * memory identity-mapped) or the 32-bit one (ESI, no paging). Source: Linux, Documentation/x86/boot.rst.
  */
+import { findUserReturns } from '../hooks/user-returns.js';
 import type { GuestMemory } from '../memory.js';
 import { BOOT_FLAG, SETUP_HEADER_START, SETUP_MAGIC, SetupHeader, writeBootParams } from './boot-params.js';
 import type { ElfImage } from './elf.js';
@@ -74,7 +75,8 @@ export function loadVmlinux(memory: GuestMemory, image: ElfImage, source: Kernel
   if (entry === undefined) throw notAKernel(kernel.name, 'has its entry point outside its segments');
   placeCommandLine(memory, source.commandLine, COMMAND_LINE_MAXIMUM);
   writeBootParams(memory, undefined, placeInitrd(memory, initrd, end, memory.ramSize));
-  return { start: linuxStart(memory, image.bits, entry), ...hookElf(memory, image, request) };
+  const start = linuxStart(memory, image.bits, entry);
+  return { start, ...hookElf(memory, image, request), userReturns: findUserReturns(image) };
 }
 
 /** Gives a loaded kernel that has an empty command line another one: at most 254 bytes, which each kernel takes. Throws VMTAPE_BOOT. */

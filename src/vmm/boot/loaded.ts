@@ -12,6 +12,8 @@ export interface Loaded {
   readonly sites: readonly HookSite[];
   /** Addresses that look like instructions to hook but were left, as disassembly was not sure of them. */
   readonly doubtful: readonly bigint[];
+  /** See BootedGuest. */
+  readonly userReturns?: readonly bigint[];
 }
 
 /** Writes the patches of a scan. `physical` tells where the byte that runs at an address lies, or undefined: nowhere. */

@@ -2,6 +2,8 @@
  * PVH: an ELF kernel that names its 32-bit entry in a Xen note and is told about the machine by hvm_start_info
  * (Xen, docs/misc/pvh.pandoc and xen/include/public/arch-x86/hvm/start_info.h).
  */
+
+import { findUserReturns } from '../hooks/user-returns.js';
 import type { GuestMemory } from '../memory.js';
 import { memoryMap } from './e820.js';
 import type { ElfImage } from './elf.js';
@@ -48,6 +50,7 @@ export function loadPvh(memory: GuestMemory, image: ElfImage, source: KernelRequ
   return {
     start: { mode: 'prot32', entry, stack: STACK_END, registers: { rbx: BOOT_INFO_ADDRESS } },
     ...hookElf(memory, image, request),
+    userReturns: findUserReturns(image),
   };
 }
 

@@ -18,6 +18,8 @@ export interface InterpExports {
   /** The next access to each page walks the page tables, and marks them in PAGE_WALKED. */
   forgetTranslations(): void;
   invalidateCode(physical: number, length: number): void;
+  /** Another engine ran over the same memory: see interp/trust.ts. */
+  distrustCode(): void;
   /** A feature, by its leaf and register (0 to 3: EAX to EDX) * 256 + bit, executes whatever CPUID shows; and none any more. */
   executeHidden(leaf: number, place: number): void;
   hideAll(): void;

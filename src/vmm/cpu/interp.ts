@@ -27,6 +27,9 @@ import {
 } from './vcpu.js';
 
 const IF = 0x200;
+const VM = 0x2_0000;
+/** The number of SS. */
+const SS = 2;
 const TWO_32 = 0x1_0000_0000;
 /** Bits of RFLAGS that are fixed: what setFlags leaves alone. */
 const RESERVED_FLAGS = ~0x3f_7fd5;
@@ -266,6 +269,43 @@ export class InterpVcpu implements Vcpu {
       'only the MSR access of the last exit can be refused',
     );
     this.#set(layout.EXIT_MSR_FAULT, 1);
+  }
+
+  /** run() ends with ExitReason.LeftUser at the first boundary at which CPL is not 3. */
+  setStayUser(on: boolean): void {
+    this.#check();
+    this.#set(layout.RUN_STAY_USER, on ? 1 : 0);
+  }
+
+  assistUser(on: boolean): void {
+    this.#check();
+    this.#set(layout.RUN_USER_ASSISTED, on ? 1 : 0);
+  }
+
+  clearWithFxsave(on: boolean): void {
+    this.#check();
+    this.#set(layout.RUN_FXSAVE_CLEARS, on ? 1 : 0);
+  }
+
+  /** Another engine ran over the same memory, and may have written code: call it before {@link setState}. */
+  distrustCode(): void {
+    this.#check();
+    this.#code.distrustCode();
+  }
+
+  /** CPL of the instruction at RIP. */
+  get privilege(): number {
+    this.#check();
+    const isProtected = (this.#get(layout.CPU_CR0) & 1) !== 0;
+    if (!isProtected) return 0;
+    if ((this.#get(layout.CPU_RFLAGS) & VM) !== 0) return 3;
+    return (this.#get(layout.CPU_SEGMENTS + SS * layout.SEGMENT_SIZE + layout.SEGMENT_ATTRIBUTES) >> 5) & 3;
+  }
+
+  /** The vCPU stands between two iterations of a REP instruction. */
+  get isWithinString(): boolean {
+    this.#check();
+    return this.#code.isUnfinished() !== 0;
   }
 
   skipTicks(ticks: number): void {

@@ -87,6 +87,7 @@ export const MEMORY_READONLY = 2;
 /** KVM_SET_GUEST_DEBUG control. */
 export const DEBUG_ENABLE = 1;
 export const DEBUG_SINGLE_STEP = 2;
+export const DEBUG_HARDWARE_BREAKPOINTS = 0x2_0000;
 
 /** KVM_X86_SET_MSR_FILTER. */
 export const MSR_FILTER_DEFAULT_DENY = 1;

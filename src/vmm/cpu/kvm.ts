@@ -11,27 +11,13 @@ import type { GuestMemory } from '../memory.js';
 import { checkState } from '../state/check.js';
 import { initialState } from '../state/fields.js';
 import { checkNumber, checkResult, closedError, KvmError, kickVcpu, type NativeVcpu } from './addon.js';
-import {
-  DEBUG_ENABLE,
-  DEBUG_SINGLE_STEP,
-  KVM_REGS_ORDER,
-  KVM_REGS_SIZE,
-  KvmExit,
-  RunPage,
-  SYNC_EVENTS,
-  SYNC_REGS,
-} from './kvm-constants.js';
+import { KVM_REGS_ORDER, KVM_REGS_SIZE, KvmExit, RunPage, SYNC_EVENTS, SYNC_REGS } from './kvm-constants.js';
+import { DR6_CAUSES, KvmDebug } from './kvm-debug.js';
 import { KvmExitRecord } from './kvm-exit.js';
 import { blocksNmi, EVENTS_SIZE, encodeEvents, hasPendingDebug, KvmStateAccess } from './kvm-state.js';
-import {
-  encodeCpuid,
-  IA32_DEBUGCTL,
-  IA32_TSC_AUX,
-  type KvmRegion,
-  MachineVm,
-  regionsOf,
-  type SeenMemory,
-} from './kvm-vm.js';
+import { isRepeatedString } from './kvm-string.js';
+import type { KvmRegion, SeenMemory } from './kvm-vm.js';
+import { encodeCpuid, IA32_DEBUGCTL, IA32_TSC_AUX, MachineVm, regionsOf } from './kvm-vm.js';
 import { type CpuState, cpuStateTable, GPR_NAMES, powerOnState } from './state.js';
 import { type CpuidEntry, ExitReason, REGISTERS_SIZE, type Vcpu } from './vcpu.js';
 
@@ -80,7 +66,7 @@ export class KvmVcpu implements Vcpu {
   #injected = false;
   /** Known instead of the page's ready_for_interrupt_injection until the next entry. */
   #readyKnown: boolean | undefined;
-  #singleStep = false;
+  readonly #debug: KvmDebug;
   #token: number;
 
   /** Over the given memory; {@link KvmVcpu.open} takes a GuestMemory. */
@@ -96,6 +82,7 @@ export class KvmVcpu implements Vcpu {
         );
       }
       this.#native = vcpu.native;
+      this.#debug = new KvmDebug(vcpu.native);
       const page = vcpu.page;
       this.#page = new DataView(page);
       this.#registers = new Uint32Array(page, RunPage.regs, KVM_REGS_SIZE / 4);
@@ -123,7 +110,7 @@ export class KvmVcpu implements Vcpu {
     this.#check();
     if (this.#furtherExit === undefined) {
       if (this.#halted && !this.#injected) return this.exit.decode(KvmExit.Halt);
-      if (this.#singleStep && (this.#pending || this.#deferred)) {
+      if (this.#debug.isStepping && (this.#pending || this.#deferred)) {
         this.complete();
         this.#finish();
         if (this.#furtherExit === undefined) return this.exit.decode(KvmExit.Debug);
@@ -141,8 +128,9 @@ export class KvmVcpu implements Vcpu {
     this.#state.invalidate();
     let code = this.#native.run();
     // The guest lowered CR8, and KVM would have us look for interrupts: they are landed elsewhere. The instruction is done.
-    while (code === KvmExit.SetTpr) code = this.#singleStep ? KvmExit.Debug : this.#native.run();
+    while (code === KvmExit.SetTpr) code = this.#debug.isStepping ? KvmExit.Debug : this.#native.run();
     if (code < 0 && code !== EINTR && code !== EAGAIN) checkResult(code, 'KVM_RUN');
+    if (code === KvmExit.Debug && this.#returnDebug()) return this.run(limit);
     const reason = this.#decode(code);
     return this.#serveMsr(reason) ? this.run(limit) : reason;
   }
@@ -300,10 +288,39 @@ export class KvmVcpu implements Vcpu {
 
   setSingleStep(on: boolean): void {
     this.#check();
-    const debug = new Uint8Array(72);
-    new DataView(debug.buffer).setUint32(0, on ? DEBUG_ENABLE | DEBUG_SINGLE_STEP : 0, true);
-    checkResult(this.#native.transfer('KVM_SET_GUEST_DEBUG', debug), 'KVM_SET_GUEST_DEBUG');
-    this.#singleStep = on;
+    this.#debug.isStepping = on;
+  }
+
+  /** run() ends with ExitReason.Debug before the instruction at each of these, instead of executing it. See {@link KvmDebug}. */
+  setBreakpoints(addresses: readonly bigint[]): void {
+    this.#check();
+    this.#debug.breakpoints = addresses;
+  }
+
+  /** RIP is one of {@link setBreakpoints}. */
+  get isAtBreakpoint(): boolean {
+    this.#check();
+    this.#finish();
+    return this.#debug.breakpoints.includes(this.#register64(RIP));
+  }
+
+  /** While there are breakpoints, KVM brings the guest's own debug exceptions to us: they are given back. */
+  #returnDebug(): boolean {
+    if (this.#debug.isStepping || this.isAtBreakpoint) return false;
+    const state = this.getState();
+    state.pendingDebug = Number(this.#page.getBigUint64(RunPage.debug.dr6, true)) & DR6_CAUSES;
+    this.setState(state);
+    return true;
+  }
+
+  /** A kick waits: it is taken, without entering the guest. */
+  takeKick(): boolean {
+    this.#check();
+    if (this.#page.getUint8(RunPage.immediateExit) === 0) return false;
+    this.#finish();
+    this.#state.invalidate();
+    this.#native.run();
+    return true;
   }
 
   failMsr(): void {
@@ -315,7 +332,6 @@ export class KvmVcpu implements Vcpu {
     this.#page.setUint8(RunPage.msr.error, 1);
   }
 
-  /** Kicks the run under way, or the next one, in `microseconds`; 0 takes that back. */
   ignoreFerr(): void {
     this.#state.ignoreFerr();
   }
@@ -398,7 +414,7 @@ export class KvmVcpu implements Vcpu {
     this.#deferred = false;
     this.#state.invalidate();
     const code = this.#native.complete();
-    if (code === EINTR || (code === KvmExit.Debug && this.#singleStep)) return;
+    if (code === EINTR || (code === KvmExit.Debug && this.#debug.isStepping)) return;
     if (code < 0) checkResult(code, 'KVM_RUN');
     this.#furtherExit = code;
   }
@@ -408,12 +424,7 @@ export class KvmVcpu implements Vcpu {
    * event that lands there has no place in the exit stream, so it waits until the instruction is done.
    */
   #isAtRepeatedString(): boolean {
-    const code = this.#codeAtRip(4);
-    for (const byte of code) {
-      if (byte === 0xf2 || byte === 0xf3) return isRepeatedString(code);
-      if (!isPrefix(byte)) return false;
-    }
-    return false;
+    return isRepeatedString(this.#codeAtRip(4));
   }
 
   /** The kernel did not say at which bytes it failed: they are read from guest memory. */
@@ -482,15 +493,4 @@ export class KvmVcpu implements Vcpu {
   #check(): void {
     if (this.#closed) throw closedError('vCPU');
   }
-}
-
-/** Legacy prefixes but REP, and REX in 64-bit mode (elsewhere INC and DEC: harmless, as nothing repeats behind them). */
-function isPrefix(byte: number): boolean {
-  return (byte & 0xf0) === 0x40 || [0x26, 0x2e, 0x36, 0x3e, 0x64, 0x65, 0x66, 0x67, 0xf0, 0xf2, 0xf3].includes(byte);
-}
-
-/** INS, OUTS, MOVS, CMPS, STOS, LODS or SCAS behind the prefixes. */
-function isRepeatedString(code: Uint8Array): boolean {
-  const opcode = code.find((byte) => !isPrefix(byte)) ?? 0;
-  return (opcode & 0xfc) === 0x6c || (opcode >= 0xa4 && opcode <= 0xaf && opcode !== 0xa8 && opcode !== 0xa9);
 }

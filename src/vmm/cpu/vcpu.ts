@@ -22,6 +22,7 @@ export const ExitReason = {
   Limit: layout.EXIT_LIMIT,
   EngineError: layout.EXIT_ENGINE_ERROR,
   Arrived: layout.EXIT_ARRIVED,
+  LeftUser: layout.EXIT_LEFT_USER,
 } as const;
 /** A value of {@link ExitReason}. */
 export type ExitReason = (typeof ExitReason)[keyof typeof ExitReason];
@@ -141,6 +142,8 @@ export interface Vcpu {
   ignoreFerr(): void;
   /** KVM only: instructions that the interpreter executed for it (machine-assist.ts). */
   readonly assists?: number;
+  /** KVM only: the interpreter executes all user code, and so in single steps that are exact. */
+  readonly assistsUser?: boolean;
   /** KVM only: is told each of them, with its bytes and the bits of its code, before the exits that it makes. */
   onAssist?: AssistListener | undefined;
   /** Interpreter only: what it goes on with, besides the architectural state, after a checkpoint; as cpu/interp-resumption.ts declares it. */

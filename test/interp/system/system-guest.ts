@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { cpuStateOf } from '../../../src/vmm/boot/cpu.js';
 import { writeGdt, writeIdentityMap } from '../../../src/vmm/boot/tables.js';
 import { InterpVcpu } from '../../../src/vmm/cpu/interp.js';
+import type { KvmVcpu } from '../../../src/vmm/cpu/kvm.js';
 import { type CpuidEntry, ExitReason, type Vcpu } from '../../../src/vmm/cpu/vcpu.js';
 import { AssistedVcpu } from '../../../src/vmm/machine-assist.js';
 import { GuestMemory } from '../../../src/vmm/memory.js';
@@ -56,9 +57,15 @@ export function guestImage(name: string): Uint8Array {
 }
 
 /** KVM without the interpreter at its side. */
-async function openKvm(memory: GuestMemory): Promise<Vcpu> {
+async function openKvm(memory: GuestMemory): Promise<KvmVcpu> {
   const { KvmVcpu } = await import('../../../src/vmm/cpu/kvm.js');
   return KvmVcpu.open(memory);
+}
+
+async function openEngine(engine: EngineUnderTest, memory: GuestMemory): Promise<Vcpu> {
+  if (engine === 'interp') return new InterpVcpu(memory);
+  const kvm = await openKvm(memory);
+  return engine === 'assisted' ? new AssistedVcpu(kvm, () => new InterpVcpu(memory), memory) : kvm;
 }
 
 /** A vCPU about to execute `image` at `base`. */
@@ -67,8 +74,7 @@ export async function loadGuest(engine: EngineUnderTest, image: Uint8Array, mode
   memory.write(base, image);
   if (mode !== 'real') writeGdt(memory, mode === 'long64' ? 64 : 32);
   if (mode === 'long64') writeIdentityMap(memory);
-  let vcpu = engine === 'interp' ? new InterpVcpu(memory) : await openKvm(memory);
-  if (engine === 'assisted') vcpu = new AssistedVcpu(vcpu, () => new InterpVcpu(memory), memory);
+  const vcpu = await openEngine(engine, memory);
   vcpu.setCpuid(TEST_CPUID);
   vcpu.setState(cpuStateOf({ mode, entry: base, stack: mode === 'real' ? 0x7000 : 0x9_0000 }));
   return { memory, vcpu };
