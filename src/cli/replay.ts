@@ -4,6 +4,7 @@ import { ExitCode, VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
 import type { CheckpointFile } from '../replay/checkpoint-file.js';
 import type { Divergence } from '../replay/divergence.js';
+import type { EffectiveTable } from '../replay/features.js';
 import type { ComparedDigests, ReplayOptions, ReplayResult } from '../replay/options.js';
 import type { CpuState } from '../vmm/cpu/state.js';
 import { type ConsoleOutput, isOnTerminal, openConsole } from './console.js';
@@ -110,6 +111,7 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
       serial: console,
       host: realHost,
       ignoresFeatures: flags.ignoreCpu ?? false,
+      ...(engine === 'kvm' && { effectiveCpuid: await effectiveTable() }),
       ...untilOptions(until, engine),
       ...(from !== undefined && { from }),
       ...(checkpoints && { checkpoints }),
@@ -201,6 +203,12 @@ async function isWindowExact(engine: 'interp' | 'kvm'): Promise<boolean> {
   if (engine === 'interp') return true;
   const { examineHost } = await import('../record/probes/host.js');
   return (await examineHost({ scope: 'ledger' })).windowIsExact;
+}
+
+/** What this host's KVM shows a guest whose CPUID is not hooked. */
+async function effectiveTable(): Promise<EffectiveTable> {
+  const { readEffectiveCpuid } = await import('../record/probes/cpuid.js');
+  return (asked) => readEffectiveCpuid(asked).cpl0;
 }
 
 function exitCodeOf(result: ReplayResult): number {

@@ -7,19 +7,29 @@ import type { TraceHeader } from '../trace/header.js';
 import { INTERPRETED_FEATURES } from '../vmm/cpu/cpuid.js';
 import { featureNames, featuresBeyond } from '../vmm/cpu/cpuid-features.js';
 import { hiddenOfTrace } from '../vmm/cpu/hidden.js';
+import type { CpuidEntry } from '../vmm/cpu/vcpu.js';
 import { HookKind } from '../vmm/hooks/table.js';
 import type { EngineName } from '../vmm/machine-options.js';
 
 /** What is asked of the header. */
 export type DemandingHeader = Pick<TraceHeader, 'engine' | 'cpuid' | 'host' | 'hooks' | 'files' | 'ledger'>;
 
+/** What a guest of this host's KVM reads by CPUID if it is given the table `asked`. */
+export type EffectiveTable = (asked: readonly CpuidEntry[]) => readonly CpuidEntry[];
+
 /**
  * Throws VMTAPE_CPU, exit code 6, where the engine lacks features that the guest was shown and may use. On KVM only if the guest could ask: one
- * without CPUID in its code may go well there, and gets {@link featuresHint} if it does not.
+ * without CPUID in its code may go well there, and gets {@link featuresHint} if it does not. `effective` says what KVM shows where CPUID is
+ * not hooked; without it, what KVM supports is all.
  */
-export async function checkFeatures(path: string, header: DemandingHeader, engine: EngineName): Promise<void> {
+export async function checkFeatures(
+  path: string,
+  header: DemandingHeader,
+  engine: EngineName,
+  effective?: EffectiveTable,
+): Promise<void> {
   if (engine === 'kvm' && !canAsk(header)) return;
-  const lacking = await lackingFeatures(header, engine);
+  const lacking = await lackingFeatures(header, engine, effective);
   if (lacking.length === 0) return;
   const who = engine === 'kvm' ? "this host's KVM" : "this version's interpreter";
   const hint = engine === 'kvm' ? 'use --engine interp' : 'use the vmtape that recorded it, or later';
@@ -40,12 +50,23 @@ export async function featuresHint(header: DemandingHeader): Promise<string | un
   return parts.length === 0 ? undefined : `this host's KVM lacks ${parts.join('; ')}; try --engine interp`;
 }
 
-async function lackingFeatures(header: DemandingHeader, engine: EngineName): Promise<string[]> {
+async function lackingFeatures(
+  header: DemandingHeader,
+  engine: EngineName,
+  effective?: EffectiveTable,
+): Promise<string[]> {
   const demanded = demandedFeatures(header);
   if (engine === 'interp') return demanded.filter((name) => !INTERPRETED_FEATURES.includes(name));
   const { forThisKvm } = await import('../vmm/cpu/kvm-cpuid.js');
-  return featuresBeyond(header.cpuid, forThisKvm(header.cpuid)).filter((name) => demanded.includes(name));
+  const unsupported = featuresBeyond(header.cpuid, forThisKvm(header.cpuid)).filter((name) => demanded.includes(name));
+  if (unsupported.length === 0 || isHooked(header)) return unsupported;
+  // An instruction that KVM lets through shows the processor's features, supported or not; so it did to the recorder.
+  if (effective === undefined) return unsupported;
+  const unseen = featuresBeyond(header.cpuid, effective(header.cpuid));
+  return unsupported.filter((name) => unseen.includes(name));
 }
+
+const isHooked = ({ hooks }: DemandingHeader): boolean => hooks.some(({ kind }) => kind === HookKind.Cpuid);
 
 /** Without those that the recording KVM forced upon the guest: an open row of its ledger, from which the guest was kept otherwise. */
 function demandedFeatures({ engine, cpuid, ledger }: DemandingHeader): string[] {
@@ -57,7 +78,7 @@ function demandedFeatures({ engine, cpuid, ledger }: DemandingHeader): string[] 
 }
 
 /** Its code has a CPUID; or it could not be searched for one: firmware, or a kernel that unpacks itself. */
-function canAsk({ hooks, files }: DemandingHeader): boolean {
-  if (hooks.length > 0) return hooks.some(({ kind }) => kind === HookKind.Cpuid);
-  return files.some(({ role }) => role === 'kernel' || role === 'rom');
+function canAsk(header: DemandingHeader): boolean {
+  if (header.hooks.length > 0) return isHooked(header);
+  return header.files.some(({ role }) => role === 'kernel' || role === 'rom');
 }

@@ -1,4 +1,5 @@
 /** What a replay is made of, and what came of it. */
+
 import type { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
 import type { GuestFiles } from '../trace/memory-reader.js';
@@ -7,6 +8,7 @@ import type { EngineName, MachineEnd } from '../vmm/machine-options.js';
 import type { GuestMemory } from '../vmm/memory.js';
 import type { SavedState } from './checkpoint.js';
 import type { Divergence } from './divergence.js';
+import type { EffectiveTable } from './features.js';
 
 /** `machine`: devices run and their answers are compared. `cpu`: no devices; reads are answered from the trace. */
 export type ReplayMode = 'machine' | 'cpu';
@@ -28,6 +30,8 @@ export interface ReplayOptions {
   readonly engine?: EngineName;
   /** Go on where the engine lacks features of the header's CPU: it diverges if the guest uses one. Default false: VMTAPE_CPU. */
   readonly ignoresFeatures?: boolean;
+  /** What KVM shows a guest whose CPUID is not hooked. Default: what it supports. */
+  readonly effectiveCpuid?: EffectiveTable;
   /** Default `machine`. */
   readonly mode?: ReplayMode;
   /** Stop before the record with this ordinal. */

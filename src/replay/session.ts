@@ -121,7 +121,7 @@ export class ReplaySession {
       const from = reader.checkpointBefore(options.from ?? 0);
       if (from && options.engine === 'kvm') throw onlyInterpreted(options.path);
       const engine = options.engine ?? 'interp';
-      if (!options.ignoresFeatures) await checkFeatures(options.path, reader.header, engine);
+      if (!options.ignoresFeatures) await checkFeatures(options.path, reader.header, engine, options.effectiveCpuid);
       const guest = guestOf(reader, from);
       const vcpu = await openVcpu(engine, guest.memory, engineOfTrace(reader.header.host));
       try {
