@@ -96,11 +96,17 @@ function lapicRig(bench: Bench): Omit<Rig, 'bench'> {
       (value) => {
         processor.apicBase = [0xfee0_0900, 0xfee0_0900, 0xfee0_0100, 0xfed0_0900][value & 3] as number;
       },
-      () => bench.note('vector', device.acknowledge()),
+      () => {
+        // An NMI goes before every interrupt (SDM volume 3, table 6-2).
+        if (!device.hasNmi) return bench.note('vector', device.acknowledge());
+        device.takeNmi();
+        bench.note('nmi', 1);
+      },
     ],
     observe: () => {
       bench.note('pending', device.pending < 0 ? 0x100 : device.pending);
       bench.note('passes', (device.passesExtInt ? 1 : 0) | (device.canInterrupt ? 2 : 0));
+      bench.note('nmi', (device.hasNmi ? 1 : 0) | (device.wiresNmi ? 2 : 0));
       bench.note('cr8', processor.cr8);
     },
   };
