@@ -46,9 +46,11 @@ describe.each(guestImages().filter((image) => !image.bench))('$name', ({ name, o
     await replays(trace, 'interp', 'cpu', recording.stdout);
     // Between its ticks the interpreter counted 200 million instructions in all, which KVM can only step through one by one.
     const isTooFar = name === 'landmarks' && engine === 'interp';
+    // The programs of a recording from KVM run on the interpreter where this KVM cannot bring them back; those of the interpreter's do not.
+    const cannotReturn = name === 'long-user' && engine === 'interp' && onKvm && !(await kvmDoesSyscall());
     // What the interpreter shows and this KVM lacks, these guests see but do not use.
     const cpu = engine === 'interp' ? ['--ignore-cpu'] : [];
-    if (onKvm && !isTooFar && !isItsOwn) await replays(trace, 'kvm', 'machine', recording.stdout, ...cpu);
+    if (onKvm && !isTooFar && !isItsOwn && !cannotReturn) await replays(trace, 'kvm', 'machine', recording.stdout, ...cpu);
   });
 });
 
