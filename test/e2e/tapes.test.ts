@@ -50,7 +50,8 @@ describe.each(guestImages().filter((image) => !image.bench))('$name', ({ name, o
     const cannotReturn = name === 'long-user' && engine === 'interp' && onKvm && !(await kvmDoesSyscall());
     // What the interpreter shows and this KVM lacks, these guests see but do not use.
     const cpu = engine === 'interp' ? ['--ignore-cpu'] : [];
-    if (onKvm && !isTooFar && !isItsOwn && !cannotReturn) await replays(trace, 'kvm', 'machine', recording.stdout, ...cpu);
+    if (onKvm && !isTooFar && !isItsOwn && !cannotReturn)
+      await replays(trace, 'kvm', 'machine', recording.stdout, ...cpu);
   });
 });
 
