@@ -5,18 +5,10 @@
  * architecture against its signed lists as its own. What is there and whole is left alone; `--refresh` fetches anew.
  */
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { fetchLists, inWorkFolder, runScript, say, writeWhole } from './guest-debian/fetching.js';
 import { buildInitramfs, INIT_SCRIPT } from './guest-debian/initramfs.js';
 import { PrivateApt, unpackPackage } from './guest-debian/packages.js';
 import { extractVmlinux } from './guest-debian/vmlinux.js';
@@ -59,20 +51,12 @@ function make(guest: Guest, isRefresh: boolean): void {
     say(`${target} is there and whole (--refresh fetches it anew).`);
     return;
   }
-  mkdirSync(cache, { recursive: true });
-  const work = mkdtempSync(join(cache, 'guest-debian-'));
-  try {
-    build(guest, work, target);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  inWorkFolder(cache, 'guest-debian-', (work) => build(guest, work, target));
 }
 
 function build({ architecture, metaPackage }: Guest, work: string, target: string): void {
   const apt = new PrivateApt(join(cache, architecture === 'amd64' ? 'apt' : `apt-${architecture}`), architecture);
-  say(`Fetching the package lists of ${architecture}.`);
-  const trouble = apt.update();
-  if (trouble !== undefined) say(`Some lists could not be fetched (${trouble}); going on with the others.`);
+  fetchLists(apt, ` of ${architecture}`);
   const image = apt.dependencies(metaPackage).find((name) => name.startsWith('linux-image-'));
   if (image === undefined) throw new Error(`${metaPackage} depends on no linux-image package`);
   say(`Fetching ${image} and busybox-static.`);
@@ -127,23 +111,8 @@ function isWhole(target: string): boolean {
   });
 }
 
-/** Under another name first: a run that is cut off leaves no half file. */
-function writeWhole(path: string, content: Uint8Array): void {
-  writeFileSync(`${path}.new`, content);
-  renameSync(`${path}.new`, path);
-}
-
 function sha256(content: Uint8Array): string {
   return createHash('sha256').update(content).digest('hex');
 }
 
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
-try {
-  main();
-} catch (error) {
-  process.stderr.write(`guest:debian: ${(error as Error).message}\n`);
-  process.exitCode = 1;
-}
+runScript('guest:debian', main);

@@ -3,18 +3,10 @@
  * .cache/guests/foreign: firmware that starts at the reset vector, and kernels. Needs apt-get and dpkg-deb, but not root, and installs
  * nothing. What is there is left alone; `--refresh` fetches anew. docs/booting.md says what each image comes to.
  */
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
 import { basename, join, resolve } from 'node:path';
 import { gunzipSync } from 'node:zlib';
+import { fetchLists, inWorkFolder, runScript, say, writeWhole } from './guest-debian/fetching.js';
 import { PrivateApt, unpackPackage } from './guest-debian/packages.js';
 
 /** A file of a package, and its name here. */
@@ -50,20 +42,12 @@ function main(): void {
     say(`${target} is there and whole (--refresh fetches it anew).`);
     return;
   }
-  mkdirSync(cache, { recursive: true });
-  const work = mkdtempSync(join(cache, 'guest-foreign-'));
-  try {
-    fetch(work);
-  } finally {
-    rmSync(work, { recursive: true, force: true });
-  }
+  inWorkFolder(cache, 'guest-foreign-', fetch);
 }
 
 function fetch(work: string): void {
   const apt = new PrivateApt(join(cache, 'apt'));
-  say('Fetching the package lists.');
-  const trouble = apt.update();
-  if (trouble !== undefined) say(`Some lists could not be fetched (${trouble}); going on with the others.`);
+  fetchLists(apt);
   mkdirSync(target, { recursive: true });
   const root = join(work, 'root');
   for (const [name, images] of Object.entries(PACKAGES)) {
@@ -85,21 +69,10 @@ function take(apt: PrivateApt, name: string, work: string, root: string): void {
   say(basename(file));
 }
 
-/** Under another name first: a run that is cut off leaves no half file. */
 function keep(name: string, content: Uint8Array): void {
   const path = join(target, name);
-  writeFileSync(`${path}.new`, content);
-  renameSync(`${path}.new`, path);
+  writeWhole(path, content);
   say(`  ${path}: ${content.length} bytes`);
 }
 
-function say(text: string): void {
-  process.stdout.write(`${text}\n`);
-}
-
-try {
-  main();
-} catch (error) {
-  process.stderr.write(`guest:foreign: ${(error as Error).message}\n`);
-  process.exitCode = 1;
-}
+runScript('guest:foreign', main);

@@ -2,6 +2,7 @@
  * From a linear address to guest memory, as the vCPU's paging says (Intel SDM volume 3A, chapter 5). Only for looking:
  * nothing is set accessed, no permission is checked.
  */
+import { isRepeat, isSizeOrSegment, isStringOpcode } from './cpu/kvm-string.js';
 import type { CpuState } from './cpu/state.js';
 import type { Vcpu } from './cpu/vcpu.js';
 import type { GuestMemory } from './memory.js';
@@ -95,25 +96,15 @@ export interface RepeatedString {
 
 /** The repeated string instruction that `code` begins with; undefined: it is none. */
 export function repeatedString(code: Uint8Array, state: CpuState): RepeatedString | undefined {
-  const end = code.findIndex((byte) => !isPrefix(byte) && !isRepeat(byte));
+  const end = code.findIndex((byte) => !isSizeOrSegment(byte) && !isRepeat(byte));
   if (end < 0) return undefined;
   const prefixes = code.subarray(0, end);
   const opcode = code[end] as number;
   const isIo = opcode >= 0x6c && opcode <= 0x6f;
-  const isString = isIo || (opcode >= 0xa4 && opcode <= 0xa7) || (opcode >= 0xaa && opcode <= 0xaf);
-  if (!isString || !prefixes.some(isRepeat)) return undefined;
+  if (!isStringOpcode(opcode) || !prefixes.some(isRepeat)) return undefined;
   const bits = codeBits(state);
   const isOther = prefixes.includes(0x67);
   const isWide = bits === 64 && !isOther;
   const isNarrow = (bits === 16) !== isOther && bits !== 64;
   return { isIo, countMask: isWide ? 0xffff_ffff_ffff_ffffn : isNarrow ? 0xffffn : 0xffff_ffffn };
-}
-
-function isRepeat(byte: number): boolean {
-  return byte === 0xf2 || byte === 0xf3;
-}
-
-function isPrefix(byte: number): boolean {
-  const isSegment = (byte & 0xe7) === 0x26 || byte === 0x64 || byte === 0x65;
-  return isSegment || byte === 0x66 || byte === 0x67 || (byte >= 0x40 && byte <= 0x4f);
 }

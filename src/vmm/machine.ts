@@ -296,7 +296,8 @@ export class Machine {
     const { exit } = vcpu;
     if (!isHookSize(exit.size) || exit.count !== 1 || board.hooks.table.sites.length === 0) return false;
     const held = this.#held.hold(exit);
-    assert(vcpu.complete() === undefined, 'an OUT has one exit');
+    const further = vcpu.complete();
+    assert(further === undefined, 'an OUT has one exit');
     const site = board.hooks.find(vcpu);
     this.exits++;
     if (site < 0) {

@@ -3,20 +3,16 @@
 import { vmtape } from './cli.js';
 import { guestOptions } from './guest-sources.js';
 
+/** A guest of corpora/guests on KVM, all of it. */
+function runOnKvm(guest: string): ReturnType<typeof vmtape> {
+  return vmtape(['run', '--engine', 'kvm', '--assist-user', 'off', '--timeout', '30', ...guestOptions(guest)]);
+}
+
 let answer: Promise<string | undefined> | undefined;
 
 /** Undefined: guests run on KVM here. Else the reason why not, in the command's own words. */
 export function whyNoKvm(): Promise<string | undefined> {
-  answer ??= vmtape([
-    'run',
-    '--engine',
-    'kvm',
-    '--assist-user',
-    'off',
-    '--timeout',
-    '30',
-    ...guestOptions('selfmod'),
-  ]).then((result) => (result.code === 6 ? result.stderr.trim() : undefined));
+  answer ??= runOnKvm('selfmod').then((result) => (result.code === 6 ? result.stderr.trim() : undefined));
   return answer;
 }
 
@@ -27,15 +23,6 @@ let syscall: Promise<boolean> | undefined;
  * not (head of corpora/guests/long-syscall.s), and then no recording of that guest can agree with the interpreter.
  */
 export function kvmDoesSyscall(): Promise<boolean> {
-  syscall ??= vmtape([
-    'run',
-    '--engine',
-    'kvm',
-    '--assist-user',
-    'off',
-    '--timeout',
-    '30',
-    ...guestOptions('long-syscall'),
-  ]).then((result) => result.code === 33);
+  syscall ??= runOnKvm('long-syscall').then((result) => result.code === 33);
   return syscall;
 }

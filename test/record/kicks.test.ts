@@ -6,6 +6,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { Prng } from '../../src/base/prng.js';
 import { landmarkLoops, landmarkMachine } from '../../src/compare/landmarks/guest.js';
 import { ReplaySession } from '../../src/replay/session.js';
+import { hastyHost } from '../helpers/kicked-tape.js';
 import { kickedVcpu } from '../helpers/kicked-vcpu.js';
 import { imageOf, record } from '../helpers/tape.js';
 
@@ -22,15 +23,8 @@ describe.each([0, 3] as const)('interrupts in ring %i', (ring) => {
     const path = join(directory, `${loop}.${ring}`);
     const machine = landmarkMachine(imageOf('landmarks'), { loop, ring, ticks: TICKS, seed: 1 });
     const random = new Prng(ring * 8 + landmarkLoops.indexOf(loop) + 1);
-    // The host's clock goes on by up to 20 µs whenever it is read; the guest's timer ticks every 50 µs.
-    let now = 0;
-    const host = {
-      now() {
-        now += random.u32() % 20_000;
-        return now;
-      },
-      sleep: () => Promise.resolve(),
-    };
+    // The guest's timer ticks every 50 µs.
+    const host = hastyHost(random);
     const recorded: number[] = [];
     const vcpu = kickedVcpu(
       machine.guest.memory,

@@ -84,6 +84,9 @@ export const KVM_REGS_SIZE = 144;
 export const MEMORY_LOG_DIRTY_PAGES = 1;
 export const MEMORY_READONLY = 2;
 
+/** The breakpoints of a processor: DR0 to DR3. */
+export const BREAKPOINTS_MAX = 4;
+
 /** KVM_SET_GUEST_DEBUG control. */
 export const DEBUG_ENABLE = 1;
 export const DEBUG_SINGLE_STEP = 2;

@@ -1,10 +1,8 @@
 /** KVM_SET_GUEST_DEBUG (Documentation/virt/kvm/api.rst): single steps and breakpoints of the host's, which the guest does not see. */
 import { assert } from '../../base/assert.js';
 import { checkResult, type NativeVcpu } from './addon.js';
-import { DEBUG_ENABLE, DEBUG_HARDWARE_BREAKPOINTS, DEBUG_SINGLE_STEP } from './kvm-constants.js';
+import { BREAKPOINTS_MAX, DEBUG_ENABLE, DEBUG_HARDWARE_BREAKPOINTS, DEBUG_SINGLE_STEP } from './kvm-constants.js';
 
-/** The most breakpoints. */
-export const BREAKPOINTS_MAX = 4;
 /** Bits of DR6 that say why: breakpoints by number, BD, BS, BT. */
 export const DR6_CAUSES = 0xe00f;
 /** struct kvm_guest_debug: u32 control, u32, then DR0 to DR7, u64 each. */

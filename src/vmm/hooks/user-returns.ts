@@ -5,11 +5,10 @@
  */
 import { Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
 import type { ElfImage, ElfSection } from '../boot/elf.js';
+import { BREAKPOINTS_MAX } from '../cpu/kvm-constants.js';
 import { readAlternatives } from './alternatives.js';
 import { knownStarts, lastNotAbove } from './starts.js';
 
-/** Breakpoints of a processor. */
-const MOST = 4;
 /** Instructions that push the frame of an IRETQ, and what may stand between them. */
 const FRAME_INSTRUCTIONS = 10;
 /** So many bytes before a return they begin, at least. */
@@ -125,7 +124,7 @@ function nearest(returns: readonly Return[]): readonly bigint[] {
   return returns
     .map(({ address }) => ({ address, far: distance(address) }))
     .sort((a, b) => Number(a.far - b.far) || Number(a.address - b.address))
-    .slice(0, MOST)
+    .slice(0, BREAKPOINTS_MAX)
     .map(({ address }) => address);
 }
 
@@ -140,7 +139,7 @@ function least(a: bigint, b: bigint): bigint {
  * code itself.
  */
 export function userReturnsOfTrace({ userReturns }: Readonly<Record<string, unknown>>): readonly bigint[] | undefined {
-  if (!Array.isArray(userReturns) || userReturns.length > MOST) return undefined;
+  if (!Array.isArray(userReturns) || userReturns.length > BREAKPOINTS_MAX) return undefined;
   const isAddress = (one: unknown): one is string => typeof one === 'string' && /^0x[0-9a-f]{1,16}$/.test(one);
   return userReturns.every(isAddress) ? userReturns.map(BigInt) : undefined;
 }
