@@ -9,6 +9,7 @@ import { TraceReader } from '../trace/reader.js';
 
 const FORGET = '/proc/self/clear_refs';
 const KIB = 1024;
+const ROWS = { VmRSS: /^VmRSS:\s+(\d+) kB$/m, VmHWM: /^VmHWM:\s+(\d+) kB$/m };
 
 /** See the head of the file. */
 export class PeakMemory {
@@ -40,8 +41,8 @@ export class PeakMemory {
   }
 }
 
-function resident(row: 'VmRSS' | 'VmHWM'): number {
-  const found = new RegExp(`^${row}:\\s+(\\d+) kB$`, 'm').exec(readFileSync('/proc/self/status', 'latin1'));
+function resident(row: keyof typeof ROWS): number {
+  const found = ROWS[row].exec(readFileSync('/proc/self/status', 'latin1'));
   return Number(found?.[1] ?? 0) * KIB;
 }
 

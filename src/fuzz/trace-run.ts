@@ -68,13 +68,13 @@ async function campaign(
   for (let run = 0; run < runs; run++) {
     const bytes = hostileTrace(corpus, seed + run);
     writeFileSync(path, bytes);
+    const allowed = MEMORY_FIXED + MEMORY_TIMES * (bytes.length + memorySizeOf(path, MEMORY_MAX));
     for (const [name, reading] of Object.entries(readings)) {
       const start = processor();
       peak.begin();
       const error = await readHostile(reading, path);
       let bytesGrown = peak.grown;
       const milliseconds = processor() - start;
-      const allowed = MEMORY_FIXED + MEMORY_TIMES * (bytes.length + memorySizeOf(path, MEMORY_MAX));
       // What is garbage of cases before may have been in the way: once more, without it.
       if (bytesGrown > allowed) {
         peak.begin(true);
