@@ -6,7 +6,7 @@ import { ExitCode } from '../base/errors.js';
 import { realHost } from '../base/host.js';
 import type { Oracle } from '../compare/insn/comparison.js';
 import type { Generator } from '../compare/insn/generate.js';
-import { writeResult } from './dump.js';
+import { writeResult } from './result-file.js';
 import { parseCount, parseWord, usageError } from './values.js';
 
 const LEVELS = ['user', 'user32', 'user16', 'kernel', 'real'] as const;

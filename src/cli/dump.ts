@@ -1,9 +1,8 @@
 /** --dump-state and --dump-mem: what a run leaves behind. */
-import { writeFileSync } from 'node:fs';
 import { hexBytes } from '../base/hex.js';
 import type { CpuState } from '../vmm/cpu/state.js';
 import type { GuestMemory } from '../vmm/memory.js';
-import { describeFileError } from './files.js';
+import { writeResult } from './result-file.js';
 import { type MemoryDump, usageError } from './values.js';
 
 /** The CPU state as JSON: 64-bit fields and bytes as hexadecimal text, all others as they are. */
@@ -28,13 +27,4 @@ export function checkDumps(dumps: readonly MemoryDump[], memory: GuestMemory): v
 /** Writes the dumps of memory. */
 export function writeDumps(dumps: readonly MemoryDump[], memory: GuestMemory): void {
   for (const { address, length, path } of dumps) writeResult('--dump-mem', path, memory.bytes(address, length));
-}
-
-/** Writes a result file. */
-export function writeResult(option: string, path: string, content: string | Uint8Array): void {
-  try {
-    writeFileSync(path, content);
-  } catch (error) {
-    throw usageError(`${option}: ${path} ${describeFileError(error)}`);
-  }
 }

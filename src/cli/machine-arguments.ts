@@ -48,6 +48,7 @@ export interface MachineFlags {
   readonly timeScale: string;
   readonly assistUser: string;
   readonly untilSerial?: string;
+  readonly failSerial: readonly string[];
   readonly maxInstructions?: string;
   readonly maxExits?: string;
   readonly timeout?: string;
@@ -139,6 +140,14 @@ export function addMachineOptions(command: Command): Command {
     )
     .addOption(option('--strict-bus', 'an access that no device claims ends the run with an error'))
     .addOption(stop('--until-serial <text>', 'when the guest has sent this text to the serial console'))
+    .addOption(
+      stop(
+        '--fail-serial <text>',
+        'when the guest has sent this text: the run has failed, with exit code 1; may be given several times',
+      )
+        .argParser(collect)
+        .default([], 'none'),
+    )
     .addOption(stop('--max-instructions <n>', 'after so many instructions (interpreter only: KVM does not count)'))
     .addOption(stop('--max-exits <n>', 'after so many exits of the guest'))
     .addOption(stop('--timeout <seconds>', 'after so much real time; the exit code is then 1'))
@@ -188,14 +197,20 @@ export function readMachineArguments(flags: MachineFlags): MachineArguments {
 }
 
 function readLimits(flags: MachineFlags): MachineLimits {
-  const { maxInstructions, maxExits, timeout, untilSerial } = flags;
-  if (untilSerial === '') throw usageError('--until-serial needs a text that is not empty');
+  const { maxInstructions, maxExits, timeout, untilSerial, failSerial } = flags;
   return {
     ...(maxInstructions !== undefined && { instructions: parseCount('--max-instructions', maxInstructions) }),
     ...(maxExits !== undefined && { exits: parseCount('--max-exits', maxExits) }),
     ...(timeout !== undefined && { timeout: parseSeconds('--timeout', timeout) }),
-    ...(untilSerial !== undefined && { untilSerial: Buffer.from(untilSerial, 'utf8').toString('latin1') }),
+    ...(untilSerial !== undefined && { untilSerial: parseWatched('--until-serial', untilSerial) }),
+    ...(failSerial.length > 0 && { failSerial: failSerial.map((text) => parseWatched('--fail-serial', text)) }),
   };
+}
+
+/** The bytes of a text, as the console has them. */
+function parseWatched(option: string, text: string): string {
+  if (text === '') throw usageError(`${option} needs a text that is not empty`);
+  return Buffer.from(text, 'utf8').toString('latin1');
 }
 
 function readSource(flags: MachineFlags): BootSource {

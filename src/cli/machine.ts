@@ -7,11 +7,12 @@ import type { Vcpu } from '../vmm/cpu/vcpu.js';
 import type { Machine } from '../vmm/machine.js';
 import type { MachineOptions } from '../vmm/machine-options.js';
 import { type ConsoleOutput, isOnTerminal, openConsole, readConsole } from './console.js';
-import { checkDumps, stateToJson, writeDumps, writeResult } from './dump.js';
+import { checkDumps, stateToJson, writeDumps } from './dump.js';
 import { chooseEngine, examineEngine, hooksFor } from './engine.js';
 import { addLearnt, readLearnt } from './hooks-file.js';
 import type { MachineArguments } from './machine-arguments.js';
 import { isWatched } from './progress.js';
+import { writeResult } from './result-file.js';
 import { LastLine } from './run-progress.js';
 
 /** A machine that is ready to be opened. */

@@ -6,6 +6,7 @@ import { noteHoles } from '../record/holes.js';
 import type { RecordedFile, RecordSummary } from '../record/options.js';
 import type { RecordSession } from '../record/session.js';
 import type { BootSource } from '../vmm/boot/request.js';
+import type { MachineEnd } from '../vmm/machine-options.js';
 import { isOnTerminal } from './console.js';
 import { connectInput, explainEngine, type PreparedMachine, prepareMachine, writeResults } from './machine.js';
 import {
@@ -15,15 +16,20 @@ import {
   type MachineFlags,
   readMachineArguments,
 } from './machine-arguments.js';
-import { formatCount, Progress } from './progress.js';
+import { formatCount, isWatched, Progress } from './progress.js';
 import { sayEnd } from './run.js';
 import { runProgress } from './run-progress.js';
 import { withSignals } from './signals.js';
+import { parseCount, usageError } from './values.js';
 
 const HELP = `
 Records everything that the guest's run depends on, so that "vmtape replay" can repeat it exactly, anywhere. The
 guest's serial console is standard input and output. Ctrl-C ends the recording cleanly: the trace is whole up to there.
 On a terminal, Ctrl-A x does that too, and Ctrl-A c is Ctrl-C for the guest.
+
+--runs N is for what goes wrong once in many runs: it records again and again, over the same file, until a run ends with an
+exit code that is not 0, or has sent a text of --fail-serial, or was interrupted. What it leaves is the recording of that
+run, or, if none failed, of the last. What is piped into the console goes to the first run.
 
 Exit code: as of "vmtape run": the guest's own if it wrote to port 0xF4, else 0, 1, 2 or 6.
 
@@ -33,13 +39,16 @@ Examples:
     $ vmtape replay ticks.vmtape
   Debian on KVM (npm run guest:debian fetches it):
     $ vmtape record --engine kvm --kernel .cache/guests/debian-amd64/vmlinux \\
-        --append "earlyprintk=serial console=ttyS0 nokaslr" --until-serial "Memory: " -o d.vmtape`;
+        --append "earlyprintk=serial console=ttyS0 nokaslr" --until-serial "Memory: " -o d.vmtape
+  The one boot of fifty that fails:
+    $ vmtape record --runs 50 --fail-serial "end Kernel panic" --timeout 600 --kernel vmlinux -o failed.vmtape`;
 
 const ID_SIZE = 16;
 
 interface RecordFlags extends MachineFlags {
   readonly output: string;
   readonly embed: boolean;
+  readonly runs: string;
 }
 
 /** Adds the command. `setExit` takes the exit code. */
@@ -53,16 +62,43 @@ export function addRecord(program: Command, setExit: (code: number) => void): vo
       '--no-embed',
       'leave out what is part of the kernel, initrd, image or ROM: a replay must be given the files',
     )
+    .option('--runs <n>', 'record so many times, or until a run fails', '1')
     .addHelpText('after', HELP);
   addMachineOptions(command).action(async (flags: RecordFlags) => {
-    setExit(await record(flags));
+    setExit(await recordRuns(flags));
   });
 }
 
-async function record(flags: RecordFlags): Promise<number> {
+async function recordRuns(flags: RecordFlags): Promise<number> {
+  const runs = parseCount('--runs', flags.runs);
+  for (let run = 1; ; run++) {
+    const { reason, exitCode } = await record(flags, runs);
+    if (runs === 1) return exitCode;
+    const isFailure = exitCode !== 0;
+    if (isFailure || reason === 'interrupted' || run === runs) {
+      process.stderr.write(`vmtape: ${sayRuns(run, runs, isFailure)}\n`);
+      return exitCode;
+    }
+    if (isWatched()) process.stderr.write(`vmtape: run ${formatCount(run)} of ${formatCount(runs)} did not fail\n`);
+  }
+}
+
+function sayRuns(run: number, runs: number, isFailure: boolean): string {
+  if (isFailure) return `run ${formatCount(run)} of ${formatCount(runs)} failed`;
+  if (run < runs) return `interrupted in run ${formatCount(run)} of ${formatCount(runs)}; none failed before`;
+  return `none of ${formatCount(runs)} runs failed`;
+}
+
+async function record(flags: RecordFlags, runs: number): Promise<MachineEnd> {
   const args = readMachineArguments(flags);
   checkOwnOutput('--output', flags.output, flags, args);
   const prepared = await prepareMachine(args);
+  if (runs > 1 && prepared.options.engine === 'interp') {
+    throw usageError(
+      '--runs: on the interpreter each run is the same as the first',
+      prepared.engineReason === undefined ? 'use --engine kvm' : `there is no KVM here: ${prepared.engineReason}`,
+    );
+  }
   explainEngine(prepared);
   const session = await openSession(flags, args, prepared);
   const { machine } = session;
@@ -78,7 +114,7 @@ async function record(flags: RecordFlags): Promise<number> {
     writeResults(machine, args);
     sayEnd(summary.end);
     saySummary(flags.output, summary);
-    return summary.end.exitCode;
+    return summary.end;
   } catch (error) {
     if (machine.end !== undefined) writeResults(machine, args);
     throw error;
@@ -133,10 +169,11 @@ function guestFiles(source: BootSource): RecordedFile[] {
 /** The options as they were given, with the command line that the guest has: without those that do not change what is recorded. */
 function describeOptions(flags: RecordFlags, { words }: PreparedMachine): Record<string, unknown> {
   const { output: _output, embed: _embed, dumpState: _dumpState, dumpMem: _dumpMem, serial: _serial, ...rest } = flags;
-  const { defaultAppend: _defaultAppend, module, ...given } = rest;
+  const { defaultAppend: _defaultAppend, runs: _runs, module, failSerial, ...given } = rest;
   return {
     ...given,
     ...(module.length > 0 && { module }),
+    ...(failSerial.length > 0 && { failSerial }),
     ...(words.isApplied && { append: words.words.join(' ') }),
   };
 }

@@ -4,6 +4,9 @@ import { beginPart, endPart, removePart } from '../base/part-files.js';
 import { checkOutput, describeFileError } from './files.js';
 import { usageError } from './values.js';
 
+/** Node writes less than 2 GiB at once. */
+const PIECE = 0x1000_0000;
+
 /** See the head of the file. */
 export class ResultFile {
   readonly #option: string;
@@ -32,9 +35,7 @@ export class ResultFile {
 
   write(bytes: Uint8Array): void {
     const descriptor = this.#descriptor as number;
-    this.#do(() => {
-      for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
-    });
+    this.#do(() => writeAll(descriptor, bytes));
   }
 
   /** Puts the file in its place. */
@@ -62,6 +63,39 @@ export class ResultFile {
     } catch (error) {
       throw usageError(`${this.#option}: ${this.#path} ${describeFileError(error)}`);
     }
+  }
+}
+
+/** Writes a result whole: to a file, or to what is none, such as a pipe. */
+export function writeResult(option: string, path: string, content: string | Uint8Array): void {
+  const bytes = typeof content === 'string' ? Buffer.from(content) : content;
+  if (isThere(path) && !statSync(path).isFile()) {
+    writeThrough(option, path, bytes);
+    return;
+  }
+  const file = new ResultFile(option, path);
+  try {
+    file.write(bytes);
+    file.finish();
+  } finally {
+    file.discard();
+  }
+}
+
+function writeAll(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at, Math.min(PIECE, bytes.length - at));
+}
+
+function writeThrough(option: string, path: string, bytes: Uint8Array): void {
+  try {
+    const descriptor = openSync(path, 'w');
+    try {
+      writeAll(descriptor, bytes);
+    } finally {
+      closeSync(descriptor);
+    }
+  } catch (error) {
+    throw usageError(`${option}: ${path} ${describeFileError(error)}`);
   }
 }
 

@@ -109,7 +109,7 @@ export class ReplaySession {
     this.#walker.landmarks.timeScale = timeScaleOfTrace(header.host);
     this.landmarks = this.#walker.landmarks;
     if (from) this.#resume(from);
-    if (options.untilSerial !== undefined) this.serial.watch(options.untilSerial);
+    if (options.untilSerial !== undefined) this.serial.watch([options.untilSerial]);
     vcpu.stopAt = options.untilCount ?? Number.POSITIVE_INFINITY;
   }
 
@@ -223,7 +223,7 @@ export class ReplaySession {
   /** Does the next thing. False: the slice is over. */
   #step(): boolean {
     const { checkpoints, untilCount = Number.POSITIVE_INFINITY } = this.#options;
-    if (this.vcpu.retired >= untilCount || this.serial.matched) return this.#stop();
+    if (this.vcpu.retired >= untilCount || this.serial.matched !== undefined) return this.#stop();
     const isDue = checkpoints !== undefined && this.#feed.consumed >= checkpoints.next && this.isAtBoundary;
     if (isDue) checkpoints.take(this.save(), this.guest.memory);
     const record = this.#feed.peek();

@@ -1,8 +1,9 @@
-/** The way of console bytes from a device to the host: counted, hashed, and watched for a text. */
+/** The way of console bytes from a device to the host: counted, hashed, and watched for texts. */
 import { SHA256_WORDS, Sha256 } from '../base/sha256.js';
 import type { ByteSink } from './device.js';
 import { stateError } from './state/check.js';
 import { array, bytesUpTo, type StateOf, stateTable, time, u32 } from './state/fields.js';
+import { TextWatch } from './text-watch.js';
 
 /** What went by so far: the count, and the state of its SHA-256. */
 export const consoleState = stateTable('console', 1, {
@@ -17,28 +18,23 @@ export const consoleState = stateTable('console', 1, {
 export class ConsoleSink implements ByteSink {
   /** Bytes so far. */
   count = 0;
-  /** The watched text was seen. */
-  matched = false;
+  /** The watched text that was seen last. */
+  matched: string | undefined;
   readonly #hash = new Sha256();
-  #watched: Uint8Array = new Uint8Array(0);
-  /** The table of Knuth, Morris and Pratt: the length of the longest proper border of each prefix. */
-  #borders: Uint32Array = new Uint32Array(0);
-  #state = 0;
+  #watches: readonly TextWatch[] = [];
 
   constructor(readonly target?: ByteSink) {}
 
-  /** Sets {@link matched} when `text` (Latin-1) has gone by. */
-  watch(text: string): void {
-    this.#watched = Uint8Array.from(text, (letter) => letter.charCodeAt(0));
-    this.#borders = borders(this.#watched);
-    this.#state = 0;
-    this.matched = false;
+  /** Sets {@link matched} when one of the texts (Latin-1) has gone by; of two that end at one byte, to the last of them. */
+  watch(texts: readonly string[]): void {
+    this.#watches = texts.map((text) => new TextWatch(text));
+    this.matched = undefined;
   }
 
   write(byte: number): void {
     this.count++;
     this.#hash.byte(byte);
-    if (this.#watched.length > 0) this.#match(byte);
+    for (const watch of this.#watches) if (watch.see(byte)) this.matched = watch.text;
     this.target?.write(byte);
   }
 
@@ -60,24 +56,4 @@ export class ConsoleSink implements ByteSink {
     this.#hash.load(state);
     this.count = state.count;
   }
-
-  #match(byte: number): void {
-    while (this.#state > 0 && this.#watched[this.#state] !== byte)
-      this.#state = this.#borders[this.#state - 1] as number;
-    if (this.#watched[this.#state] === byte) this.#state++;
-    if (this.#state < this.#watched.length) return;
-    this.matched = true;
-    this.#state = this.#borders[this.#state - 1] as number;
-  }
-}
-
-function borders(text: Uint8Array): Uint32Array {
-  const table = new Uint32Array(text.length);
-  let length = 0;
-  for (let index = 1; index < text.length; index++) {
-    while (length > 0 && text[length] !== text[index]) length = table[length - 1] as number;
-    if (text[length] === text[index]) length++;
-    table[index] = length;
-  }
-  return table;
 }

@@ -8,7 +8,7 @@ import {
 } from '../../interp/layout.js';
 import { hex, hexBytes } from '../base/hex.js';
 import { ExitReason, type Vcpu } from './cpu/vcpu.js';
-import type { EndReason, MachineEnd } from './machine-options.js';
+import type { EndReason, MachineEnd, MachineLimits } from './machine-options.js';
 import { codeBits } from './machine-walk.js';
 
 const sentences: Readonly<Partial<Record<EndReason, readonly [exitCode: number, message: string]>>> = {
@@ -26,6 +26,19 @@ const sentences: Readonly<Partial<Record<EndReason, readonly [exitCode: number, 
 export function plainEnd(reason: EndReason, position: MachineEnd['position']): MachineEnd {
   const [exitCode, message] = sentences[reason] ?? [1, `The run ended: ${reason}.`];
   return { reason, exitCode, message, position };
+}
+
+/** What {@link textEnd} knows the serial console's texts by. */
+export function watchedTexts({ untilSerial, failSerial = [] }: MachineLimits): readonly string[] {
+  return [...(untilSerial === undefined ? [] : [untilSerial]), ...failSerial];
+}
+
+/** A text that the limits name came over the serial console. */
+export function textEnd(text: string, { failSerial = [] }: MachineLimits): MachineEnd {
+  const end = plainEnd('serial-text', 'exit');
+  if (!failSerial.includes(text)) return end;
+  const said = Buffer.from(text, 'latin1').toString('utf8');
+  return { ...end, exitCode: 1, message: `The guest has failed: it sent ${JSON.stringify(said)}.` };
 }
 
 /** The place of an end between two slices. Behind a kick, faults may have been delivered since the last instruction was retired. */

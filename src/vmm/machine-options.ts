@@ -30,6 +30,8 @@ export interface MachineLimits {
   readonly timeout?: number;
   /** The run ends when the guest has sent this text (bytes of Latin-1) to the serial console. */
   readonly untilSerial?: string;
+  /** The run ends, and has failed, when the guest has sent one of these texts. */
+  readonly failSerial?: readonly string[];
 }
 
 /** How the machine lands interrupts (design, section 4). */

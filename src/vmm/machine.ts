@@ -20,7 +20,7 @@ import { EXIT_TIME, GuestTime } from './guest-time.js';
 import { HOOK_PORT, isHookSize } from './hooks/table.js';
 import type { Landmark } from './landmark.js';
 import type { Board } from './machine-board.js';
-import { engineErrorEnd, placeBetweenSlices, plainEnd } from './machine-ends.js';
+import { engineErrorEnd, placeBetweenSlices, plainEnd, textEnd, watchedTexts } from './machine-ends.js';
 import { connect, disconnect, makeBoard, openMachineVcpu } from './machine-engine.js';
 import { IdleTime, takesInterrupts } from './machine-idle.js';
 import { HostInput } from './machine-input.js';
@@ -96,7 +96,7 @@ export class Machine {
     this.#drawPatience = typeof patience === 'number' ? () => patience : patience;
     this.#patience = this.#drawPatience();
     this.board = makeBoard(options, vcpu);
-    if (this.#limits.untilSerial) this.board.serial.watch(this.#limits.untilSerial);
+    this.board.serial.watch(watchedTexts(this.#limits));
     this.retired = vcpu.retired;
     this.#started = this.#host.now();
     this.#time = new GuestTime(this.#host, options.timeScale);
@@ -318,7 +318,7 @@ export class Machine {
     this.retired = this.vcpu.retired;
     if (!afterAccess) this.exits++;
     if (this.board.end) this.#finish(this.board.end);
-    else if (this.board.serial.matched) this.#finish(plainEnd('serial-text', 'exit'));
+    else if (this.board.serial.matched !== undefined) this.#finish(textEnd(this.board.serial.matched, this.#limits));
     else if (this.exits >= (this.#limits.exits ?? Number.POSITIVE_INFINITY)) this.#finish(plainEnd('limit', 'exit'));
   }
 

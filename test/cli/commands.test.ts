@@ -29,6 +29,15 @@ test('run: the console is standard output, and the exit code is the guest’s', 
   expect(result).toMatchObject({ code: 11, stdout: 'hi', stderr: '' });
 });
 
+test('3 GiB of memory, the most there is, are recorded, dumped and replayed', async () => {
+  const trace = at('large.vmtape');
+  // Node neither hashes nor writes 2 GiB at once.
+  const large = ['--mem', '3G', '--dump-mem', '0,0xc0000000,/dev/null', '-o', trace];
+  const recorded = await vmtape(['record', '--engine', 'interp', '--flat', hello, ...large]);
+  expect(recorded).toMatchObject({ code: 11, stdout: 'hi', stderr: '' });
+  expect(await vmtape(['replay', trace])).toMatchObject({ code: 0, stdout: 'hi' });
+});
+
 test('record, replay in both modes, inspect', async () => {
   const trace = at('hello.vmtape');
   const state = at('state.json');

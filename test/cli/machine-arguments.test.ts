@@ -53,7 +53,17 @@ test('every option arrives', () => {
   const args = read(
     ...['--kernel', image, '--initrd', image, '--append', 'console=ttyS0', '--engine', 'kvm', '--mem', '64M'],
     ...['--serial', `file:${out('serial')}`, '--tsc', 'pass', '--until-serial', 'login: ', '--max-exits', '9'],
-    ...['--timeout', '2.5', '--strict-bus', '--dump-state', out('state')],
+    ...[
+      '--fail-serial',
+      'Oops',
+      '--fail-serial',
+      'é',
+      '--timeout',
+      '2.5',
+      '--strict-bus',
+      '--dump-state',
+      out('state'),
+    ],
     ...['--dump-mem', `0,1,${out('a')}`, '--dump-mem', `1,1,${out('b')}`],
   );
   expect(args).toMatchObject({
@@ -62,7 +72,7 @@ test('every option arrives', () => {
     source: { kind: 'kernel', commandLine: 'console=ttyS0', initrd: { name: image } },
     serial: { kind: 'file', path: out('serial') },
     tsc: 'pass',
-    limits: { untilSerial: 'login: ', exits: 9, timeout: 2.5 },
+    limits: { untilSerial: 'login: ', failSerial: ['Oops', '\xc3\xa9'], exits: 9, timeout: 2.5 },
     strictBus: true,
     dumpState: out('state'),
     dumpMemory: [{ address: 0 }, { address: 1 }],

@@ -78,6 +78,14 @@ describe.each(['interp', 'kvm'] as const)('a machine on %s', (engine) => {
       expect(text).toBe('HiH');
     });
 
+    it('has failed when a text of a failure came over the serial console', async () => {
+      const limits = { untilSerial: 'iHi', failSerial: ['Oops', 'iH'] };
+      const { end, text } = await run(engine, [...sayHi, ...sayHi, ...halt], { limits });
+      expect(end).toMatchObject({ reason: 'serial-text', exitCode: 1, position: 'exit' });
+      expect(end.message).toBe('The guest has failed: it sent "iH".');
+      expect(text).toBe('HiH');
+    });
+
     it('ends at the limit of exits', async () => {
       const { end, machine } = await run(engine, [0xe6, 0x80, 0xeb, 0xfc], { limits: { exits: 25 } });
       expect(end.reason).toBe('limit');
