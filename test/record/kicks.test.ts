@@ -3,12 +3,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
-import { Prng } from '../../src/base/prng.js';
-import { landmarkLoops, landmarkMachine } from '../../src/compare/landmarks/guest.js';
-import { ReplaySession } from '../../src/replay/session.js';
-import { hastyHost } from '../helpers/kicked-tape.js';
-import { kickedVcpu } from '../helpers/kicked-vcpu.js';
-import { imageOf, record } from '../helpers/tape.js';
+import { checkLandmarks } from '../../src/compare/landmarks/check.js';
+import { kickedMachine, landmarkLoops } from '../../src/compare/landmarks/guest.js';
+import { editTrace } from '../../src/trace/edit.js';
+import { imageOf, record, replay } from '../helpers/tape.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'vmtape-kicks-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -19,31 +17,32 @@ const TICKS = 60;
 const loops = landmarkLoops.filter((loop) => loop !== 'copy');
 
 describe.each([0, 3] as const)('interrupts in ring %i', (ring) => {
-  it.each(loops)('in a loop %s are found again', async (loop) => {
+  it.each(loops)('in a loop %s are found again, at the very instructions', async (loop) => {
     const path = join(directory, `${loop}.${ring}`);
-    const machine = landmarkMachine(imageOf('landmarks'), { loop, ring, ticks: TICKS, seed: 1 });
-    const random = new Prng(ring * 8 + landmarkLoops.indexOf(loop) + 1);
-    // The guest's timer ticks every 50 µs.
-    const host = hastyHost(random);
-    const recorded: number[] = [];
-    const vcpu = kickedVcpu(
-      machine.guest.memory,
-      () => 1 + (random.u32() % 60),
-      (retired) => recorded.push(retired),
-    );
-    const { end } = await record({ ...machine, host, vcpu, landing: { patience: 10_000 } }, path);
-    expect(end).toMatchObject({ reason: 'exit-port', exitCode: 33 });
-    const session = await ReplaySession.open({ path, engine: 'interp', mode: 'machine', host });
-    const replayed: number[] = [];
-    const inject = session.vcpu.injectInterrupt.bind(session.vcpu);
-    session.vcpu.injectInterrupt = (vector) => {
-      replayed.push(session.vcpu.retired);
-      inject(vector);
-    };
-    expect(await session.run()).toMatchObject({ kind: 'complete', notes: [], end: { exitCode: 33 } });
-    // The very instructions: a place that only looks like the landmark is another one.
-    expect(replayed).toEqual(recorded);
-    expect(session.landmarks.found).toBeGreaterThan(TICKS / 3);
-    session.close();
+    const seed = ring * 8 + landmarkLoops.indexOf(loop) + 1;
+    const findings = await checkLandmarks('interp', imageOf('landmarks'), { loop, ring, ticks: TICKS, seed }, path);
+    expect(findings).toMatchObject({ landmarks: expect.any(Number) });
+    if (typeof findings === 'object') expect(findings.landmarks).toBeGreaterThan(TICKS / 3);
   });
 });
+
+it.each(['memory', 'nested'] as const)(
+  'a landmark of a loop %s that is taken for an earlier place is noticed',
+  async (loop) => {
+    const path = join(directory, `right.${loop}`);
+    const wrong = join(directory, `wrong.${loop}`);
+    const run = { loop, ring: 3, ticks: TICKS, seed: 5, distance: 60_000 } as const;
+    const machine = kickedMachine(imageOf('landmarks'), run, () => {});
+    await record(machine, path);
+    expect(await replay(path, 'interp', 'machine')).toMatchObject({ kind: 'complete' });
+    editTrace(path, wrong, {
+      record: (one) => {
+        // The registers, which are left, come again.
+        if (one.landmark) one.landmark = { ...one.landmark, pages: [], hashes: new Uint8Array(0) };
+      },
+    });
+    const result = await replay(wrong, 'interp', 'machine');
+    expect(result).toMatchObject({ kind: 'divergence' });
+    if (result.kind === 'divergence') expect(result.divergence.expected).toMatch(/^io-write port 0x80 size 4 = /);
+  },
+);

@@ -1,13 +1,13 @@
-/** The guest's time on an engine like KVM, recorded without KVM (test/helpers/kicked-vcpu.ts). */
+/** The guest's time on an engine like KVM, recorded without KVM (src/compare/landmarks/kicked-vcpu.ts). */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { landmarkMachine } from '../../src/compare/landmarks/guest.js';
+import { kickedVcpu } from '../../src/compare/landmarks/kicked-vcpu.js';
 import { ReplaySession } from '../../src/replay/session.js';
 import { TraceReader } from '../../src/trace/reader.js';
 import { RecordKind } from '../../src/trace/record.js';
-import { kickedVcpu } from '../helpers/kicked-vcpu.js';
 import { imageOf, record } from '../helpers/tape.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'vmtape-time-'));

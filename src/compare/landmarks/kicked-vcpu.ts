@@ -1,7 +1,9 @@
 /** The interpreter behaving as a KVM whose timer kicks it: landmarks at chosen places, on any host. */
-import { InterpVcpu } from '../../src/vmm/cpu/interp.js';
-import { ExitReason, type Vcpu } from '../../src/vmm/cpu/vcpu.js';
-import type { GuestMemory } from '../../src/vmm/memory.js';
+import type { HostPort } from '../../base/host.js';
+import type { Prng } from '../../base/prng.js';
+import { InterpVcpu } from '../../vmm/cpu/interp.js';
+import { ExitReason, type Vcpu } from '../../vmm/cpu/vcpu.js';
+import type { GuestMemory } from '../../vmm/memory.js';
 
 /**
  * It does not count, and is kicked after as many instructions as `next` says. `landed` hears how many instructions were retired at each
@@ -34,4 +36,16 @@ export function kickedVcpu(memory: GuestMemory, next: () => number, landed?: (re
       return typeof value === 'function' ? value.bind(target) : value;
     },
   }) as unknown as Vcpu;
+}
+
+/** A host whose clock goes on by up to 20 µs whenever it is read, as `random` says. */
+export function hastyHost(random: Prng): HostPort {
+  let now = 0;
+  return {
+    now() {
+      now += random.u32() % 20_000;
+      return now;
+    },
+    sleep: () => Promise.resolve(),
+  };
 }
