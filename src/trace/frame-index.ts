@@ -7,8 +7,14 @@ import { Fields } from './fields.js';
 import { FRAME_HEAD_SIZE, FRAMES_PER_INDEX, FrameKind, PAYLOAD_MAX, PRELUDE_SIZE } from './format.js';
 import { packMessage, unpackMessage } from './msgpack.js';
 
-/** A list is due at FRAMES_PER_INDEX frames; roots of before, and what was queued, may have come meanwhile. */
+/** A list is due at FRAMES_PER_INDEX frames; roots of before, and what was queued, may have come meanwhile. Of more frames there are several. */
 const LIST_MAX = 2 * FRAMES_PER_INDEX;
+
+/** A column of a list: an array, or, where there may be many lists, what takes less room. */
+export type Numbers = ArrayLike<number> & Iterable<number>;
+
+/** The count of a frame is a u32. */
+const COUNT_MAX = 0xffff_ffff;
 
 /** Frames that follow each other. */
 export interface FrameList {
@@ -18,9 +24,22 @@ export interface FrameList {
   readonly record: number;
   readonly blob: number;
   /** Of each frame: its kind, its bytes with the head, and its count. */
-  readonly kinds: readonly number[];
-  readonly sizes: readonly number[];
-  readonly counts: readonly number[];
+  readonly kinds: Numbers;
+  readonly sizes: Numbers;
+  readonly counts: Numbers;
+}
+
+/** The same in as little room as can be. */
+export function compactList(list: FrameList): FrameList {
+  const { kinds, sizes, counts } = list;
+  return { ...list, kinds: Uint8Array.from(kinds), sizes: Uint32Array.from(sizes), counts: Uint32Array.from(counts) };
+}
+
+/** A list that grows. */
+interface TailList extends FrameList {
+  readonly kinds: number[];
+  readonly sizes: number[];
+  readonly counts: number[];
 }
 
 /** Where a list begins, and which frame it is. */
@@ -78,7 +97,9 @@ export class IndexBuilder {
   readonly maps: ListedMap[] = [];
   readonly checkpoints: ListedCheckpoint[] = [];
   end: ListedFrame | undefined;
-  #tail = emptyList(0, PRELUDE_SIZE, 0, 0);
+  /** Lists that no index has yet: so many frames came without one, as in a file that lost its indexes. */
+  readonly unlisted: FrameList[] = [];
+  #tail: TailList = emptyList(0, PRELUDE_SIZE, 0, 0);
 
   /** Goes on with the index of a file. */
   static from(root: TraceRoot): IndexBuilder {
@@ -91,24 +112,37 @@ export class IndexBuilder {
     builder.blobs = root.blobs;
     const { tail } = root;
     builder.frames = root.frames;
-    builder.bytes = tail.byte + tail.sizes.reduce((sum, size) => sum + size, 0);
+    builder.bytes = [...tail.sizes].reduce((sum, size) => sum + size, tail.byte);
     builder.#tail = { ...tail, kinds: [...tail.kinds], sizes: [...tail.sizes], counts: [...tail.counts] };
     return builder;
   }
 
   /** The next frame is to be an index: see {@link list}. */
   get isListDue(): boolean {
-    return this.#tail.kinds.length >= FRAMES_PER_INDEX;
+    return this.unlisted.length > 0 || this.#tail.kinds.length >= FRAMES_PER_INDEX;
   }
   /** The frames behind the last list. */
-  get tail(): FrameList {
+  get tail(): TailList {
     return this.#tail;
   }
+  /** What the next index lists. */
+  get next(): FrameList {
+    return this.unlisted[0] ?? this.#tail;
+  }
 
-  /** A frame of so many bytes, with its head, is at the end of the file. `record`: of a checkpoint. */
-  add(kind: number, size: number, count: number, record = 0): void {
+  /**
+   * A frame of so many bytes, with its head, is at the end of the file. `record`: of a checkpoint. `isList`: it is the index that was due; false
+   * for one of foreign make that lists something else.
+   */
+  add(
+    kind: number,
+    size: number,
+    count: number,
+    record = 0,
+    isList = kind === FrameKind.Index && this.isListDue,
+  ): void {
     const place = { frame: this.frames, byte: this.bytes };
-    if (kind === FrameKind.Index && this.isListDue) this.#closeList(place);
+    if (isList) this.#closeList(place);
     this.#tail.kinds.push(kind);
     this.#tail.sizes.push(size);
     this.#tail.counts.push(count);
@@ -119,17 +153,34 @@ export class IndexBuilder {
     if (kind === FrameKind.Blobs) this.blobs += count;
     this.frames++;
     this.bytes += size;
+    if (this.#tail.kinds.length > LIST_MAX) this.#divide();
   }
 
   /** The payload of a frame of kind Index: the list of the frames since the last one. */
   list(): Uint8Array {
-    return packMessage(listMessage(this.#tail));
+    return packMessage(listMessage(this.next));
   }
 
   #closeList(at: ListedFrame): void {
-    const { frame, byte, record, blob } = this.#tail;
+    const { frame, byte, record, blob } = this.next;
     this.lists.push({ frame, byte, record, blob, at });
-    this.#tail = emptyList(this.frames, this.bytes, this.records, this.blobs);
+    if (this.unlisted.shift() === undefined) this.#tail = emptyList(this.frames, this.bytes, this.records, this.blobs);
+  }
+
+  /** The first frames of the tail are a list of their own. */
+  #divide(): void {
+    const { frame, byte, record, blob, kinds, sizes, counts } = this.#tail;
+    const list = {
+      ...{ frame, byte, record, blob, kinds: kinds.splice(0, FRAMES_PER_INDEX) },
+      ...{ sizes: sizes.splice(0, FRAMES_PER_INDEX), counts: counts.splice(0, FRAMES_PER_INDEX) },
+    };
+    const counted = (wanted: number) =>
+      list.counts.reduce((sum, count, index) => sum + (list.kinds[index] === wanted ? count : 0), 0);
+    this.unlisted.push(compactList(list));
+    this.#tail = {
+      ...{ frame: frame + FRAMES_PER_INDEX, byte: list.sizes.reduce((sum, size) => sum + size, byte) },
+      ...{ record: record + counted(FrameKind.Records), blob: blob + counted(FrameKind.Blobs), kinds, sizes, counts },
+    };
   }
 
   /** The payload of the root. */
@@ -212,7 +263,7 @@ export function parseList(message: unknown): FrameList {
   if (sizes.some((size) => size < FRAME_HEAD_SIZE || size > FRAME_HEAD_SIZE + PAYLOAD_MAX)) {
     throw new ColumnError('lists a frame of an impossible size');
   }
-  if (counts.some((count) => count > PAYLOAD_MAX)) throw new ColumnError('lists a frame with an impossible count');
+  if (counts.some((count) => count > COUNT_MAX)) throw new ColumnError('lists a frame with an impossible count');
   return {
     frame: frame as number,
     byte: byte as number,

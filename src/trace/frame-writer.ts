@@ -167,6 +167,11 @@ export class FrameWriter {
   /** Writes the root and the trailer: the file is whole. `complete`: the recorder wrote the end. */
   finish(complete: boolean): void {
     this.flush();
+    if (this.#index.isListDue) {
+      // Frames that were there before, without an index.
+      this.#insertList();
+      this.flush();
+    }
     const { frames, bytes } = this.#index;
     this.write(FrameKind.Root, this.#index.root(complete));
     const trailer = new Uint8Array(TRAILER_PAYLOAD_SIZE);

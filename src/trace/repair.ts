@@ -93,7 +93,7 @@ function goodPart(path: string, reader: TraceReader, onProgress?: (bytes: number
         if (frame.kind === FrameKind.Marks) isListed = true;
         if (frame.kind === FrameKind.Root && isAtEnd(file, frame)) break;
         const ordinal = frame.kind === FrameKind.Checkpoint ? parseCheckpoint(frame.payload).record : 0;
-        index.add(frame.kind, FRAME_HEAD_SIZE + frame.stored, frame.count, ordinal);
+        index.add(frame.kind, FRAME_HEAD_SIZE + frame.stored, frame.count, ordinal, isDueList(frame, index));
       } catch (error) {
         if (error instanceof ColumnError) damage = damagedTrace(place, error.message);
         else if (isTraceError(error)) damage = error;
@@ -105,6 +105,11 @@ function goodPart(path: string, reader: TraceReader, onProgress?: (bytes: number
     file.close();
   }
   return { index, retired, damage, isZeros, marks: isListed ? [] : marks.marks };
+}
+
+/** It lists what an index is to list there. One that does not, as of foreign make, stays, and the root does not name it. */
+function isDueList({ kind, payload }: Frame, index: IndexBuilder): boolean {
+  return kind === FrameKind.Index && index.isListDue && Buffer.compare(payload, index.list()) === 0;
 }
 
 /** Nothing but the trailer, or a part of it, is behind this frame. */

@@ -14,6 +14,7 @@ import {
 import type { Frame } from './frame.js';
 import type { FrameFile } from './frame-file.js';
 import {
+  compactList,
   type FrameList,
   type FrameListSummary,
   IndexBuilder,
@@ -86,8 +87,8 @@ export class TraceIndex {
     for (const summary of [...this.root.lists, undefined]) {
       const list = summary ? this.#read(summary) : this.root.tail;
       let { byte } = list;
-      for (const [index, one] of list.kinds.entries()) {
-        if (one === kind) yield this.#file.place(list.frame + index, byte);
+      for (let index = 0; index < list.kinds.length; index++) {
+        if (list.kinds[index] === kind) yield this.#file.place(list.frame + index, byte);
         byte += list.sizes[index] as number;
       }
     }
@@ -165,20 +166,24 @@ function scan(file: FrameFile, lists: Map<number, FrameList>): Scanned {
     try {
       const head = file.head(place);
       const record = head.kind === FrameKind.Checkpoint ? parsed(file.read(place), parseCheckpoint).record : 0;
-      if (head.kind === FrameKind.Index && builder.isListDue) lists.set(builder.tail.frame, builder.tail);
+      if (head.kind === FrameKind.Index && builder.isListDue) lists.set(builder.next.frame, compactList(builder.next));
       builder.add(head.kind, FRAME_HEAD_SIZE + head.stored, head.count, record);
     } catch (error) {
       if (!isTraceError(error)) throw error;
       damage = error;
     }
   }
-  const { frames, bytes, records, blobs, maps, checkpoints, end, tail } = builder;
+  const { frames, bytes, records, blobs, maps, checkpoints, end, tail, unlisted } = builder;
+  for (const list of unlisted) lists.set(list.frame, list);
   const root = {
     complete: end !== undefined,
     frames,
     records,
     blobs,
-    lists: builder.lists,
+    lists: [
+      ...builder.lists,
+      ...unlisted.map(({ frame, byte, record, blob }) => ({ frame, byte, record, blob, at: undefined })),
+    ],
     tail,
     maps,
     checkpoints,

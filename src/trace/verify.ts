@@ -171,6 +171,8 @@ class Verifier {
         return;
       case FrameKind.Root: {
         const root = parseRoot(payload);
+        if (this.#index.unlisted.length > 0)
+          throw new ColumnError('is a root, and of more frames before it than it lists there is no index');
         same(root, parseRoot(this.#index.root(root.complete)), 'a root');
         this.#isComplete = root.complete;
         return;

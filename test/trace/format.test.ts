@@ -98,7 +98,7 @@ describe('the index', () => {
     writePorts(10, 5);
     const whole = readFileSync(path);
     const { root } = new TraceReader(path).index;
-    const start = root.tail.byte + root.tail.sizes.reduce((sum, size) => sum + size, 0);
+    const start = root.tail.byte + [...root.tail.sizes].reduce((sum, size) => sum + size, 0);
     for (let at = start; at < whole.length; at++) {
       const changed = Uint8Array.from(whole);
       changed[at] = (changed[at] as number) ^ 1;
