@@ -89,6 +89,8 @@ export interface EngineFacts {
   readonly ledger: Ledger;
   /** Features beyond the model that a guest sees at CPL 0 although CPUID was to hide them, and its CPUID is not hooked. */
   readonly unhidden: readonly string[];
+  /** The guest's RDTSC is hooked in its kernel, and in user code executes unseen. */
+  readonly programsReadTsc: boolean;
 }
 
 /**
@@ -115,6 +117,7 @@ export async function examineEngine(
       fxsaveClears: false,
       ledger: new Ledger({ engine, tsc }),
       unhidden: [],
+      programsReadTsc: false,
     };
   const { examineHost } = await import('../record/probes/host.js');
   const host = await examineHost({ scope: 'ledger', cpuid });
@@ -133,6 +136,7 @@ export async function examineEngine(
     userReturns,
     fxsaveClears: host.kvm.available && !host.fxsaveLeavesRest,
     unhidden: isHooked ? [] : (seen?.beyondAtCpl0 ?? []),
+    programsReadTsc: tsc === 'hook' && guest.isScanned && !host.rdtscExits && userReturns === undefined,
     ledger: new Ledger({
       engine,
       tsc,

@@ -105,7 +105,7 @@ export function addMachineOptions(command: Command): Command {
     .addOption(
       guest(
         '--no-default-append',
-        'without --append, leave the command line empty also where this KVM shows Linux what a replay lacks',
+        'without --append, leave the command line empty also where this KVM does to Linux what a replay cannot',
       ),
     )
     .addOption(guest('--flat <file>', 'raw code, copied to --load-at and started there'))

@@ -1,14 +1,14 @@
 /** From the command's machine options to the options of a Machine. */
 import { realHost } from '../base/host.js';
 import type { Ledger } from '../record/ledger.js';
-import { missingWords } from '../record/proposal.js';
+import { missingVdsoWords, missingWords } from '../record/proposal.js';
 import type { BootedGuest } from '../vmm/boot/boot.js';
 import type { Vcpu } from '../vmm/cpu/vcpu.js';
 import type { Machine } from '../vmm/machine.js';
 import type { MachineOptions } from '../vmm/machine-options.js';
 import { type ConsoleOutput, isOnTerminal, openConsole, readConsole } from './console.js';
 import { checkDumps, stateToJson, writeDumps } from './dump.js';
-import { chooseEngine, examineEngine, hooksFor } from './engine.js';
+import { chooseEngine, type EngineFacts, examineEngine, hooksFor } from './engine.js';
 import { addLearnt, readLearnt } from './hooks-file.js';
 import type { MachineArguments } from './machine-arguments.js';
 import { isWatched } from './progress.js';
@@ -44,8 +44,8 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
   const { engine, reason } = await chooseEngine(args.engine);
   const preempts = args.patience < Number.POSITIVE_INFINITY;
   const facts = await examineEngine(engine, args.tsc, guest, args.cpu, preempts, args.assistUser);
-  const { cpuid, hiddenFeatures, windowExact, canPreempt, timeScale, ledger, unhidden } = facts;
-  const words = wordsFor(args, guest.isLinux ? unhidden : []);
+  const { cpuid, hiddenFeatures, windowExact, canPreempt, timeScale, ledger } = facts;
+  const words = wordsFor(args, guest, facts);
   if (words.isApplied) (await import('../vmm/boot/linux.js')).giveCommandLine(guest.memory, words.words.join(' '));
   const console = openConsole(args.serial);
   const lastLine = new LastLine(console);
@@ -105,25 +105,36 @@ export function writeResults(machine: Machine, args: MachineArguments): void {
 /** Words of a Linux command line. */
 export interface LinuxWords {
   readonly words: readonly string[];
+  /** Why. */
+  readonly reasons: readonly string[];
   /** The guest has them for its command line; else it lacks them. */
   readonly isApplied: boolean;
 }
 
-/** What a Linux kernel should be told, and is not, that sees the features `unhidden`, which a replay lacks. */
-function wordsFor({ source, canAppend }: MachineArguments, unhidden: readonly string[]): LinuxWords {
-  const words = source.kind === 'kernel' ? missingWords(unhidden, source.commandLine) : [];
-  return { words, isApplied: canAppend && words.length > 0 };
+/** What a Linux kernel should be told, and is not, of which this KVM does what a replay cannot. */
+function wordsFor({ source, canAppend }: MachineArguments, guest: BootedGuest, facts: EngineFacts): LinuxWords {
+  if (source.kind !== 'kernel' || !guest.isLinux) return { words: [], reasons: [], isApplied: false };
+  const { commandLine, initrd } = source;
+  const features = missingWords(facts.unhidden, commandLine);
+  // Without an initial RAM disk there are no programs, as there is no disk.
+  const vdso = facts.programsReadTsc && initrd !== undefined ? missingVdsoWords(commandLine) : [];
+  const words = [...features, ...vdso];
+  const reasons = [
+    ...(features.length > 0 ? ['shows the guest features that a replay lacks'] : []),
+    ...(vdso.length > 0 ? ['has no exit where programs read the time stamp'] : []),
+  ];
+  return { words, reasons, isApplied: canAppend && words.length > 0 };
 }
 
 /**
  * Says on standard error, on a terminal only, which engine `auto` chose and why; and always, if the guest is shown what a replay
- * on the interpreter lacks, what keeps it from that.
+ * on the interpreter lacks, or sees unseen the time of the host, what keeps it from that.
  */
-export function explainEngine({ words: { words, isApplied }, engineReason }: PreparedMachine): void {
+export function explainEngine({ words: { words, reasons, isApplied }, engineReason }: PreparedMachine): void {
   if (words.length > 0) {
     const line = `"${words.join(' ')}"`;
     const advice = isApplied ? `its command line is ${line} (--no-default-append: none)` : `add ${line} to --append`;
-    process.stderr.write(`vmtape: this KVM shows the guest features that a replay lacks: ${advice}\n`);
+    process.stderr.write(`vmtape: this KVM ${reasons.join(', and ')}: ${advice}\n`);
   }
   if (engineReason === undefined || process.stderr.isTTY !== true) return;
   process.stderr.write(`vmtape: running on the interpreter, as ${engineReason}\n`);

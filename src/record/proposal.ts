@@ -6,6 +6,8 @@
 /** Features that `clearcpuid=` takes from a kernel. */
 const CLEARED = ['rdrand', 'rdseed', 'shstk'];
 const CLEAR = 'clearcpuid=';
+/** Without its vDSOs (of 64 and of 32 bits) Linux answers a program that asks for the time, and its own RDTSC is hooked. */
+const NO_VDSO = ['vdso=0', 'vdso32=0'];
 
 /** The words for a kernel that sees the features `beyond` the model; none: it needs none. */
 export function proposedWords(beyond: readonly string[]): string[] {
@@ -31,4 +33,10 @@ export function missingWords(beyond: readonly string[], commandLine: string): st
     ...(beyond.includes('xsave') && !given.includes('noxsave') ? ['noxsave'] : []),
     ...(uncleared.length > 0 ? [CLEAR + [...cleared, ...uncleared].join(',')] : []),
   ];
+}
+
+/** The words that a Linux command line lacks for programs to ask the kernel for the time; what it says of a vDSO stays. */
+export function missingVdsoWords(commandLine: string): string[] {
+  const given = commandLine.split(/\s+/).map((word) => word.replace(/=.*/, '='));
+  return NO_VDSO.filter((word) => !given.includes(word.replace(/=.*/, '=')));
 }

@@ -4,7 +4,7 @@ import { LEDGER_IDS, Ledger } from '../../src/record/ledger.js';
 import { readEffectiveCpuid } from '../../src/record/probes/cpuid.js';
 import { formatHostReport } from '../../src/record/probes/format.js';
 import { examineHost, type HostReport } from '../../src/record/probes/host.js';
-import { missingWords, proposedCommandLine, proposedWords } from '../../src/record/proposal.js';
+import { missingVdsoWords, missingWords, proposedCommandLine, proposedWords } from '../../src/record/proposal.js';
 import { MODEL_OPTIONS, vmtape64Cpuid } from '../../src/vmm/cpu/cpuid.js';
 import { featureNames } from '../../src/vmm/cpu/cpuid-features.js';
 import { kvmMissing, kvmNote } from '../native/kvm-host.js';
@@ -85,6 +85,13 @@ test('a command line is proposed for what a host forces on a kernel', () => {
   expect(missingWords(['rdrand', 'xsave'], 'clearcpuid=avx,rdrand noxsave')).toEqual([]);
   expect(proposedWords(['bmi1', 'fsrm'])).toEqual([]);
   expect(proposedCommandLine(['bmi1', 'fsrm'])).toMatch(/^nothing special/);
+});
+
+test('a command line is proposed that has programs ask the kernel for the time, unless it speaks of the vDSO', () => {
+  expect(missingVdsoWords('')).toEqual(['vdso=0', 'vdso32=0']);
+  expect(missingVdsoWords('console=ttyS0 vdso=0')).toEqual(['vdso32=0']);
+  expect(missingVdsoWords('vdso32=1 quiet')).toEqual(['vdso=0']);
+  expect(missingVdsoWords('vdso=1 vdso32=0')).toEqual([]);
 });
 
 describe('the CPUID table of the model', () => {
