@@ -1,6 +1,6 @@
 # Real mode: a shell on COM1 for somebody to type at, by interrupts: a line is edited with Backspace and echoed as it is typed.
-# The commands: help; echo TEXT; uptime, which no two runs on KVM answer alike; exit; crash, a triple fault. If no key comes
-# within five seconds of the prompt, nobody is there, and the run ends well.
+# The commands: help; echo TEXT; uptime, which no two runs on KVM answer alike; exit; off, which cuts the power; crash, a triple fault; lost, which goes
+# where no memory is. If no key comes within five seconds of the prompt, nobody is there, and the run ends well.
 #
 # build: as --32 -o real-shell.o real-shell.s && ld -m elf_i386 -Ttext 0x7c00 --oformat binary -o real-shell.bin real-shell.o
 # run:   npx vmtape run --flat corpora/guests/real-shell.bin --load-at 0x7c00 --mode real
@@ -17,6 +17,8 @@
 .set COM1_MODEM_CONTROL, 0x3fc
 .set PIT_RELOAD, 11932              # 1193182 Hz / 11932: a tick every 10 ms
 .set PATIENCE, 500                  # ticks until the first key
+.set PM1_CONTROL, 0x604
+.set SLEEP_S5, 0x3400               # SLP_EN, SLP_TYP 5
 .set RING, 0x6000                   # 256 bytes
 .set LINE, 0x6100
 .set LINE_MAX, 60
@@ -114,9 +116,15 @@ entered:
     mov si, offset word_exit
     call is_command
     je end
+    mov si, offset word_off
+    call is_command
+    je power_off
     mov si, offset word_crash
     call is_command
     je crash
+    mov si, offset word_lost
+    call is_command
+    je lost
     mov si, offset word_echo
     call begins_with
     je echo
@@ -126,7 +134,7 @@ entered:
     jmp prompt
 
 help:
-    print "help, echo TEXT, uptime, exit, crash\n"
+    print "help, echo TEXT, uptime, exit, off, crash, lost\n"
     jmp prompt
 echo:
     mov si, LINE + 5
@@ -139,6 +147,20 @@ uptime:
     call put_decimal
     print " ticks\n"
     jmp prompt
+power_off:
+    print "good night\n"
+    mov dx, PM1_CONTROL
+    mov ax, SLEEP_S5
+    out dx, ax
+    jmp prompt
+lost:
+    print "going\n"
+    cli
+    lgdt [descriptors_pointer]
+    mov eax, 1
+    mov cr0, eax
+    .byte 0xea                      # jmp 8:0
+    .word 0, 8
 crash:
     print "crashing\n"
     cli
@@ -228,9 +250,15 @@ word_help:   .asciz "help"
 word_echo:   .asciz "echo "
 word_uptime: .asciz "uptime"
 word_exit:   .asciz "exit"
+word_off:    .asciz "off"
 word_crash:  .asciz "crash"
+word_lost:   .asciz "lost"
 no_idt:      .word 0
              .long 0
+descriptors: .quad 0
+             .quad 0xe0009a000000ffff    # code, 64 KiB from E0000000h
+descriptors_pointer: .word 15
+             .long descriptors
 ticks:       .long 0
 length:      .word 0
 taken:       .word 0

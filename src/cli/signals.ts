@@ -1,6 +1,6 @@
-/** Ctrl-C, SIGTERM, and SIGHUP, when the terminal is gone: the first ends the work cleanly, a second one at once. */
+/** Ctrl-C, SIGTERM, SIGQUIT, and SIGHUP, when the terminal is gone: the first ends the work cleanly, a second one at once. */
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGQUIT', 'SIGHUP'] as const;
 const SIGNAL_EXIT = 128;
 const SIGINT_NUMBER = 2;
 

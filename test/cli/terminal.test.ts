@@ -68,12 +68,16 @@ describe.skipIf(noTmux !== undefined)(`on a terminal (${noTmux ?? 'tmux is there
     await terminal.until(/\nby hand\n\$$/);
   }
 
+  /** The command ended and the terminal is as it was. */
+  async function restored(): Promise<string> {
+    const screen = await terminal.until(/host>$/);
+    for (const mode of [/[^-]isig/, /[^-]icanon/, /[^-]echo /]) expect(screen).toMatch(mode);
+    return screen;
+  }
+
   /** The recording ended and the terminal is as it was; what the guest had said, as a replay says it again. */
   async function check(name: string): Promise<string> {
-    const screen = await terminal.until(/host>$/);
-    expect(screen).toMatch(/[^-]isig/);
-    expect(screen).toMatch(/[^-]icanon/);
-    expect(screen).toMatch(/[^-]echo /);
+    const screen = await restored();
     const replayed = await vmtape(['replay', trace(name)]);
     expect(replayed.stderr).not.toMatch(/diverge/);
     expect(replayed.code).toBe(0);
@@ -98,14 +102,29 @@ describe.skipIf(noTmux !== undefined)(`on a terminal (${noTmux ?? 'tmux is there
 
   test.for([
     ['exit', /\nOK\n/],
+    ['off', /\ngood night\n/],
     ['crash', /died of a triple fault/],
+    ['lost', /cannot go on|no memory/],
   ] as const)('by the guest: %s', { timeout: 120_000 }, async ([word, said]) => {
     await session(word, 'interp');
     terminal.type(word, 'Enter');
     expect(await check(word)).toMatch(said);
   });
 
-  test.for(['SIGTERM', 'SIGHUP'] as const)('by %s', { timeout: 120_000 }, async (signal) => {
+  test('by Ctrl-A x', { timeout: 120_000 }, async () => {
+    await session('x', 'interp');
+    terminal.type('C-a', 'x');
+    expect(await check('x')).toContain('The run was interrupted');
+  });
+
+  test('at once, by Ctrl-C twice', { timeout: 120_000 }, async () => {
+    await session('twice', 'interp');
+    // Both come in one piece, so that the second is there before the first one's end.
+    terminal.type('C-c', 'C-c');
+    await restored();
+  });
+
+  test.for(['SIGINT', 'SIGTERM', 'SIGHUP', 'SIGQUIT'] as const)('by %s', { timeout: 120_000 }, async (signal) => {
     await session(signal, 'interp');
     process.kill(terminal.processWith('vmtape.mjs'), signal);
     expect(await check(signal)).toContain('The run was interrupted');
@@ -114,9 +133,7 @@ describe.skipIf(noTmux !== undefined)(`on a terminal (${noTmux ?? 'tmux is there
   test('by an error of the recorder: the file cannot be written any more', { timeout: 120_000 }, async () => {
     // Large enough for the memory of the start, and too small for what comes.
     terminal.type(`ulimit -f 8; trap '' XFSZ; clear; ${command('full', 'interp')}; stty -a`, 'Enter');
-    const screen = await terminal.until(/host>$/);
-    expect(screen).toMatch(/[^-]icanon/);
-    expect(screen).toMatch(/[^-]echo /);
+    await restored();
   });
 
   test('somebody sees how far it is where the console is elsewhere', { timeout: 120_000 }, async () => {
