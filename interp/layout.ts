@@ -104,10 +104,14 @@ export const RUN_UNHOOKED_COUNT = 0x1640;
 /** u32: 1: leave with EXIT_LEFT_USER at the first boundary at which CPL is not 3. */
 export const RUN_STAY_USER = 0x1644;
 /**
- * u32: 1: user code is executed by an interpreter while it is recorded, as here: RDTSC at CPL 3 reads IA32_TSC by an exit, as RDMSR does, and
- * CPUID there is none that a hook should have had.
+ * u32, ASSISTED_… bits: what is executed by an interpreter while it is recorded, as here: RDTSC there reads IA32_TSC by an exit, as RDMSR does,
+ * and CPUID there is none that a hook should have had.
  */
-export const RUN_USER_ASSISTED = 0x1648;
+export const RUN_ASSISTED = 0x1648;
+/** CPL 3. */
+export const ASSISTED_USER = 1;
+/** All code under paging outside long mode. */
+export const ASSISTED_PAGING = 2;
 /** u32: 1: FXSAVE below CPL 3 clears what lies behind the XMM registers in its operand, as the emulator of some KVMs does; a processor leaves it. */
 export const RUN_FXSAVE_CLEARS = 0x164c;
 /** As HookKind of src/vmm/hooks/table.ts. */

@@ -2,7 +2,7 @@
 import { noteUnhooked } from '../control';
 import { CPUID_TABLE, CPU_CR4, CPU_MSR_APIC_BASE, RUN_UNHOOKED_CPUID, UNHOOKED_CPUID } from '../layout';
 import { CR4_OSXSAVE, REG_RAX, REG_RBX, REG_RCX, REG_RDX, getReg, setReg } from '../registers';
-import { isAssistedUser } from './privilege';
+import { isAssisted } from './privilege';
 
 const OSXSAVE: u32 = 1 << 27;
 const APIC: u32 = 1 << 9;
@@ -87,5 +87,5 @@ export function cpuid(op: usize): void {
   setReg<u32>(REG_RBX, b);
   setReg<u32>(REG_RCX, c);
   setReg<u32>(REG_RDX, d);
-  if (!isAssistedUser()) noteUnhooked(RUN_UNHOOKED_CPUID, UNHOOKED_CPUID);
+  if (!isAssisted()) noteUnhooked(RUN_UNHOOKED_CPUID, UNHOOKED_CPUID);
 }

@@ -13,7 +13,7 @@ import {
   CR4_FSGSBASE, CR4_TSD, REG_RAX, REG_RCX, REG_RDX, SEG_FS, cr4, getReg, segmentBase, setReg, setSegmentBase,
 } from '../registers';
 import { wrapLinear } from './descriptor';
-import { isAssistedUser, requireCpl0 } from './privilege';
+import { isAssisted, requireCpl0 } from './privilege';
 
 const IA32_TSC: u32 = 0x10;
 
@@ -44,7 +44,7 @@ export function invalidateCaches(op: usize): void {
 
 function readTimeStamp(kind: u32): void {
   if (cpl() != 0 && (cr4() & CR4_TSD) != 0) raiseGP(0);
-  const isExit = isAssistedUser();
+  const isExit = isAssisted();
   const value = isExit ? msrReadExit(IA32_TSC) : timeStampCounter();
   setReg<u32>(REG_RAX, <u32>value);
   setReg<u32>(REG_RDX, <u32>(value >> 32));

@@ -1,8 +1,8 @@
 /** Privilege checks that many system instructions share. */
 import { raiseGP, raiseUD } from '../fault';
 import { FLAG_IOPL } from '../flags';
-import { RUN_USER_ASSISTED } from '../layout';
-import { cpl, protectedMode } from '../mode';
+import { ASSISTED_PAGING, ASSISTED_USER, RUN_ASSISTED } from '../layout';
+import { cpl, isLongMode, isPaging, protectedMode } from '../mode';
 import { CR4_UMIP, controlFlags, cr4 } from '../registers';
 
 /** #GP(0) unless the privilege level is 0. */
@@ -20,9 +20,11 @@ export function checkUmip(): void {
   if (cpl() != 0 && (cr4() & CR4_UMIP) != 0) raiseGP(0);
 }
 
-/** User code that an interpreter executes wherever it runs (RUN_USER_ASSISTED). */
-export function isAssistedUser(): bool {
-  return load<u32>(RUN_USER_ASSISTED) != 0 && cpl() == 3;
+/** Code that an interpreter executes wherever it runs (RUN_ASSISTED). */
+export function isAssisted(): bool {
+  const assisted = load<u32>(RUN_ASSISTED);
+  if ((assisted & ASSISTED_USER) != 0 && cpl() == 3) return true;
+  return (assisted & ASSISTED_PAGING) != 0 && isPaging && !isLongMode;
 }
 
 /** I/O privilege level. */

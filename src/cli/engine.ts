@@ -20,6 +20,8 @@ const HIDDEN_TSC = [
   [0x8000_0007, 1 << 8],
 ] as const;
 
+const EFER_LME = 1n << 8n;
+
 /** `auto` becomes KVM where it can be opened, and the interpreter elsewhere, with the reason. */
 export async function chooseEngine(choice: EngineChoice): Promise<{ engine: EngineName; reason?: string }> {
   if (choice !== 'auto') return { engine: choice };
@@ -84,6 +86,8 @@ export interface EngineFacts {
   readonly timeScale: number;
   /** Where the interpreter takes over from KVM to execute user code; undefined: it does not. */
   readonly userReturns: readonly bigint[] | undefined;
+  /** KVM has no paging outside long mode: the interpreter executes what is under it. */
+  readonly assistsPaging: boolean;
   /** KVM: its FXSAVE at CPL 0 clears what lies behind the registers. */
   readonly fxsaveClears: boolean;
   readonly ledger: Ledger;
@@ -114,6 +118,7 @@ export async function examineEngine(
       canPreempt: true,
       timeScale: 1,
       userReturns: undefined,
+      assistsPaging: false,
       fxsaveClears: false,
       ledger: new Ledger({ engine, tsc }),
       unhidden: [],
@@ -126,14 +131,17 @@ export async function examineEngine(
   const table = isHooked || seen === undefined ? cpuid : seen.table;
   const isBroken = host.kvm.available && !host.userReachesKernel;
   const userReturns = assistedReturns(assistUser, guest, isBroken);
+  const assistsPaging = assistUser !== 'off' && host.kvm.available && !host.pagesOutsideLongMode;
   const { supportedCpuid } = await import('../vmm/cpu/kvm-cpuid.js');
   return {
     cpuid: table,
     hiddenFeatures: hiddenFeatures(supportedCpuid(), table),
     windowExact: host.windowIsExact,
     canPreempt: host.dirtyLogWorks && host.kickWorks,
-    timeScale: host.timeScale,
+    // A Linux that does not begin in long mode is 32 bits wide: its first act is to turn paging on.
+    timeScale: assistsPaging && guest.isLinux && (guest.cpu.efer & EFER_LME) === 0n ? 1 : host.timeScale,
     userReturns,
+    assistsPaging,
     fxsaveClears: host.kvm.available && !host.fxsaveLeavesRest,
     unhidden: isHooked ? [] : (seen?.beyondAtCpl0 ?? []),
     programsReadTsc: tsc === 'hook' && guest.isScanned && !host.rdtscExits && userReturns === undefined,

@@ -121,6 +121,7 @@ function spanText({ span, dmaBytes, inputBytes }: TraceSummaryData): string {
 /** A fact of the host: a figure with its name, what engines do otherwise in words, anything else by itself. */
 function hostFact([name, value]: readonly [string, unknown]): string {
   if (name === 'userReturns') return 'user code on the interpreter';
+  if (name === 'assistsPaging') return 'paging outside long mode on the interpreter';
   if (name === 'fxsaveClears') return 'FXSAVE clears';
   return typeof value === 'number' ? `${name} ${value}` : shown(value);
 }

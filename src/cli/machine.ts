@@ -58,6 +58,7 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
     timeScale: engine === 'kvm' ? (args.timeScale ?? timeScale) : 1,
     fxsaveClears: facts.fxsaveClears,
     userReturns: facts.userReturns,
+    assistsPaging: facts.assistsPaging,
     serial: isWatched() && !isOnTerminal(args.serial) ? lastLine : console,
     host: realHost,
     strictBus: args.strictBus,

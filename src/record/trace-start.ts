@@ -17,7 +17,8 @@ const FOUR_GIB = 2 ** 32;
 /** The header of the recording that the options ask for. */
 export function headerOf(options: RecordOptions): TraceHeader {
   const { machine } = options;
-  const { guest, hiddenFeatures, timeScale = 1, exitTime = EXIT_TIME, userReturns, fxsaveClears } = machine;
+  const { guest, hiddenFeatures, timeScale = 1, exitTime = EXIT_TIME } = machine;
+  const { userReturns, assistsPaging, fxsaveClears } = machine;
   return {
     id: options.id,
     date: options.date,
@@ -43,6 +44,7 @@ export function headerOf(options: RecordOptions): TraceHeader {
       ...(hiddenFeatures !== undefined && { hidden: hiddenFeatures }),
       ...(timeScale > 1 && { timeScale }),
       ...(userReturns !== undefined && { userReturns: userReturns.map(toHex) }),
+      ...(assistsPaging === true && { assistsPaging }),
       ...(fxsaveClears === true && { fxsaveClears }),
       ...(machine.engine === 'interp' && exitTime > 0 && { exitTime }),
     },

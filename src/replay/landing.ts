@@ -1,27 +1,25 @@
 /** Bringing the vCPU to where an interrupt was landed in the recording. */
-import { ExitCode, VmtapeError } from '../base/errors.js';
-import type { TraceRecord } from '../trace/record.js';
+import { describeRecord, type TraceRecord } from '../trace/record.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { Landing } from '../vmm/machine-taps.js';
 import type { GuestMemory } from '../vmm/memory.js';
 import { earlyExit, LandmarkWalker } from './landmark.js';
-import { DivergenceFound, sameRegisters } from './report.js';
+import { DivergenceFound, differingRegisters, sameRegisters } from './report.js';
 
-/** More single steps than this are not made for one landing. */
-const STEPS_MAX = 4_000_000;
-/** Addresses of code remembered. */
-const ADDRESSES_MAX = 0x1_0000;
 const SLICE_INSTRUCTIONS = 2_000_000;
-const STEPS_PER_SLICE = 2_000;
-const PLACES = ['an exit', 'the window', 'an instruction count', 'a landmark', 'an exit'];
+/** How far the place of an injection may be from where the count of the last record has it: that record's instruction is done, or is not. */
+const COUNT_SLACK = 2;
 
 /** Walks to the place of one injection after another. */
 export class LandingWalker {
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
-  readonly #kernelCode = new Set<number>();
   /** How landmarks were found. */
   readonly landmarks: LandmarkWalker;
-  #steps = 0;
+  /** The interpreter has the guest of KVM, and is on the way. */
+  #interpreter: Vcpu | undefined;
+  /** Instructions that the interpreter had retired when it got the guest, and that the recording had there. */
+  #retiredAtStart = 0;
+  #recordedAtStart = 0;
   #isUnderWay = false;
 
   constructor(
@@ -32,12 +30,17 @@ export class LandingWalker {
     /** The engine's interrupt window is exact; by default the interpreter's. */
     readonly windowExact = vcpu.engine === 'interp',
   ) {
-    this.landmarks = new LandmarkWalker(vcpu, memory);
+    this.landmarks = new LandmarkWalker(memory);
   }
 
   /** On the way to the place of a record. */
   get isUnderWay(): boolean {
-    return this.#isUnderWay || this.landmarks.isUnderWay;
+    return this.#isUnderWay || this.#interpreter !== undefined || this.landmarks.isUnderWay;
+  }
+
+  /** The guest did what a record says: the recording had retired so many instructions before it. */
+  noteCount(retired: number): void {
+    this.#recordedAtStart = retired;
   }
 
   /**
@@ -45,39 +48,93 @@ export class LandingWalker {
    * {@link DivergenceFound} if the guest makes an exit before.
    */
   reach(record: TraceRecord): boolean {
-    if (record.landing === Landing.Exit || record.landing === Landing.Nmi) return true;
-    if (this.vcpu.engine === 'interp') return this.#onInterpreter(record);
-    if (record.landing === Landing.Window && this.windowExact)
-      return this.#throughWindow(record, Number.POSITIVE_INFINITY);
-    return this.#bySteps(record);
+    const { vcpu } = this;
+    const { landing } = record;
+    if (landing === Landing.Exit || landing === Landing.Nmi) return true;
+    if (vcpu.beginInterpreting === undefined) {
+      const slice = vcpu.retired + SLICE_INSTRUCTIONS;
+      if (landing === Landing.Landmark) return this.#toLandmark(record, slice);
+      return landing === Landing.Window ? this.#throughWindow(record, slice, vcpu) : this.#toCount(record, slice);
+    }
+    if (landing === Landing.Window && this.windowExact)
+      return this.#throughWindow(record, Number.POSITIVE_INFINITY, vcpu);
+    return this.#interpreted(record);
   }
 
-  #onInterpreter(record: TraceRecord): boolean {
+  /** KVM neither counts nor compares: the interpreter brings the guest to the place, and KVM goes on there. */
+  #interpreted(record: TraceRecord): boolean {
+    const interpreter = this.#interpreter ?? this.#begin(record);
+    interpreter.limitWork?.(SLICE_INSTRUCTIONS);
+    const slice = interpreter.retired + SLICE_INSTRUCTIONS;
+    if (!this.#onInterpreter(record, slice, interpreter)) return false;
+    this.#interpreter = undefined;
+    this.vcpu.endInterpreting?.();
+    return true;
+  }
+
+  #begin(record: TraceRecord): Vcpu {
+    const interpreter = this.vcpu.beginInterpreting?.();
+    // The instruction of the last exit makes another one.
+    if (interpreter === undefined) throw earlyExit(record, this.vcpu.run(Number.POSITIVE_INFINITY));
+    this.#retiredAtStart = interpreter.retired;
+    this.#interpreter = interpreter;
+    return interpreter;
+  }
+
+  #onInterpreter(record: TraceRecord, slice: number, interpreter: Vcpu): boolean {
+    switch (record.landing) {
+      case Landing.Landmark:
+        return this.landmarks.reach(record, slice, interpreter);
+      case Landing.Window:
+        return this.#throughWindow(record, slice, interpreter);
+      default:
+        return this.#toRegisters(record, slice, interpreter);
+    }
+  }
+
+  #toCount(record: TraceRecord, slice: number): boolean {
     const { vcpu } = this;
-    const slice = vcpu.retired + SLICE_INSTRUCTIONS;
-    if (record.landing === Landing.Landmark) return this.#toLandmark(record, slice);
-    if (record.landing === Landing.Window) return this.#throughWindow(record, slice);
     if (!this.counting) throw new DivergenceFound('an injection at a count, in a trace without counts', '', '');
     if (vcpu.retired >= record.retired) return true;
-    const reason = vcpu.run(Math.min(slice, record.retired));
-    if (reason === ExitReason.Kicked) return false;
-    if (reason !== ExitReason.Limit) throw earlyExit(record, reason);
-    return vcpu.retired >= record.retired;
+    return this.#run(record, Math.min(slice, record.retired), vcpu) && vcpu.retired >= record.retired;
+  }
+
+  /** Near the count that the recording's counts lead to, the first boundary whose registers are those of the record. */
+  #toRegisters(record: TraceRecord, slice: number, interpreter: Vcpu): boolean {
+    const count = this.#retiredAtStart + record.retired - this.#recordedAtStart;
+    const near = Math.max(this.#retiredAtStart, count - COUNT_SLACK);
+    if (interpreter.retired < near) return this.#run(record, Math.min(slice, near), interpreter) && false;
+    for (;;) {
+      interpreter.readRegisters(this.#registers);
+      if (sameRegisters(this.#registers, record.registers, false)) return true;
+      if (interpreter.retired >= count) break;
+      if (!this.#run(record, interpreter.retired + 1, interpreter)) return false;
+    }
+    throw new DivergenceFound(
+      'the guest does not come to the place of the interrupt',
+      `${describeRecord(record)} with ${differingRegisters(record.registers, this.#registers)}`,
+      differingRegisters(this.#registers, record.registers),
+    );
   }
 
   /** Where the count is known, boundaries before it are not looked at. */
   #toLandmark(record: TraceRecord, slice: number): boolean {
     const { vcpu } = this;
     if (!this.counting || this.landmarks.isUnderWay || vcpu.retired >= record.retired)
-      return this.landmarks.reach(record, slice);
-    const reason = vcpu.run(Math.min(slice, record.retired));
-    if (reason === ExitReason.Kicked) return false;
-    if (reason !== ExitReason.Limit) throw earlyExit(record, reason);
+      return this.landmarks.reach(record, slice, vcpu);
+    this.#run(record, Math.min(slice, record.retired), vcpu);
     return false;
   }
 
-  #throughWindow(record: TraceRecord, limit: number): boolean {
-    const { vcpu } = this;
+  /** To an instruction count. False: the slice is over before. */
+  #run(record: TraceRecord, limit: number, vcpu: Vcpu): boolean {
+    const reason = vcpu.run(limit);
+    if (reason === ExitReason.Kicked) return false;
+    if (reason !== ExitReason.Limit) throw earlyExit(record, reason);
+    return true;
+  }
+
+  #throughWindow(record: TraceRecord, limit: number, vcpu: Vcpu): boolean {
     // Open already: this is the first boundary. The registers will tell if it is not that of the recording.
     if (!this.#isUnderWay && vcpu.canInject) return true;
     vcpu.requestWindow(true);
@@ -88,66 +145,5 @@ export class LandingWalker {
     this.#isUnderWay = false;
     if (reason !== ExitReason.Window) throw earlyExit(record, reason);
     return true;
-  }
-
-  /** KVM whose window opens late: single steps, which are exact at CPL 0, until the registers are those of the record. */
-  #bySteps(record: TraceRecord): boolean {
-    const { vcpu } = this;
-    if (!this.#isUnderWay) {
-      this.#isUnderWay = true;
-      this.#steps = 0;
-      vcpu.setSingleStep(true);
-    }
-    for (let count = 0; count < STEPS_PER_SLICE; count++) {
-      if (vcpu.canInject) {
-        if (this.#isThere(record)) {
-          this.#endSteps();
-          return true;
-        }
-      }
-      if (!this.#isInKernel()) throw this.#cannot(record, 'it lies beyond code of user mode');
-      if (this.#steps++ >= STEPS_MAX) throw this.#cannot(record, `it was not found in ${STEPS_MAX} steps`);
-      const reason = vcpu.run(Number.POSITIVE_INFINITY);
-      if (reason === ExitReason.Kicked) return false;
-      if (reason !== ExitReason.Debug) {
-        this.#endSteps();
-        throw earlyExit(record, reason);
-      }
-    }
-    return false;
-  }
-
-  #isThere(record: TraceRecord): boolean {
-    if (record.landing === Landing.Window) return true;
-    const isLandmark = record.landing === Landing.Landmark;
-    this.vcpu.readRegisters(this.#registers);
-    if (!sameRegisters(this.#registers, record.registers, isLandmark)) return false;
-    return !isLandmark || this.landmarks.isThere(record);
-  }
-
-  /** At CPL 0, or where each step is exact. To ask KVM is slow, so that each address is asked for once a landing. */
-  #isInKernel(): boolean {
-    const { rip, assistsUser = false } = this.vcpu;
-    if (assistsUser || this.#kernelCode.has(rip)) return true;
-    if ((this.vcpu.getState().cs.selector & 3) !== 0) return false;
-    if (this.#kernelCode.size >= ADDRESSES_MAX) this.#kernelCode.clear();
-    this.#kernelCode.add(rip);
-    return true;
-  }
-
-  #endSteps(): void {
-    this.#kernelCode.clear();
-    this.vcpu.setSingleStep(false);
-    this.#isUnderWay = false;
-  }
-
-  #cannot(record: TraceRecord, why: string): VmtapeError {
-    this.#endSteps();
-    return new VmtapeError(
-      'VMTAPE_CANNOT_LAND',
-      `this host's KVM cannot bring the guest to record ${record.ordinal}, an interrupt at ${PLACES[record.landing]}: ${why}`,
-      ExitCode.HostCannot,
-      'replay it on the interpreter: --engine interp',
-    );
   }
 }

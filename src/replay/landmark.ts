@@ -28,7 +28,6 @@ export class LandmarkWalker implements LandmarkCounts {
   found = 0;
   ambiguous = 0;
   others = 0;
-  readonly #vcpu: Vcpu;
   readonly #memory: GuestMemory;
   readonly #hash: MemoryHash;
   /** The landmark that is walked to. */
@@ -44,8 +43,7 @@ export class LandmarkWalker implements LandmarkCounts {
   /** Instructions retired where the landmark is to be found at the latest. */
   #latest = 0;
 
-  constructor(vcpu: Vcpu, memory: GuestMemory) {
-    this.#vcpu = vcpu;
+  constructor(memory: GuestMemory) {
     this.#memory = memory;
     this.#hash = new MemoryHash(memory);
   }
@@ -66,14 +64,14 @@ export class LandmarkWalker implements LandmarkCounts {
     return [this.#timeBefore, this.#time];
   }
 
-  /** On the interpreter: goes on towards `record` until `limit` at most. True: it is reached. Throws {@link DivergenceFound}. */
-  reach(record: TraceRecord, limit: number): boolean {
-    const seeker = this.#vcpu.seeker as Seeker;
-    const comparison = this.#comparison ?? this.#begin(record, seeker);
+  /** Goes on towards `record` on an interpreter, until `limit` at most. True: it is reached. Throws {@link DivergenceFound}. */
+  reach(record: TraceRecord, limit: number, vcpu: Vcpu): boolean {
+    const seeker = vcpu.seeker as Seeker;
+    const comparison = this.#comparison ?? this.#begin(record, seeker, vcpu);
     for (let count = 0; count < ARRIVALS_PER_SLICE; count++) {
-      const reason = this.#vcpu.run(limit);
+      const reason = vcpu.run(limit);
       if (reason === ExitReason.Limit || reason === ExitReason.Kicked) {
-        if (this.#vcpu.retired > this.#latest) throw this.#notFound(record, reason, seeker);
+        if (vcpu.retired > this.#latest) throw this.#notFound(record, reason, seeker);
         return false;
       }
       if (reason !== ExitReason.Arrived) throw this.#notFound(record, reason, seeker);
@@ -89,22 +87,14 @@ export class LandmarkWalker implements LandmarkCounts {
     return false;
   }
 
-  /** On KVM, where registers are those of `record`: is this its place? */
-  isThere(record: TraceRecord): boolean {
-    const { landmark } = record;
-    assert(landmark !== undefined, 'an injection at a landmark has one');
-    const comparison = new LandmarkComparison(this.#vcpu, this.#memory, landmark, this.#hash);
-    return comparison.hasCpu() && comparison.difference() === undefined;
-  }
-
-  #begin(record: TraceRecord, seeker: Seeker): LandmarkComparison {
+  #begin(record: TraceRecord, seeker: Seeker, vcpu: Vcpu): LandmarkComparison {
     const { landmark, registers } = record;
     assert(landmark !== undefined, 'an injection at a landmark has one');
-    this.#comparison = new LandmarkComparison(this.#vcpu, this.#memory, landmark, this.#hash);
+    this.#comparison = new LandmarkComparison(vcpu, this.#memory, landmark, this.#hash);
     this.#passed = 0;
     this.#lastPage = -1;
     const nanoseconds = Math.max(DISTANCE_MIN / this.timeScale, this.#time - this.#timeBefore);
-    this.#latest = this.#vcpu.retired + nanoseconds * this.timeScale * INSTRUCTIONS_PER_NANOSECOND;
+    this.#latest = vcpu.retired + nanoseconds * this.timeScale * INSTRUCTIONS_PER_NANOSECOND;
     seeker.begin(registers, landmark.cpuHash);
     return this.#comparison;
   }

@@ -214,7 +214,12 @@ export class ReplaySession {
     return saveMachine(this, this.#feed.consumed, { skipped: this.#skipped, timeBefore, time, digest });
   }
 
-  /** The next record is done: the guest did it when so many instructions were retired. */
+  /** The next record, which has a place of its own, is done: the guest did it when so many instructions were retired. */
+  #did(record: TraceRecord, retired = this.vcpu.retired): void {
+    this.#walker.noteCount(record.retired);
+    this.#consume(retired);
+  }
+
   #consume(retired = this.vcpu.retired): void {
     this.#options.counts?.add(retired);
     this.#feed.consume();
@@ -374,7 +379,7 @@ export class ReplaySession {
       checkPlain(record, kind, this.#actual());
       this.digests.run.plain(kind);
       if (kind === RecordKind.Halt) this.board?.halt(this.vcpu.exit);
-      this.#consume();
+      this.#did(record);
     }
     this.#plainName = undefined;
   }
@@ -416,7 +421,7 @@ export class ReplaySession {
       }
       fault = record.fault;
       digestAccess(this.digests.run, access);
-      this.#consume();
+      this.#did(record);
     }
     if (fault) vcpu.failMsr();
     this.#spend(exit.count);
@@ -455,7 +460,7 @@ export class ReplaySession {
       hooks.apply(site, vcpu);
       this.digests.run.hook(site, record.hookKind, hooks.low, hooks.high, hooks.aux, hooks.ebx);
     }
-    this.#consume(retired);
+    this.#did(record, retired);
     this.#spend(1);
     return true;
   }
@@ -465,7 +470,7 @@ export class ReplaySession {
     if (this.board) checkAsked(record, this.board);
     if (record.landing === Landing.Nmi) this.vcpu.injectNmi();
     else this.vcpu.injectInterrupt(record.vector);
-    this.#consume();
+    this.#did(record);
   }
 
   /** The place is reached at which the replay is to stop. */

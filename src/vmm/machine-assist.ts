@@ -4,13 +4,16 @@
  *
  * Where KVM cannot bring user code back to the kernel (`vmtape doctor`: SYSCALL, INT 80H), it never begins any: breakpoints stop it before the
  * kernel's returns to user mode (hooks/user-returns.ts), the interpreter executes the return, and goes on until the kernel is entered.
+ *
+ * Where KVM has no paging outside long mode, it refuses the MOV to CR0 that turns it on, and a kernel that has no handlers yet shuts down there.
+ * The interpreter executes that instruction, too, and goes on for as long as there is such paging.
  */
 import { ENGINE_ERROR_EMULATION } from '../../interp/layout.js';
 import { hexBytes } from '../base/hex.js';
 import { decodeOne } from '../base/mnemonic.js';
 import type { InterpVcpu } from './cpu/interp.js';
 import type { KvmVcpu } from './cpu/kvm.js';
-import type { CpuState } from './cpu/state.js';
+import { type CpuState, GPR_NAMES } from './cpu/state.js';
 import {
   type AssistListener,
   type CpuidEntry,
@@ -21,6 +24,7 @@ import {
   type UnhookedSite,
   type Vcpu,
 } from './cpu/vcpu.js';
+import type { MachineOptions } from './machine-options.js';
 import { codeBits, codeBytes } from './machine-walk.js';
 import type { GuestMemory } from './memory.js';
 import type { MemoryWindow } from './shadow-ram.js';
@@ -33,6 +37,9 @@ const LENGTHS_MAX = 0x1000;
 /** The privilege level of user code. */
 const USER = 3;
 const CR0_PE = 1n;
+const CR0_PG = 1n << 31n;
+const EFER_LME = 1n << 8n;
+const EFER_LMA = 1n << 10n;
 const RFLAGS_VM = 1n << 17n;
 const DPL_SHIFT = 5;
 /** The interpreter looks for a kick after so many instructions of user code, or as much work (interp/work.ts): about a millisecond. */
@@ -43,13 +50,14 @@ const WORK_MAX = 2 ** 52;
 /** A vCPU of KVM with the interpreter at its side. */
 export class AssistedVcpu implements Vcpu {
   readonly engine: 'kvm' | 'interp';
-  readonly assistsUser: boolean;
+  readonly #assistsUser: boolean;
   /** Instructions that the interpreter executed. */
   assists = 0;
   onAssist: AssistListener | undefined;
   readonly #kvm: KvmVcpu;
   readonly #openInterpreter: () => InterpVcpu;
   readonly #memory: GuestMemory;
+  readonly #assistsPaging: boolean;
   #interpreter: InterpVcpu | undefined;
   #cpuid: readonly CpuidEntry[] = [];
   #hidden: readonly string[] = [];
@@ -57,8 +65,8 @@ export class AssistedVcpu implements Vcpu {
   #exiting: Vcpu;
   /** The interpreter is within an instruction: it waits for an answer. */
   #isWithin = false;
-  /** The guest is in user mode, and the interpreter has its state. */
-  #isUser = false;
+  /** The guest is where the interpreter executes all, and has its state: in user mode, or under paging outside long mode. */
+  #isKept = false;
   #isStepping = false;
   #wantsWindow = false;
   /** The lengths of instructions seen, by bits and bytes. */
@@ -66,11 +74,18 @@ export class AssistedVcpu implements Vcpu {
 
   /**
    * `userReturns`: where the kernel's returns to user mode stand, four linear addresses at most; the interpreter executes
-   * all user code then. Undefined: KVM does.
+   * all user code then. Undefined: KVM does. `assistsPaging`: the interpreter executes all code under paging outside long mode, where KVM
+   * refuses to turn it on.
    */
-  constructor(kvm: KvmVcpu, openInterpreter: () => InterpVcpu, memory: GuestMemory, userReturns?: readonly bigint[]) {
+  constructor(
+    kvm: KvmVcpu,
+    openInterpreter: () => InterpVcpu,
+    memory: GuestMemory,
+    { userReturns, assistsPaging = false }: Pick<MachineOptions, 'userReturns' | 'assistsPaging'> = {},
+  ) {
     this.engine = kvm.engine;
-    this.assistsUser = userReturns !== undefined;
+    this.#assistsUser = userReturns !== undefined;
+    this.#assistsPaging = assistsPaging;
     if (userReturns !== undefined) kvm.setBreakpoints(userReturns);
     this.#kvm = kvm;
     this.#exiting = kvm;
@@ -90,8 +105,8 @@ export class AssistedVcpu implements Vcpu {
       if (further !== undefined) return further;
     }
     for (;;) {
-      if (this.#isUser) {
-        const reason = this.#runUser();
+      if (this.#isKept) {
+        const reason = this.#runKept();
         if (reason !== undefined) return reason;
       }
       this.#exiting = this.#kvm;
@@ -108,11 +123,25 @@ export class AssistedVcpu implements Vcpu {
   /** KVM stands before an instruction that the interpreter executes. */
   #wantsAssist(reason: ExitReason): boolean {
     if (reason === ExitReason.EngineError) return this.#kvm.exit.errorCode === ENGINE_ERROR_EMULATION;
+    if (reason === ExitReason.Shutdown) return this.#assistsPaging && this.#isPagingRefused();
     return reason === ExitReason.Debug && !this.#isStepping && this.#kvm.isAtBreakpoint;
   }
 
-  /** Executes user code. Undefined: the kernel was entered, and KVM goes on; otherwise why it stopped. */
-  #runUser(): ExitReason | undefined {
+  /**
+   * The guest shut down at a MOV to CR0 that turns paging on outside long mode. The state is that before the instruction, as a fault leaves it: if
+   * it has to fault, it does so on the interpreter.
+   */
+  #isPagingRefused(): boolean {
+    const state = this.#kvm.getState();
+    if (state.cr0 & CR0_PG || state.efer & EFER_LME) return false;
+    const [first, second, modrm = 0] = codeBytes(this.#memory, state, LENGTH_MAX);
+    if (first !== 0x0f || second !== 0x22 || (modrm >> 3) % 8 !== 0) return false;
+    const value = state[GPR_NAMES[modrm % 8] as (typeof GPR_NAMES)[number]];
+    return (value & CR0_PG) !== 0n;
+  }
+
+  /** Executes what the interpreter keeps. Undefined: KVM goes on; otherwise why it stopped. */
+  #runKept(): ExitReason | undefined {
     const interpreter = this.#interpreter as InterpVcpu;
     this.#exiting = interpreter;
     for (;;) {
@@ -170,16 +199,17 @@ export class AssistedVcpu implements Vcpu {
     return reason;
   }
 
-  /** The interpreter has executed the instruction of KVM: it goes on itself in user code. */
+  /** The interpreter has executed the instruction of KVM: it goes on itself in what it keeps. */
   #settle(interpreter: InterpVcpu): void {
-    if (this.assistsUser && interpreter.privilege === USER) this.#beginUser(interpreter);
+    const hasPaging = this.#assistsPaging && interpreter.pagesOutsideLongMode;
+    if (hasPaging || (this.#assistsUser && interpreter.privilege === USER)) this.#keep(interpreter, !hasPaging);
     else this.#handBack(interpreter);
   }
 
-  #beginUser(interpreter: InterpVcpu): void {
-    this.#isUser = true;
+  #keep(interpreter: InterpVcpu, onlyUser: boolean): void {
+    this.#isKept = true;
     interpreter.setSingleStep(this.#isStepping);
-    interpreter.setStayUser(true);
+    interpreter.setStayUser(onlyUser);
   }
 
   /** The bytes of the instruction at RIP: read before it is executed, as it may write to itself. */
@@ -202,7 +232,7 @@ export class AssistedVcpu implements Vcpu {
   }
 
   #handBack(interpreter: InterpVcpu): void {
-    this.#isUser = false;
+    this.#isKept = false;
     interpreter.requestWindow(false);
     this.#kvm.setState(interpreter.getState());
   }
@@ -211,7 +241,7 @@ export class AssistedVcpu implements Vcpu {
     return this.#kvm.retired;
   }
   get canInject(): boolean {
-    if (this.#isWithin || (this.#isUser && this.#interpreter?.isWithinString)) return false;
+    if (this.#isWithin || (this.#isKept && this.#interpreter?.isWithinString)) return false;
     return this.#current.canInject;
   }
   requestWindow(on: boolean): void {
@@ -259,13 +289,31 @@ export class AssistedVcpu implements Vcpu {
   }
   setState(state: CpuState): void {
     this.#isWithin = false;
-    this.#isUser = false;
+    this.#isKept = false;
     this.#kvm.setState(state);
-    if (!this.assistsUser || privilegeOf(state) !== USER) return;
+    const hasPaging = this.#assistsPaging && (state.cr0 & CR0_PG) !== 0n && (state.efer & EFER_LMA) === 0n;
+    if (!hasPaging && (!this.#assistsUser || privilegeOf(state) !== USER)) return;
     this.#interpreter ??= this.#open();
     this.#interpreter.distrustCode();
     this.#interpreter.setState(state);
-    this.#beginUser(this.#interpreter);
+    this.#keep(this.#interpreter, !hasPaging);
+  }
+  /** See {@link Vcpu.beginInterpreting}. */
+  beginInterpreting(): Vcpu | undefined {
+    this.#interpreter ??= this.#open();
+    const interpreter = this.#interpreter;
+    if (!this.#isKept) {
+      if (this.#kvm.isWithinInstruction) return undefined;
+      const state = this.#kvm.getState();
+      interpreter.distrustCode();
+      interpreter.setState(state);
+    }
+    this.#keep(interpreter, false);
+    this.#exiting = interpreter;
+    return interpreter;
+  }
+  endInterpreting(): void {
+    this.#settle(this.#interpreter as InterpVcpu);
   }
   setCpuid(entries: readonly CpuidEntry[], hidden: readonly string[] = []): void {
     this.#cpuid = entries;
@@ -276,7 +324,7 @@ export class AssistedVcpu implements Vcpu {
   setSingleStep(on: boolean): void {
     this.#isStepping = on;
     this.#kvm.setSingleStep(on);
-    if (this.#isUser) this.#interpreter?.setSingleStep(on);
+    if (this.#isKept) this.#interpreter?.setSingleStep(on);
   }
   failMsr(): void {
     this.#current.failMsr();
@@ -319,7 +367,7 @@ export class AssistedVcpu implements Vcpu {
   }
 
   get #current(): Vcpu {
-    return this.#isWithin || this.#isUser ? (this.#interpreter as Vcpu) : this.#kvm;
+    return this.#isWithin || this.#isKept ? (this.#interpreter as Vcpu) : this.#kvm;
   }
 }
 

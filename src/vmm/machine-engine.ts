@@ -18,38 +18,42 @@ export function disconnect(memory: GuestMemory): void {
 }
 
 /** Which processor it shall be. */
-export interface EngineOptions extends Pick<MachineOptions, 'userReturns' | 'fxsaveClears'> {
+export interface EngineOptions extends Pick<MachineOptions, 'userReturns' | 'assistsPaging' | 'fxsaveClears'> {
   /** KVM: it logs writes from the start. */
   readonly logDirty?: boolean;
 }
 
 /** A vCPU over the guest's memory. That of KVM has the interpreter at its side. */
 export async function openVcpu(engine: EngineName, memory: GuestMemory, options: EngineOptions = {}): Promise<Vcpu> {
-  const { logDirty = false, userReturns, fxsaveClears = false } = options;
+  const { logDirty = false, userReturns, assistsPaging = false, fxsaveClears = false } = options;
   const { InterpVcpu } = await import('./cpu/interp.js');
   const openInterpreter = () => {
     const vcpu = InterpVcpu.open(memory);
-    vcpu.assistUser(userReturns !== undefined);
+    vcpu.assist(userReturns !== undefined, assistsPaging);
     vcpu.clearWithFxsave(fxsaveClears);
     return vcpu;
   };
   if (engine === 'interp') return openInterpreter();
   const { KvmVcpu } = await import('./cpu/kvm.js');
   const { AssistedVcpu } = await import('./machine-assist.js');
-  return new AssistedVcpu(KvmVcpu.open(memory, { logDirty }), openInterpreter, memory, userReturns);
+  return new AssistedVcpu(KvmVcpu.open(memory, { logDirty }), openInterpreter, memory, { userReturns, assistsPaging });
 }
 
 /** The vCPU of a machine: the one that it is given, or its engine's. */
 export async function openMachineVcpu(options: MachineOptions): Promise<Vcpu> {
-  const { engine, guest, landing, userReturns, fxsaveClears, vcpu } = options;
+  const { engine, guest, landing, userReturns, assistsPaging, fxsaveClears, vcpu } = options;
   const logDirty = landing?.patience !== Number.POSITIVE_INFINITY;
-  return vcpu ?? openVcpu(engine, guest.memory, { logDirty, userReturns, fxsaveClears });
+  return vcpu ?? openVcpu(engine, guest.memory, { logDirty, userReturns, assistsPaging, fxsaveClears });
 }
 
 /** What a trace's header says of the recording engine among what its host is. */
 export function engineOfTrace(host: Readonly<Record<string, unknown>>): EngineOptions {
-  const { fxsaveClears } = host;
-  return { userReturns: userReturnsOfTrace(host), fxsaveClears: fxsaveClears === true };
+  const { assistsPaging, fxsaveClears } = host;
+  return {
+    userReturns: userReturnsOfTrace(host),
+    assistsPaging: assistsPaging === true,
+    fxsaveClears: fxsaveClears === true,
+  };
 }
 
 /** The board of a machine. */

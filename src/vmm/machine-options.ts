@@ -58,6 +58,8 @@ export interface MachineOptions {
    * addresses (hooks/user-returns.ts). Undefined: the engine does.
    */
   readonly userReturns?: readonly bigint[] | undefined;
+  /** The interpreter executes all code under paging outside long mode wherever the machine runs, as some KVMs refuse such paging. */
+  readonly assistsPaging?: boolean | undefined;
   /** The engine's FXSAVE below CPL 3 clears what lies behind the XMM registers in its operand: the emulator of some KVMs. */
   readonly fxsaveClears?: boolean | undefined;
   /** Bytes of the serial console, COM1. */

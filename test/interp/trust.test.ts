@@ -121,7 +121,7 @@ describe('user code that an interpreter executes wherever it runs', () => {
 
   test('reads the time stamp by an exit, in ring 3 only', async () => {
     await start('0f31 f4'); // rdtsc; hlt
-    vcpu.assistUser(true);
+    vcpu.assist(true, false);
     expect(vcpu.run(Infinity)).toBe(ExitReason.Halt);
     expect(vcpu.unhookedCount).toBe(1);
     takeTurn();
@@ -137,7 +137,7 @@ describe('user code that an interpreter executes wherever it runs', () => {
 
   test('has CPUID that no hook should have had', async () => {
     await start('0fa2 90'); // cpuid; nop
-    vcpu.assistUser(true);
+    vcpu.assist(true, false);
     enterUser();
     vcpu.run(2);
     expect(vcpu.unhookedCount).toBe(0);

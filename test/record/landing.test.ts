@@ -62,7 +62,7 @@ describe('interrupts that find no exit', () => {
   });
 
   it.skipIf(noKvm !== undefined).each(['machine', 'cpu'] as const)(
-    `replay on KVM by single steps in %s mode (${noKvm ?? 'KVM is there'})`,
+    `replay on KVM, by way of the interpreter, in %s mode (${noKvm ?? 'KVM is there'})`,
     async (mode) => {
       expect(await replay(path, 'kvm', mode)).toMatchObject({ kind: 'complete', notes: [] });
     },

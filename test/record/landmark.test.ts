@@ -90,7 +90,7 @@ describe.skipIf(noKvm !== undefined)(`recorded on KVM (${noKvm ?? 'it is there'}
     }, 120_000);
   });
 
-  it('replays on KVM by single steps', async () => {
+  it('replays on KVM, by way of the interpreter', async () => {
     const path = join(directory, 'steps');
     await record(machine('memory', 0, 3, 3), path);
     expect(await replay(path, 'kvm', 'machine')).toMatchObject({ kind: 'complete', end: { exitCode: 33 } });

@@ -13,6 +13,7 @@ import { probeHypercalls } from './hypercall.js';
 import { type InstructionResult, LEDGER_INSTRUCTIONS, notEmulated, probeInstructions } from './instructions.js';
 import { probeDirtyLog, probeFxsave, probeReadonly, probeSyncRegs } from './memory.js';
 import { probeMsrFilter } from './msr.js';
+import { probePaging } from './paging.js';
 import { type ProbeResult, probe } from './result.js';
 import { probeSoftwareInterrupt, probeSyscall } from './rings.js';
 import { probeSingleStep } from './stepping.js';
@@ -49,6 +50,8 @@ export interface HostReport {
   readonly timeScale: number;
   /** User code of 64 bits reaches the kernel, by SYSCALL and by an interrupt gate. */
   readonly userReachesKernel: boolean;
+  /** Paging outside long mode can be turned on. */
+  readonly pagesOutsideLongMode: boolean;
   /** FXSAVE at CPL 0 writes no more than the registers. */
   readonly fxsaveLeavesRest: boolean;
   readonly rdtscExits: boolean;
@@ -92,6 +95,7 @@ export async function examineHost(options: ExamineOptions = {}): Promise<HostRep
   }
   await add(probeSyscall());
   await add(probeSoftwareInterrupt());
+  await add(probePaging());
   await add(probeFxsave());
   for (const mode of PROBE_MODES) await add(probeDirtyLog(mode));
   for (const mode of PROBE_MODES) await add(probeKick(mode, host));
@@ -117,6 +121,7 @@ export async function examineHost(options: ExamineOptions = {}): Promise<HostRep
     kickWorks: all('kick.'),
     timeScale: proposedTimeScale(host),
     userReachesKernel: all('ring3.'),
+    pagesOutsideLongMode: all('paging.'),
     fxsaveLeavesRest: all('fxsave'),
     rdtscExits: outcomes('RDTSC').length > 0 && outcomes('RDTSC').every((outcome) => outcome === 'exit'),
     rdrandExecutes: outcomes('RDRAND EAX').some((outcome) => outcome === 'executes'),
@@ -137,6 +142,7 @@ const NOTHING = {
   kickWorks: false,
   timeScale: 1,
   userReachesKernel: false,
+  pagesOutsideLongMode: false,
   fxsaveLeavesRest: false,
   rdtscExits: false,
   rdrandExecutes: false,

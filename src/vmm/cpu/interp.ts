@@ -28,6 +28,8 @@ import {
 
 const IF = 0x200;
 const VM = 0x2_0000;
+const CR0_PG = 0x8000_0000;
+const EFER_LMA = 0x400;
 /** The number of SS. */
 const SS = 2;
 const TWO_32 = 0x1_0000_0000;
@@ -277,9 +279,10 @@ export class InterpVcpu implements Vcpu {
     this.#set(layout.RUN_STAY_USER, on ? 1 : 0);
   }
 
-  assistUser(on: boolean): void {
+  /** What is executed by an interpreter wherever the guest runs: user code, and all code under paging outside long mode. */
+  assist(user: boolean, paging: boolean): void {
     this.#check();
-    this.#set(layout.RUN_USER_ASSISTED, on ? 1 : 0);
+    this.#set(layout.RUN_ASSISTED, (user ? layout.ASSISTED_USER : 0) | (paging ? layout.ASSISTED_PAGING : 0));
   }
 
   clearWithFxsave(on: boolean): void {
@@ -300,6 +303,12 @@ export class InterpVcpu implements Vcpu {
     if (!isProtected) return 0;
     if ((this.#get(layout.CPU_RFLAGS) & VM) !== 0) return 3;
     return (this.#get(layout.CPU_SEGMENTS + SS * layout.SEGMENT_SIZE + layout.SEGMENT_ATTRIBUTES) >> 5) & 3;
+  }
+
+  /** Paging is on outside long mode. */
+  get pagesOutsideLongMode(): boolean {
+    this.#check();
+    return (this.#get(layout.CPU_CR0) & CR0_PG) !== 0 && (this.#get(layout.CPU_EFER) & EFER_LMA) === 0;
   }
 
   /** The vCPU stands between two iterations of a REP instruction. */

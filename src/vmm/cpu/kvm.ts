@@ -152,17 +152,21 @@ export class KvmVcpu implements Vcpu {
     this.#check();
     if (this.#injected || this.#pending) return false;
     if (this.#readyKnown !== undefined) return this.#readyKnown;
-    this.#finish();
-    if (this.#furtherExit !== undefined || this.#page.getUint8(RunPage.readyForInterruptInjection) === 0) return false;
+    if (this.isWithinInstruction || this.#page.getUint8(RunPage.readyForInterruptInjection) === 0) return false;
     this.#readyKnown = !this.#isWithinString;
     return this.#readyKnown;
   }
 
+  /** The instruction of the last exit is completed, and makes another exit. */
+  get isWithinInstruction(): boolean {
+    this.#finish();
+    return this.#furtherExit !== undefined;
+  }
+
   get canInjectNmi(): boolean {
     this.#check();
-    if (this.#injected || this.#pending) return false;
-    this.#finish();
-    return this.#furtherExit === undefined && !this.#isWithinString && !blocksNmi(this.#state.readEvents());
+    if (this.#injected || this.#pending || this.isWithinInstruction) return false;
+    return !this.#isWithinString && !blocksNmi(this.#state.readEvents());
   }
 
   /** The exit may be one of a string instruction that goes on. */

@@ -142,8 +142,13 @@ export interface Vcpu {
   ignoreFerr(): void;
   /** KVM only: instructions that the interpreter executed for it (machine-assist.ts). */
   readonly assists?: number;
-  /** KVM only: the interpreter executes all user code, and so in single steps that are exact. */
-  readonly assistsUser?: boolean;
+  /**
+   * KVM only: the interpreter takes the guest over at this boundary, whatever it executes, until {@link endInterpreting}: it counts, and finds
+   * landmarks. Undefined: the instruction of the last exit goes on, and run() has its next exit.
+   */
+  beginInterpreting?(): Vcpu | undefined;
+  /** At a boundary. */
+  endInterpreting?(): void;
   /** KVM only: is told each of them, with its bytes and the bits of its code, before the exits that it makes. */
   onAssist?: AssistListener | undefined;
   /** Interpreter only: what it goes on with, besides the architectural state, after a checkpoint; as cpu/interp-resumption.ts declares it. */
