@@ -1,4 +1,5 @@
 /** The names of the devices, and of their registers, that a machine of today's vmtape has at its ports and addresses. */
+import { VmtapeError } from '../base/errors.js';
 import type { TraceHeader } from '../trace/header.js';
 import { RecordKind, type TraceRecord } from '../trace/record.js';
 import { Bus } from '../vmm/bus.js';
@@ -8,6 +9,8 @@ import { APIC_ADDRESS, BASE_ENABLE } from '../vmm/devices/lapic/registers.js';
 import { createDevices } from '../vmm/machine-devices.js';
 import { RAM_MIN } from '../vmm/memory.js';
 import { bitNames, type Register } from '../vmm/register.js';
+import { decodeState } from '../vmm/state/codec.js';
+import { atReset, type TraceStart } from './trace-start.js';
 
 const IA32_APIC_BASE = 0x1b;
 
@@ -25,7 +28,7 @@ export interface AccessName {
 }
 
 /** The machine's devices, of which the processor can move the local APIC. */
-function busOf({ cpuid, rtcTime, chipset }: TraceHeader) {
+function busOf({ cpuid, rtcTime, chipset }: TraceHeader, { parts }: TraceStart) {
   const nowhere = { write() {} };
   const processor = hasApic(cpuid) ? { cr8: 0, apicBase: APIC_ADDRESS + BASE_ENABLE } : undefined;
   const bus = new Bus();
@@ -40,8 +43,24 @@ function busOf({ cpuid, rtcTime, chipset }: TraceHeader) {
     ferr: { ignoreFerr() {} },
     onEnd() {},
   });
-  for (const device of all) bus.attach(device);
-  return { bus, processor, settle: () => chips && bus.movePorts(chips.south, chips.south.pmPorts) };
+  for (const device of all) {
+    restore(device, parts);
+    bus.attach(device);
+  }
+  const settle = () => chips && bus.movePorts(chips.south, chips.south.pmPorts);
+  settle();
+  return { bus, processor, settle };
+}
+
+/** As the device was before the first record. A state that it would not restore is left out: it is for names only. */
+function restore(device: Device, parts: TraceStart['parts']): void {
+  const part = Object.hasOwn(parts, device.stateTable.name) ? parts[device.stateTable.name] : undefined;
+  if (!part) return;
+  try {
+    device.loadState(decodeState(device.stateTable, part));
+  } catch (error) {
+    if (!(error instanceof VmtapeError)) throw error;
+  }
 }
 
 /**
@@ -58,10 +77,10 @@ export class AccessNames {
   /** The names of registers, with what they are part of. */
   readonly #known = new WeakMap<Register, string>();
 
-  /** `hasBits`: false leaves the bits out, which takes less time. */
-  constructor(header: TraceHeader, hasBits = true) {
+  /** `hasBits`: false leaves the bits out, which takes less time. `start`: how the devices are before the first record. */
+  constructor(header: TraceHeader, hasBits = true, start: TraceStart = atReset) {
     this.#hasBits = hasBits;
-    const { bus, processor, settle } = busOf(header);
+    const { bus, processor, settle } = busOf(header, start);
     this.#settle = settle;
     this.#bus = bus;
     this.#processor = processor;

@@ -10,13 +10,13 @@ import { JsonlExporter } from '../trace/export/jsonl.js';
 import { PerfettoExporter } from '../trace/export/perfetto.js';
 import { QtestExporter } from '../trace/export/qtest.js';
 import { TraceReader } from '../trace/reader.js';
-import { exitTimeOfTrace } from '../vmm/guest-time.js';
 import { AccessNames } from './device-names.js';
 import { checkInput, isSameFile } from './files.js';
 import { formatCount, Progress } from './progress.js';
 import { qtestArguments } from './qtest-command.js';
 import { ResultFile } from './result-file.js';
 import { withSignals } from './signals.js';
+import { guestTimeOf, traceStart } from './trace-start.js';
 import { parseWord, usageError } from './values.js';
 
 const HELP = `
@@ -102,17 +102,19 @@ function isQtest(format: Format): boolean {
   return format === 'qtest' || format === 'qtest-answers';
 }
 
-function exporterOf({ format, isTimed }: Task, { header, path }: TraceReader): Exporter {
-  const exitTime = header.counting ? exitTimeOfTrace(header.host) : 0;
+function exporterOf({ format, isTimed }: Task, reader: TraceReader): Exporter {
+  const { header, path } = reader;
+  const start = traceStart(reader);
+  const time = guestTimeOf(header, start);
   switch (format) {
     case 'jsonl':
       return new JsonlExporter();
     case 'perfetto':
-      return new PerfettoExporter(new AccessNames(header, false), basename(path), exitTime, header.chipset);
+      return new PerfettoExporter(new AccessNames(header, false, start), basename(path), time, header.chipset);
     case 'qtest':
-      return new QtestExporter('commands', isTimed, exitTime);
+      return new QtestExporter('commands', isTimed, time);
     case 'qtest-answers':
-      return new QtestExporter('answers', isTimed, exitTime);
+      return new QtestExporter('answers', isTimed, time);
     case 'console':
       return new ConsoleExporter();
   }

@@ -3,6 +3,7 @@ import { hexBytes } from '../base/hex.js';
 import type { TraceEnd, TraceHeader } from '../trace/header.js';
 import type { TraceReader } from '../trace/reader.js';
 import { formatCount } from './progress.js';
+import { type SlicedFrom, slicedFrom } from './trace-start.js';
 import type { AccessCount, AddressCount, TraceSummaryData } from './trace-summary.js';
 
 /** So many rows of a table are shown; --json has all. */
@@ -51,11 +52,14 @@ export function overviewLines(
 function headerLines({ header, path, size }: TraceReader): string[] {
   const chipset = header.chipset === undefined ? '' : `, chipset ${header.chipset}`;
   const rom = header.romSize === 0 ? '' : `, ROM ${formatCount(header.romSize)} bytes${chipset}`;
-  const options = Object.entries(header.options).map(([name, value]) => `${name}=${JSON.stringify(value)}`);
+  const slice = slicedFrom(header);
+  const given = Object.entries(header.options).filter(([name]) => !slice || name !== 'slice');
+  const options = given.map(([name, value]) => `${name}=${JSON.stringify(value)}`);
   return [
     `Trace      ${path}, ${formatCount(size)} bytes`,
     `Id         ${hexBytes(header.id)}`,
     `Recorded   ${new Date(header.date).toISOString()} by vmtape ${header.vmtape} on ${engineName(header)}`,
+    ...(slice ? [sliceText(slice)] : []),
     `Processor  ${header.cpuModel}`,
     `Memory     ${formatCount(header.memorySize)} bytes${rom}`,
     `Hooks      ${header.hooks.length} sites, --tsc ${header.tsc}`,
@@ -64,6 +68,11 @@ function headerLines({ header, path, size }: TraceReader): string[] {
       ? []
       : [`Host       ${Object.entries(header.host).map(hostFact).join(', ')}`]),
   ];
+}
+
+/** The numbers are those of that trace; here they begin with 0. */
+function sliceText({ first, last, of }: SlicedFrom): string {
+  return `Slice      of the trace ${of}: its record ${formatCount(first)} is record 0, to its record ${formatCount(last)}`;
 }
 
 function engineName(header: TraceHeader): string {
@@ -111,11 +120,18 @@ function addressRow(row: AddressCount): string {
 }
 
 function spanText({ span, dmaBytes, inputBytes }: TraceSummaryData): string {
-  const parts = [`${(span.time / SECOND).toFixed(6)} s of the guest`];
-  if (span.retired !== null) parts.push(`${formatCount(span.retired)} instructions`);
+  const { start, time, retired } = span;
+  const isPart = start.time > 0;
+  const from = (text: string): string => (isPart ? `${text} to ` : '');
+  const parts = [`${from(secondsText(start.time))}${secondsText(time)} s of the guest`];
+  if (retired !== null) parts.push(`${from(formatCount(start.retired ?? 0))}${formatCount(retired)} instructions`);
   if (dmaBytes > 0) parts.push(`${formatCount(dmaBytes)} bytes by DMA`);
   if (inputBytes > 0) parts.push(`${formatCount(inputBytes)} bytes of input`);
   return parts.join(', ');
+}
+
+function secondsText(nanoseconds: number): string {
+  return (nanoseconds / SECOND).toFixed(6);
 }
 
 /** A fact of the host: a figure with its name, what engines do otherwise in words, anything else by itself. */

@@ -10,6 +10,7 @@ import { checkInput } from './files.js';
 import { overviewLines } from './inspect-text.js';
 import { formatCount, Progress } from './progress.js';
 import { withSignals } from './signals.js';
+import { slicedFrom, traceStart } from './trace-start.js';
 import { TraceSummary } from './trace-summary.js';
 import { type OrdinalRange, parseRange } from './values.js';
 
@@ -85,7 +86,7 @@ class Inspector {
   async overview(): Promise<number> {
     const reader = this.#reader;
     const cursor = reader.cursor();
-    const summary = new TraceSummary(reader.header);
+    const summary = new TraceSummary(reader.header, traceStart(reader));
     const progress = new Progress(() => `${formatCount(cursor.count)} records read`, false);
     try {
       while (cursor.next()) {
@@ -105,6 +106,7 @@ class Inspector {
       const all = {
         header: plain(header),
         ledger: header.ledger,
+        slice: slicedFrom(header) ?? null,
         ...totals,
         ...data,
         end: end === undefined ? null : plain(end),
@@ -119,7 +121,7 @@ class Inspector {
 
   /** Prints records, as they are read. */
   async records({ first, last }: OrdinalRange): Promise<number> {
-    const names = new AccessNames(this.#reader.header);
+    const names = new AccessNames(this.#reader.header, true, traceStart(this.#reader));
     const cursor = this.#reader.cursor(first > FOLLOWED_WHOLE ? first - FOLLOWED : 0);
     const isOnTerminal = process.stdout.isTTY === true;
     const progress = new Progress(() => `${formatCount(cursor.count)} records read`, isOnTerminal);

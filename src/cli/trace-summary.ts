@@ -1,11 +1,11 @@
 /** What a trace holds, counted record by record, in bounded memory. */
 import { hex } from '../base/hex.js';
 import { mnemonicOf } from '../base/mnemonic.js';
-import { GuestTime } from '../trace/export/guest-time.js';
+import type { GuestTime } from '../trace/export/guest-time.js';
 import type { TraceHeader } from '../trace/header.js';
 import { hookNames, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
-import { exitTimeOfTrace } from '../vmm/guest-time.js';
 import { AccessNames } from './device-names.js';
+import { atReset, guestTimeOf, type TraceStart } from './trace-start.js';
 
 /** More different registers, addresses, MSRs or instructions than this are counted together, as `others`. */
 const ROWS_MAX = 4096;
@@ -24,12 +24,18 @@ export interface AddressCount extends AccessCount {
   readonly device: string;
 }
 
-/** From the first record to the last. */
-export interface TraceSpan {
-  /** Instructions retired at the last record; null: not counted. */
+/** A moment of the guest. */
+export interface TraceMoment {
+  /** Instructions retired; null: not counted. */
   readonly retired: number | null;
-  /** Guest time of the last record, in nanoseconds. */
+  /** Guest time, in nanoseconds. */
   readonly time: number;
+}
+
+/** From the first record to the last: the moment of the last, since the machine was made. */
+export interface TraceSpan extends TraceMoment {
+  /** Where the trace begins: 0, but in a part of another. */
+  readonly start: TraceMoment;
 }
 
 /** All counts, the most frequent first. */
@@ -98,13 +104,15 @@ export class TraceSummary {
   readonly #unclaimed = new Rows<AddressCount & Accesses>(addressRow);
   readonly #ports = new Map<number, PlaceRows>();
   readonly #mmio = new Map<number, PlaceRows>();
+  readonly #start: TraceStart;
   #retired = Number.NaN;
   #dmaBytes = 0;
   #inputBytes = 0;
 
-  constructor(header: TraceHeader) {
-    this.#names = new AccessNames(header, false);
-    this.#time = new GuestTime(header.counting ? exitTimeOfTrace(header.host) : 0);
+  constructor(header: TraceHeader, start: TraceStart = atReset) {
+    this.#names = new AccessNames(header, false, start);
+    this.#time = guestTimeOf(header, start);
+    this.#start = start;
   }
 
   /** Counts a record. Give it every one in order. */
@@ -155,13 +163,20 @@ export class TraceSummary {
     return rows;
   }
 
+  get #span(): TraceSpan {
+    const isCounted = !Number.isNaN(this.#retired);
+    const { retired, time } = this.#start;
+    const start = { retired: isCounted ? retired : null, time };
+    return { retired: isCounted ? this.#retired : null, time: this.#time.now, start };
+  }
+
   get data(): TraceSummaryData {
     const byCount = (row: { readonly count: number }): number => row.count;
     const pairs = (rows: Rows<{ name: string; count: number }>) =>
       Object.fromEntries(rows.sorted(byCount).map(({ name, count }) => [name, count]));
     return {
       counts: pairs(this.#counts),
-      span: { retired: Number.isNaN(this.#retired) ? null : this.#retired, time: this.#time.now },
+      span: this.#span,
       registers: this.#registers.sorted(total),
       addresses: this.#addresses.sorted(total),
       unclaimed: this.#unclaimed.sorted(total),

@@ -4,6 +4,7 @@ import { VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
 import { AccessNames } from '../cli/device-names.js';
 import { overviewLines } from '../cli/inspect-text.js';
+import { traceStart } from '../cli/trace-start.js';
 import { TraceSummary } from '../cli/trace-summary.js';
 import type { ReplayMode } from '../replay/options.js';
 import { ReplaySession } from '../replay/session.js';
@@ -143,8 +144,8 @@ async function inspect(path: string): Promise<void> {
   const reader = new TraceReader(path, { files: seedFile });
   try {
     const cursor = reader.cursor();
-    const summary = new TraceSummary(reader.header);
-    const names = new AccessNames(reader.header);
+    const summary = new TraceSummary(reader.header, traceStart(reader));
+    const names = new AccessNames(reader.header, true, traceStart(reader));
     while (cursor.next()) {
       summary.add(cursor.record);
       names.follow(cursor.record);

@@ -48,9 +48,9 @@ export class PerfettoExporter implements Exporter {
   #ordinal = 0;
   #text = '';
 
-  /** `title` names the whole; `exitTime`: of GuestTime; `chipset`: of the trace's header. */
-  constructor(names: AccessNamer, title: string, exitTime = 0, chipset?: 'i440fx') {
-    this.#time = new GuestTime(exitTime);
+  /** `title` names the whole; `time`: where it begins, and how it goes; `chipset`: of the trace's header. */
+  constructor(names: AccessNamer, title: string, time = new GuestTime(), chipset?: 'i440fx') {
+    this.#time = time;
     this.#names = names;
     this.#title = title;
     this.#decoder = new SerialDecoder(

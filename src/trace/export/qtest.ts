@@ -34,13 +34,16 @@ export class QtestExporter implements Exporter {
   readonly #isTimed: boolean;
   readonly #time: GuestTime;
   readonly #leftOut: Record<string, number> = {};
-  /** Where the clock of QEMU is, in nanoseconds. */
-  #clock = 0;
+  /** Guest nanoseconds where the clock of QEMU is 0, and where it is now. */
+  readonly #start: number;
+  #clock: number;
   #commands = 0;
 
-  /** `isTimed`: `clock_step` before an access where time has passed, which QEMU knows with its accelerator `qtest` only; `exitTime`: of GuestTime. */
-  constructor(side: QtestSide, isTimed = false, exitTime = 0) {
-    this.#time = new GuestTime(exitTime);
+  /** `isTimed`: `clock_step` before an access where time has passed, which QEMU knows with its accelerator `qtest` only; `time`: where it begins, and how it goes. */
+  constructor(side: QtestSide, isTimed = false, time = new GuestTime()) {
+    this.#time = time;
+    this.#start = time.now;
+    this.#clock = time.now;
     this.#side = side;
     this.#isTimed = isTimed;
   }
@@ -74,7 +77,7 @@ export class QtestExporter implements Exporter {
     if (!this.#isTimed || now <= this.#clock) return '';
     const passed = now - this.#clock;
     this.#clock = now;
-    return this.#line(`clock_step ${passed}`, `OK ${now}`);
+    return this.#line(`clock_step ${passed}`, `OK ${now - this.#start}`);
   }
 
   #line(command: string, answer: string): string {

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { GuestTime } from '../../../src/trace/export/guest-time.js';
 import { JsonlExporter } from '../../../src/trace/export/jsonl.js';
 import { PerfettoExporter } from '../../../src/trace/export/perfetto.js';
 import { TraceRecord } from '../../../src/trace/record.js';
@@ -91,7 +92,7 @@ test('perfetto: a console line that never ends is cut into pieces of 1024 bytes'
 
 test('perfetto: an exit takes the time that the header says, a halt none', () => {
   const nobody = { follow: () => [] };
-  const exporter = new PerfettoExporter(nobody, 'test', 1000);
+  const exporter = new PerfettoExporter(nobody, 'test', new GuestTime({ exitTime: 1000 }));
   const access = (retired: number) => recordOf({ kind: 1, address: 0x80, size: 1, retired });
   const records = [access(100), access(200), recordOf({ kind: 7, retired: 300 }), access(400)];
   const idle = [recordOf({ kind: 10, time: 90_000, retired: 400 }), access(500)];
@@ -104,9 +105,18 @@ test('perfetto: an exit takes the time that the header says, a halt none', () =>
 
 test('perfetto: port 402h is the debug console of a machine that starts from a ROM, and of no other', () => {
   const letters = [undefined, 'i440fx' as const].map((chipset) => {
-    const exporter = new PerfettoExporter({ follow: () => [] }, 'test', 0, chipset);
+    const exporter = new PerfettoExporter({ follow: () => [] }, 'test', new GuestTime(), chipset);
     const line = [...'hi\n'].map((letter) => recordOf({ kind: 2, address: 0x402, size: 1 }, [letter.charCodeAt(0)]));
     return [exporter.begin(), ...line.map((record) => exporter.record(record)), exporter.finish()].join('');
   });
   expect(letters.map((text) => text.includes('"hi'))).toEqual([false, true]);
+});
+
+test('counts that a replay has learnt are no time, and a part begins with the time that it has in the whole', () => {
+  const access = (retired: number) => recordOf({ kind: 1, address: 0x80, size: 1, retired });
+  const records = [access(7_000), recordOf({ kind: 10, time: 2_000, retired: 8_000 }), access(9_000)];
+  const timesOf = (time: GuestTime) => records.map((record) => [time.see(record), time.now][1]);
+  expect(timesOf(new GuestTime({ isCounting: false }))).toEqual([0, 2_000, 2_000]);
+  expect(timesOf(new GuestTime({ isCounting: false, now: 1_000 }))).toEqual([1_000, 2_000, 2_000]);
+  expect(timesOf(new GuestTime({ now: 90_000, skipped: 86_000 }))).toEqual([93_000, 2_000, 3_000]);
 });
