@@ -5,6 +5,8 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
+import type { ReplayResult } from '../../src/replay/options.js';
+import { addCheckpoints, endOf } from '../helpers/checkpoints.js';
 import { top, vmtape, workFolder } from '../helpers/cli.js';
 
 const folder = workFolder();
@@ -15,6 +17,13 @@ const TROUBLE = /\bBUG\b|WARNING|Call Trace|soft lockup|MP-BIOS bug|Kernel panic
 function options(name: string, append: string): string[] {
   const files = ['--kernel', join(guests, name, 'vmlinux'), '--append', `console=ttyS0 ${append}`];
   return ['--engine', 'interp', '--mem', '256M', ...files, '--until-serial', 'BogoMIPS'];
+}
+
+/** How many whole states are compared on the way depends on where it begins. */
+async function withoutStates(end: ReturnType<typeof endOf>): Promise<Record<string, unknown>> {
+  const { result, ...rest } = (await end) as { result: Extract<ReplayResult, { kind: 'complete' }> };
+  expect(result).toMatchObject({ kind: 'complete', digests: { passedOver: 0 } });
+  return { ...rest, result: { ...result, digests: { ...result.digests, states: 0 } } };
 }
 
 describe.each(['debian-amd64', 'debian-686'])('%s', (name) => {
@@ -36,6 +45,22 @@ describe.each(['debian-amd64', 'debian-686'])('%s', (name) => {
     test.for(['machine', 'cpu'])('replays in %s mode', { timeout: 120_000 }, async (mode) => {
       const result = await vmtape(['replay', trace, '--engine', 'interp', '--mode', mode]);
       expect([result.code, result.stdout]).toEqual([0, console]);
+    });
+
+    test('replays from each of its checkpoints to the same end', { timeout: 240_000 }, async () => {
+      const records = await addCheckpoints(trace, 4);
+      expect(records.length).toBeGreaterThanOrEqual(4);
+      for (const [mode, some] of [
+        ['machine', records],
+        ['cpu', records.slice(1, 2)],
+      ] as const) {
+        const whole = await withoutStates(endOf(trace, mode));
+        for (const from of some)
+          expect(await withoutStates(endOf(trace, mode, from)), `${mode} from ${from}`).toEqual({
+            ...whole,
+            start: from,
+          });
+      }
     });
 
     test('noapic nolapic: it stays with the 8259A', { timeout: 120_000 }, async () => {

@@ -10,67 +10,17 @@ import type { CheckpointTaker } from '../../src/replay/options.js';
 import { ReplaySession } from '../../src/replay/session.js';
 import { TraceAppender } from '../../src/trace/append.js';
 import { editTrace } from '../../src/trace/edit.js';
-import { TraceReader } from '../../src/trace/reader.js';
 import { RecordKind } from '../../src/trace/record.js';
 import { verifyTrace } from '../../src/trace/verify.js';
 import { interpResumptionTable } from '../../src/vmm/cpu/interp-resumption.js';
 import { consoleState } from '../../src/vmm/machine-console.js';
 import { memoryRuns } from '../../src/vmm/memory.js';
-import { memoryDigest } from '../../src/vmm/memory-digest.js';
 import { decodeState, encodeState } from '../../src/vmm/state/codec.js';
+import { addCheckpoints, checkpointsOf, endOf, recordsOf } from '../helpers/checkpoints.js';
 import { guests, imageOf, machineOf, noKvm, record, replay } from '../helpers/tape.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'vmtape-checkpoint-'));
 afterAll(() => rmSync(directory, { recursive: true }));
-
-/** Replays the trace, saving its state `count` times; the records of the checkpoints. */
-async function addCheckpoints(path: string, count: number, output?: string): Promise<number[]> {
-  const total = recordsOf(path);
-  const file = new CheckpointFile(path, { every: Math.max(1, Math.floor(total / (count + 1))), output });
-  try {
-    const result = await replay(path, 'interp', 'machine', { checkpoints: file });
-    expect(result.kind).toBe('complete');
-    file.finish();
-  } finally {
-    file.discard();
-  }
-  return checkpointsOf(output ?? path);
-}
-
-function recordsOf(path: string): number {
-  const reader = new TraceReader(path);
-  reader.close();
-  return reader.index.root.records;
-}
-
-function checkpointsOf(path: string): number[] {
-  const reader = new TraceReader(path);
-  try {
-    return reader.checkpoints().map((one) => one.record);
-  } finally {
-    reader.close();
-  }
-}
-
-/** What a replay from a record to the end leaves. */
-async function endOf(path: string, mode: 'machine' | 'cpu', from?: number): Promise<Record<string, unknown>> {
-  const session = await ReplaySession.open({ path, mode, host: realHost, ...(from !== undefined && { from }) });
-  try {
-    const result = await session.run();
-    const registers = new Uint8Array(144);
-    session.vcpu.readRegisters(registers);
-    return {
-      start: session.start,
-      result,
-      registers,
-      memory: memoryDigest(session.guest),
-      serial: [session.serial.count, session.serial.digest()],
-      debug: [session.debugConsole.count, session.debugConsole.digest()],
-    };
-  } finally {
-    session.close();
-  }
-}
 
 const cases = Object.keys(guests).filter((name) => name !== 'long-syscall');
 describe.each(cases)('checkpoints of %s', (name) => {
