@@ -29,7 +29,7 @@ import {
   type ExitAccess,
 } from './compare.js';
 import { DigestChecker, hasState } from './digests.js';
-import { endOf, finalDifference, unknownEnd } from './end.js';
+import { Ending, endOf, unknownEnd } from './end.js';
 import { checkFeatures, featuresHint } from './features.js';
 import { RecordFeed } from './feed.js';
 import { boardOf, enterGuest, guestOf } from './guest.js';
@@ -69,6 +69,7 @@ export class ReplaySession {
   readonly #registers = new Uint8Array(REGISTERS_SIZE);
   readonly digests: DigestChecker;
   #skipped = 0;
+  readonly #ending = new Ending();
   readonly #exitTime: number;
   #stopped = false;
   /** The element under comparison; reused. */
@@ -490,7 +491,7 @@ export class ReplaySession {
         if (reason !== ExitReason.Limit && reason !== ExitReason.Kicked) this.#exit(reason);
         return reason === ExitReason.Limit;
       }
-      finalDifference(this, end, !this.#endsWithin, notes);
+      if (!this.#ending.compare(this, end, !this.#endsWithin, notes)) return false;
     }
     const [digests, instructions] = [this.digests.result, this.#instructions];
     this.#result = { kind: 'complete', records, end: endOf(end ?? unknownEnd), instructions, digests, notes, damage };

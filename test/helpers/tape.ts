@@ -44,9 +44,10 @@ export function machineOf(
   mode: FlatMode,
   loadAt: number,
   more: Partial<MachineOptions> = {},
+  ramSize = 0x40_0000,
 ): MachineOptions {
   const guest = bootGuest({
-    ramSize: 0x40_0000,
+    ramSize,
     source: { kind: 'flat', image: { name: 'test', bytes: image }, loadAt, mode },
     hooks: new Set(Object.values(HookKind)),
   });
