@@ -132,19 +132,21 @@ export async function examineEngine(
   const isBroken = host.kvm.available && !host.userReachesKernel;
   const userReturns = assistedReturns(assistUser, guest, isBroken);
   const assistsPaging = assistUser !== 'off' && host.kvm.available && !host.pagesOutsideLongMode;
+  // A Linux that does not begin in long mode is 32 bits wide: its first act is to turn paging on.
+  const isInterpreted = assistsPaging && guest.isLinux && (guest.cpu.efer & EFER_LME) === 0n;
   const { supportedCpuid } = await import('../vmm/cpu/kvm-cpuid.js');
   return {
     cpuid: table,
     hiddenFeatures: hiddenFeatures(supportedCpuid(), table),
     windowExact: host.windowIsExact,
     canPreempt: host.dirtyLogWorks && host.kickWorks,
-    // A Linux that does not begin in long mode is 32 bits wide: its first act is to turn paging on.
-    timeScale: assistsPaging && guest.isLinux && (guest.cpu.efer & EFER_LME) === 0n ? 1 : host.timeScale,
+    timeScale: isInterpreted ? 1 : host.timeScale,
     userReturns,
     assistsPaging,
     fxsaveClears: host.kvm.available && !host.fxsaveLeavesRest,
     unhidden: isHooked ? [] : (seen?.beyondAtCpl0 ?? []),
-    programsReadTsc: tsc === 'hook' && guest.isScanned && !host.rdtscExits && userReturns === undefined,
+    programsReadTsc:
+      tsc === 'hook' && guest.isScanned && !host.rdtscExits && userReturns === undefined && !isInterpreted,
     ledger: new Ledger({
       engine,
       tsc,

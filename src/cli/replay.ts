@@ -117,7 +117,7 @@ async function replay(path: string, flags: ReplayFlags): Promise<number> {
       ...(checkpoints && { checkpoints }),
     };
     const { result, start, state } = await runReplay(
-      { ...options, windowExact: await isWindowExact(engine) },
+      { ...options, ...(await hostFacts(engine)) },
       console,
       isOnTerminal({ kind: serial }),
       until,
@@ -198,11 +198,13 @@ async function runReplay(
   }
 }
 
-/** The probes know how exact the interrupt window of this host's KVM is. */
-async function isWindowExact(engine: 'interp' | 'kvm'): Promise<boolean> {
-  if (engine === 'interp') return true;
+/** What the probes know of this host's KVM: how exact its interrupt window is, and what it cannot do. */
+async function hostFacts(engine: 'interp' | 'kvm'): Promise<Pick<ReplayOptions, 'windowExact' | 'kvmLacks'>> {
+  if (engine === 'interp') return { windowExact: true };
   const { examineHost } = await import('../record/probes/host.js');
-  return (await examineHost({ scope: 'ledger' })).windowIsExact;
+  const { kvm, windowIsExact, userReachesKernel, pagesOutsideLongMode } = await examineHost({ scope: 'ledger' });
+  const kvmLacks = { userEntry: kvm.available && !userReachesKernel, paging: kvm.available && !pagesOutsideLongMode };
+  return { windowExact: windowIsExact, kvmLacks };
 }
 
 /** What this host's KVM shows a guest whose CPUID is not hooked. */

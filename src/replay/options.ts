@@ -4,6 +4,7 @@ import type { VmtapeError } from '../base/errors.js';
 import type { HostPort } from '../base/host.js';
 import type { GuestFiles } from '../trace/memory-reader.js';
 import type { ByteSink } from '../vmm/device.js';
+import type { KvmLacks } from '../vmm/machine-engine.js';
 import type { EngineName, MachineEnd } from '../vmm/machine-options.js';
 import type { GuestMemory } from '../vmm/memory.js';
 import type { SavedState } from './checkpoint.js';
@@ -30,6 +31,8 @@ export interface ReplayOptions {
   readonly engine?: EngineName;
   /** Go on where the engine lacks features of the header's CPU: it diverges if the guest uses one. Default false: VMTAPE_CPU. */
   readonly ignoresFeatures?: boolean;
+  /** What this host's KVM cannot do, and the interpreter does in its place: found by probes. Default: nothing but what the trace says. */
+  readonly kvmLacks?: KvmLacks;
   /** What KVM shows a guest whose CPUID is not hooked. Default: what it supports. */
   readonly effectiveCpuid?: EffectiveTable;
   /** Default `machine`. */

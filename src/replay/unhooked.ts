@@ -5,9 +5,12 @@
 import type { TraceHeader } from '../trace/header.js';
 import type { UnhookedInstruction, Vcpu } from '../vmm/cpu/vcpu.js';
 
-/** What the replay met so far that makes it inexact, a sentence each. None on KVM, and none for an interpreter's trace. */
+/**
+ * What the replay met so far that makes it inexact, a sentence each. On KVM it is what the interpreter executed in KVM's place: the time stamp of a
+ * program that an interpreter recorded is a count of instructions, which only the interpreter alone has again.
+ */
 export function unhookedNotes(header: TraceHeader, vcpu: Vcpu): string[] {
-  if (header.engine !== 'kvm') return [];
+  if (header.engine !== 'kvm' && vcpu.engine !== 'kvm') return [];
   return (vcpu.unhooked?.() ?? []).filter((one) => isOpen(header, one)).map(describe);
 }
 

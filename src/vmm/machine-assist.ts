@@ -24,7 +24,7 @@ import {
   type UnhookedSite,
   type Vcpu,
 } from './cpu/vcpu.js';
-import type { MachineOptions } from './machine-options.js';
+import { findReturnsAround } from './hooks/user-returns.js';
 import { codeBits, codeBytes } from './machine-walk.js';
 import type { GuestMemory } from './memory.js';
 import type { MemoryWindow } from './shadow-ram.js';
@@ -44,13 +44,26 @@ const RFLAGS_VM = 1n << 17n;
 const DPL_SHIFT = 5;
 /** The interpreter looks for a kick after so many instructions of user code, or as much work (interp/work.ts): about a millisecond. */
 const USER_CHUNK = 200_000;
+/** Linux has all of its entry code in less. */
+const ENTRY_CODE = 0x4000n;
 /** More work than any instruction is. */
 const WORK_MAX = 2 ** 52;
+
+/** What the interpreter executes in KVM's place, besides what KVM's emulator does not know. */
+export interface AssistOptions {
+  /** All user code: where the kernel's returns to user mode stand, four linear addresses at most. */
+  readonly userReturns?: readonly bigint[] | undefined;
+  /** All user code, as soon as the kernel has set where SYSCALL leads: the returns stand there. */
+  readonly findsUserReturns?: boolean;
+  /** All code under paging outside long mode, where KVM refuses to turn it on. */
+  readonly assistsPaging?: boolean;
+}
 
 /** A vCPU of KVM with the interpreter at its side. */
 export class AssistedVcpu implements Vcpu {
   readonly engine: 'kvm' | 'interp';
   readonly #assistsUser: boolean;
+  #findsUserReturns: boolean;
   /** Instructions that the interpreter executed. */
   assists = 0;
   onAssist: AssistListener | undefined;
@@ -72,19 +85,11 @@ export class AssistedVcpu implements Vcpu {
   /** The lengths of instructions seen, by bits and bytes. */
   readonly #lengths = new Map<string, number>();
 
-  /**
-   * `userReturns`: where the kernel's returns to user mode stand, four linear addresses at most; the interpreter executes
-   * all user code then. Undefined: KVM does. `assistsPaging`: the interpreter executes all code under paging outside long mode, where KVM
-   * refuses to turn it on.
-   */
-  constructor(
-    kvm: KvmVcpu,
-    openInterpreter: () => InterpVcpu,
-    memory: GuestMemory,
-    { userReturns, assistsPaging = false }: Pick<MachineOptions, 'userReturns' | 'assistsPaging'> = {},
-  ) {
+  constructor(kvm: KvmVcpu, openInterpreter: () => InterpVcpu, memory: GuestMemory, options: AssistOptions = {}) {
+    const { userReturns, findsUserReturns = false, assistsPaging = false } = options;
     this.engine = kvm.engine;
-    this.#assistsUser = userReturns !== undefined;
+    this.#assistsUser = userReturns !== undefined || findsUserReturns;
+    this.#findsUserReturns = findsUserReturns;
     this.#assistsPaging = assistsPaging;
     if (userReturns !== undefined) kvm.setBreakpoints(userReturns);
     this.#kvm = kvm;
@@ -110,6 +115,7 @@ export class AssistedVcpu implements Vcpu {
         if (reason !== undefined) return reason;
       }
       this.#exiting = this.#kvm;
+      if (this.#findsUserReturns) this.#findUserReturns();
       if (!this.#isStepping || !this.#kvm.isAtBreakpoint) {
         const reason = this.#kvm.run(limit);
         if (!this.#wantsAssist(reason)) return reason;
@@ -138,6 +144,18 @@ export class AssistedVcpu implements Vcpu {
     if (first !== 0x0f || second !== 0x22 || (modrm >> 3) % 8 !== 0) return false;
     const value = state[GPR_NAMES[modrm % 8] as (typeof GPR_NAMES)[number]];
     return (value & CR0_PG) !== 0n;
+  }
+
+  /** SYSCALL leads to the entry code of the kernel, which has its returns, too. */
+  #findUserReturns(): void {
+    if (this.#kvm.isWithinInstruction) return;
+    const entry = this.#kvm.syscallEntry;
+    if (entry === 0n) return;
+    this.#findsUserReturns = false;
+    const before = entry % ENTRY_CODE;
+    const state = { ...this.#kvm.getState(), rip: entry - before };
+    const code = codeBytes(this.#memory, state, Number(before + ENTRY_CODE));
+    this.#kvm.setBreakpoints(findReturnsAround(entry, code, state.rip));
   }
 
   /** Executes what the interpreter keeps. Undefined: KVM goes on; otherwise why it stopped. */

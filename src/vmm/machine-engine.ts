@@ -21,11 +21,21 @@ export function disconnect(memory: GuestMemory): void {
 export interface EngineOptions extends Pick<MachineOptions, 'userReturns' | 'assistsPaging' | 'fxsaveClears'> {
   /** KVM: it logs writes from the start. */
   readonly logDirty?: boolean;
+  /** What this host's KVM cannot do, and the interpreter does, whatever the recording engine could. */
+  readonly lacks?: KvmLacks | undefined;
+}
+
+/** By the probes of this host (src/record/probes). */
+export interface KvmLacks {
+  /** User code of 64 bits does not reach the kernel. */
+  readonly userEntry: boolean;
+  /** Paging outside long mode. */
+  readonly paging: boolean;
 }
 
 /** A vCPU over the guest's memory. That of KVM has the interpreter at its side. */
 export async function openVcpu(engine: EngineName, memory: GuestMemory, options: EngineOptions = {}): Promise<Vcpu> {
-  const { logDirty = false, userReturns, assistsPaging = false, fxsaveClears = false } = options;
+  const { logDirty = false, userReturns, assistsPaging = false, fxsaveClears = false, lacks } = options;
   const { InterpVcpu } = await import('./cpu/interp.js');
   const openInterpreter = () => {
     const vcpu = InterpVcpu.open(memory);
@@ -36,7 +46,11 @@ export async function openVcpu(engine: EngineName, memory: GuestMemory, options:
   if (engine === 'interp') return openInterpreter();
   const { KvmVcpu } = await import('./cpu/kvm.js');
   const { AssistedVcpu } = await import('./machine-assist.js');
-  return new AssistedVcpu(KvmVcpu.open(memory, { logDirty }), openInterpreter, memory, { userReturns, assistsPaging });
+  return new AssistedVcpu(KvmVcpu.open(memory, { logDirty }), openInterpreter, memory, {
+    userReturns,
+    findsUserReturns: userReturns === undefined && lacks?.userEntry === true,
+    assistsPaging: assistsPaging || lacks?.paging === true,
+  });
 }
 
 /** The vCPU of a machine: the one that it is given, or its engine's. */

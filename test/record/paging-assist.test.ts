@@ -68,6 +68,24 @@ describe.skipIf(noKvm !== undefined)(`recorded on KVM (${noKvm ?? 'it is there'}
     });
   });
 
+  it.each([
+    ['32-bit paging', imageWith()],
+    ['PAE paging', imageWith(USES_PAE)],
+  ])(
+    'recorded on the interpreter, replays on KVM: %s',
+    async (name, image) => {
+      const path = join(directory, `interpreted ${name}`);
+      const serial = new Text();
+      await record({ ...machine(image, { serial, assistsPaging: false }), engine: 'interp' }, path);
+      const replayed = new Text();
+      const kvmLacks = { userEntry: false, paging: isRefused };
+      const result = await replay(path, 'kvm', 'machine', { serial: replayed, kvmLacks });
+      expect(result).toMatchObject({ kind: 'complete', notes: [], end: { exitCode: 33 } });
+      expect(replayed.text).toBe(serial.text);
+    },
+    60_000,
+  );
+
   test.skipIf(!isRefused)('without the assist it shuts down where it turns paging on', async () => {
     const path = join(directory, 'without');
     const { end } = await record(machine(imageWith(), { assistsPaging: false }), path);

@@ -20,7 +20,10 @@ test('CPUID matters only where the recording KVM showed another table', () => {
   expect(unhookedNotes(header({ ledger: 'damaged' }), met(cpuid))).toHaveLength(1);
 });
 
-test('a recording of the interpreter has no such instructions, and a replay on KVM sees none', () => {
+test('a recording of the interpreter has no such instructions, but for time stamps where the replay is on KVM', () => {
   expect(unhookedNotes(header({ engine: 'interp' }), met(tsc))).toEqual([]);
+  const closed = { engine: 'interp', ledger: [{ id: 'cpuid', status: 'closed' }] };
+  const onKvm = { ...met(tsc, cpuid), engine: 'kvm' } as Vcpu;
+  expect(unhookedNotes(header(closed), onKvm)).toEqual([expect.stringContaining('RDTSC 2 times')]);
   expect(unhookedNotes(header({}), {} as Vcpu)).toEqual([]);
 });

@@ -23,11 +23,15 @@ export function withoutUnsupported(table: readonly CpuidEntry[], supported: read
   });
 }
 
-/** What this host's KVM supports (KVM_GET_SUPPORTED_CPUID). Throws a VmtapeError where there is no KVM. */
-export function supportedCpuid(): CpuidEntry[] {
+let supported: readonly CpuidEntry[] | undefined;
+
+/** What this host's KVM supports (KVM_GET_SUPPORTED_CPUID), asked for once. Throws a VmtapeError where there is no KVM. */
+export function supportedCpuid(): readonly CpuidEntry[] {
+  if (supported) return supported;
   const system = new KvmSystem();
   try {
-    return decodeCpuid(system.cpuid('supported'));
+    supported = decodeCpuid(system.cpuid('supported'));
+    return supported;
   } finally {
     system.close();
   }

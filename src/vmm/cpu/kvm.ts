@@ -30,6 +30,7 @@ const RFLAGS_TF = 0x100;
 const RESERVED_FLAGS = ~0x3f_7fd5;
 /** Branch single step, the one bit of IA32_DEBUGCTL that the model has. */
 const DEBUGCTL_BTF = 2n;
+const IA32_LSTAR = 0xc000_0082;
 
 /** How a {@link KvmVcpu} is opened. */
 export interface KvmVcpuOptions {
@@ -45,7 +46,8 @@ export interface KvmVcpuOptions {
 export class KvmVcpu implements Vcpu {
   readonly engine = 'kvm';
   readonly exit: KvmExitRecord;
-  readonly #machine: MachineVm;
+  /** The VM below, for probes and tests. */
+  readonly machine: MachineVm;
   readonly #native: NativeVcpu;
   readonly #state: KvmStateAccess;
   readonly #page: DataView;
@@ -71,8 +73,8 @@ export class KvmVcpu implements Vcpu {
 
   /** Over the given memory; {@link KvmVcpu.open} takes a GuestMemory. */
   constructor(regions: readonly KvmRegion[], options: KvmVcpuOptions = {}) {
-    this.#machine = new MachineVm(regions, options);
-    const { vcpu, has } = this.#machine;
+    this.machine = new MachineVm(regions, options);
+    const { vcpu, has } = this.machine;
     try {
       if ((has.SyncRegs & SYNC_REGS) === 0 || has.ImmediateExit === 0) {
         throw new KvmError(
@@ -96,7 +98,7 @@ export class KvmVcpu implements Vcpu {
       this.#token = vcpu.kickToken;
       this.setState(powerOnState());
     } catch (error) {
-      this.#machine.close();
+      this.machine.close();
       throw error;
     }
   }
@@ -169,10 +171,13 @@ export class KvmVcpu implements Vcpu {
     return !this.#isWithinString && !blocksNmi(this.#state.readEvents());
   }
 
-  /** The exit may be one of a string instruction that goes on. */
+  /**
+   * The exit may be one of a string instruction that goes on. KVM comes back between its iterations; the interpreter goes on to its next access. An
+   * event that lands there has no place in the exit stream, so it waits until the instruction is done.
+   */
   get #isWithinString(): boolean {
     const { reason } = this.exit;
-    return (reason === ExitReason.Io || reason === ExitReason.Mmio) && this.#isAtRepeatedString();
+    return (reason === ExitReason.Io || reason === ExitReason.Mmio) && isRepeatedString(this.#codeAtRip(4));
   }
 
   requestWindow(on: boolean): void {
@@ -308,6 +313,11 @@ export class KvmVcpu implements Vcpu {
     return this.#debug.breakpoints.includes(this.#register64(RIP));
   }
 
+  /** IA32_LSTAR: where SYSCALL leads; 0 until the guest has set it. */
+  get syscallEntry(): bigint {
+    return this.#state.readMsr(IA32_LSTAR) ?? 0n;
+  }
+
   /** While there are breakpoints, KVM brings the guest's own debug exceptions to us: they are given back. */
   #returnDebug(): boolean {
     if (this.#debug.isStepping || this.isAtBreakpoint) return false;
@@ -359,9 +369,9 @@ export class KvmVcpu implements Vcpu {
 
   takeDirtyPages(): Uint32Array {
     this.#check();
-    if (this.#machine.logsDirtyPages) return Uint32Array.from(this.#machine.takeDirtyPages());
-    this.#machine.logDirtyPages();
-    return Uint32Array.from(this.#machine.allPages());
+    if (this.machine.logsDirtyPages) return Uint32Array.from(this.machine.takeDirtyPages());
+    this.machine.logDirtyPages();
+    return Uint32Array.from(this.machine.allPages());
   }
 
   invalidateCode(_address: number, _length: number): void {
@@ -372,17 +382,12 @@ export class KvmVcpu implements Vcpu {
     this.#check();
     this.complete();
     this.#finish();
-    this.#machine.remap(regionsOf(memory));
+    this.machine.remap(regionsOf(memory));
   }
 
   close(): void {
     this.#closed = true;
-    this.#machine.close();
-  }
-
-  /** The VM below, for probes and tests. */
-  get machine(): MachineVm {
-    return this.#machine;
+    this.machine.close();
   }
 
   #decode(code: number): ExitReason {
@@ -423,14 +428,6 @@ export class KvmVcpu implements Vcpu {
     this.#furtherExit = code;
   }
 
-  /**
-   * KVM comes back between the iterations of a repeated string instruction; the interpreter goes on to its next access. An
-   * event that lands there has no place in the exit stream, so it waits until the instruction is done.
-   */
-  #isAtRepeatedString(): boolean {
-    return isRepeatedString(this.#codeAtRip(4));
-  }
-
   /** The kernel did not say at which bytes it failed: they are read from guest memory. */
   #fetchErrorBytes(): void {
     this.exit.errorBytes = this.#codeAtRip(15);
@@ -443,7 +440,7 @@ export class KvmVcpu implements Vcpu {
     view.setBigUint64(0, BigInt.asUintN(64, this.#state.readCodeBase() + this.#register64(RIP)), true);
     if (this.#native.transfer('KVM_TRANSLATE', translation) < 0 || view.getUint8(16) === 0) return new Uint8Array(0);
     const physical = Number(view.getBigUint64(8, true));
-    return this.#machine.memoryAt(physical, Math.min(length, 4096 - (physical % 4096))).slice();
+    return this.machine.memoryAt(physical, Math.min(length, 4096 - (physical % 4096))).slice();
   }
 
   #setWords(register: number, low: number, high: number): void {

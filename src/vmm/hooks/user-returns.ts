@@ -3,7 +3,7 @@
  * breakpoints of a KVM that must not execute user code (src/vmm/machine-assist.ts), and a processor has four. So where there are more, those
  * are taken that stand nearest to a SYSRET, which is in the kernel's entry code and returns to nowhere else.
  */
-import { Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
+import { Code, Decoder, DecoderError, DecoderOptions, Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
 import type { ElfImage, ElfSection } from '../boot/elf.js';
 import { BREAKPOINTS_MAX } from '../cpu/kvm-constants.js';
 import { readAlternatives } from './alternatives.js';
@@ -37,10 +37,27 @@ export function findUserReturns(image: ElfImage): readonly bigint[] {
 /** The same of 64-bit code that runs at `base`, of which it is not known where instructions begin: some may be none. */
 export function findFlatUserReturns(bytes: Uint8Array, base: bigint): readonly bigint[] {
   return nearest(
-    candidates(bytes).map((offset) => ({
-      address: base + BigInt(offset),
-      isSysret: bytes[offset] !== REX_W || bytes[offset + 1] === 0x0f,
-    })),
+    candidates(bytes).map((offset) => ({ address: base + BigInt(offset), isSysret: isSysretAt(bytes, offset) })),
+  );
+}
+
+function isSysretAt(bytes: Uint8Array, offset: number): boolean {
+  return bytes[offset] !== REX_W || bytes[offset + 1] === 0x0f;
+}
+
+/**
+ * The same of the code around `entry`, where SYSCALL leads: `bytes`, which run at `base`. What is disassembled from there and is a return of
+ * the kernel to itself is left out.
+ */
+export function findReturnsAround(entry: bigint, bytes: Uint8Array, base: bigint): readonly bigint[] {
+  const from = Number(entry - base);
+  return nearest(
+    candidates(bytes).flatMap((offset) => {
+      const address = base + BigInt(offset);
+      const isSysret = isSysretAt(bytes, offset);
+      if (!isSysret && offset >= from && isOwnFrame(frameBefore(bytes, from, offset) ?? [])) return [];
+      return [{ address, isSysret }];
+    }),
   );
 }
 
@@ -72,23 +89,27 @@ function returnsOf({ bytes, virtual }: ElfSection, starts: BigUint64Array): Retu
   return found;
 }
 
-/** Disassembles from `from` to the return at `offset`. Undefined: none begins there. */
+/** Undefined: no return begins at `offset`, or it is one of the kernel to itself. */
 function returnAt(bytes: Uint8Array, virtual: bigint, from: number, offset: number): Return | undefined {
-  const decoder = new Decoder(64, bytes.subarray(from, offset + 15), DecoderOptions.None);
+  const frame = frameBefore(bytes, from, offset);
+  const isSysret = isSysretAt(bytes, offset);
+  if (frame === undefined || (!isSysret && isOwnFrame(frame))) return undefined;
+  return { address: virtual + BigInt(offset), isSysret };
+}
+
+/** Disassembles from `from` to the return at `offset`: what stands before it. Undefined: no instruction begins there. */
+function frameBefore(bytes: Uint8Array, from: number, offset: number): readonly Frame[] | undefined {
+  const decoder = new Decoder(64, bytes.subarray(from, offset), DecoderOptions.None);
   const instruction = new Instruction();
   const frame: Frame[] = [];
   try {
     while (decoder.position + from < offset) {
       decoder.decodeOut(instruction);
+      // It goes across the place: decoding ended with the bytes.
+      if (instruction.code === Code.INVALID && decoder.lastError === DecoderError.NoMoreBytes) return undefined;
       frame.push(frameOf(instruction));
     }
-    if (decoder.position + from !== offset) return undefined;
-    decoder.decodeOut(instruction);
-    const { mnemonic } = instruction;
-    const isSysret = mnemonic === Mnemonic.Sysret || mnemonic === Mnemonic.Sysretq;
-    if (!isSysret && mnemonic !== Mnemonic.Iretq) return undefined;
-    if (!isSysret && isOwnFrame(frame.slice(-FRAME_INSTRUCTIONS))) return undefined;
-    return { address: virtual + BigInt(offset), isSysret };
+    return frame.slice(-FRAME_INSTRUCTIONS);
   } finally {
     instruction.free();
     decoder.free();

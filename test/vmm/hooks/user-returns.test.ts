@@ -2,7 +2,12 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { parseElf } from '../../../src/vmm/boot/elf.js';
-import { findFlatUserReturns, findUserReturns, userReturnsOfTrace } from '../../../src/vmm/hooks/user-returns.js';
+import {
+  findFlatUserReturns,
+  findReturnsAround,
+  findUserReturns,
+  userReturnsOfTrace,
+} from '../../../src/vmm/hooks/user-returns.js';
 import { top } from '../../helpers/cli.js';
 import { buildElf } from '../../helpers/elf.js';
 
@@ -62,6 +67,34 @@ test.skipIf(!existsSync(vmlinux))('of Debian are SYSRETQ, SYSRETL and two IRETQ 
   const found = findUserReturns(parseElf(readFileSync(vmlinux), 'vmlinux'));
   expect(found.length).toBe(4);
   for (const address of found) expect(address >> 16n).toBe(0xffff_ffff_81c0n);
+});
+
+describe('returns around the entry of SYSCALL', () => {
+  const around = (hex: string, entry: number) =>
+    findReturnsAround(0x1000n + BigInt(entry), Buffer.from(hex.replaceAll(' ', ''), 'hex'), 0x1000n)
+      .map((address) => Number(address - 0x1000n))
+      .sort((a, b) => a - b);
+
+  test('are those behind it and before it', () => {
+    // iretq; nop; swapgs; sysretq; push 23h; push rdx; pushfq; push 2bh; push rcx; iretq
+    expect(around('48cf 90 0f01f8 480f07 6a23 52 9c 6a2b 51 48cf', 3)).toEqual([0, 6, 16]);
+  });
+
+  test('are no returns of the kernel to itself', () => {
+    // swapgs; sysretq; push 18h; push rdx; pushfq; push 10h; push rcx; iretq
+    expect(around('0f01f8 480f07 6a18 52 9c 6a10 51 48cf', 0)).toEqual([3]);
+  });
+
+  const image = existsSync(vmlinux) ? parseElf(readFileSync(vmlinux), 'vmlinux') : undefined;
+  test.skipIf(image === undefined)('of Debian are the same that its sections have', () => {
+    const entry = 0xffff_ffff_81c0_0080n;
+    const { virtual = 0n, bytes = new Uint8Array(0) } =
+      image?.segments.find((one) => entry >= one.virtual && entry < one.virtual + BigInt(one.bytes.length)) ?? {};
+    const from = Number(entry - virtual) & ~0x3fff;
+    const code = bytes.subarray(from, from + 0x8000);
+    const wanted = image === undefined ? [] : findUserReturns(image);
+    expect(findReturnsAround(entry, code, virtual + BigInt(from))).toEqual(wanted);
+  });
 });
 
 describe("a trace's header", () => {
