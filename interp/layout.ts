@@ -112,6 +112,8 @@ export const RUN_ASSISTED = 0x1648;
 export const ASSISTED_USER = 1;
 /** All code under paging outside long mode. */
 export const ASSISTED_PAGING = 2;
+/** All code, from the first instruction on. */
+export const ASSISTED_ALL = 4;
 /** u32: 1: FXSAVE below CPL 3 clears what lies behind the XMM registers in its operand, as the emulator of some KVMs does; a processor leaves it. */
 export const RUN_FXSAVE_CLEARS = 0x164c;
 /** As HookKind of src/vmm/hooks/table.ts. */

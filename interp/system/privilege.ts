@@ -1,7 +1,7 @@
 /** Privilege checks that many system instructions share. */
 import { raiseGP, raiseUD } from '../fault';
 import { FLAG_IOPL } from '../flags';
-import { ASSISTED_PAGING, ASSISTED_USER, RUN_ASSISTED } from '../layout';
+import { ASSISTED_ALL, ASSISTED_PAGING, ASSISTED_USER, RUN_ASSISTED } from '../layout';
 import { cpl, isLongMode, isPaging, protectedMode } from '../mode';
 import { CR4_UMIP, controlFlags, cr4 } from '../registers';
 
@@ -23,6 +23,7 @@ export function checkUmip(): void {
 /** Code that an interpreter executes wherever it runs (RUN_ASSISTED). */
 export function isAssisted(): bool {
   const assisted = load<u32>(RUN_ASSISTED);
+  if ((assisted & ASSISTED_ALL) != 0) return true;
   if ((assisted & ASSISTED_USER) != 0 && cpl() == 3) return true;
   return (assisted & ASSISTED_PAGING) != 0 && isPaging && !isLongMode;
 }

@@ -88,6 +88,8 @@ export interface EngineFacts {
   readonly userReturns: readonly bigint[] | undefined;
   /** KVM has no paging outside long mode: the interpreter executes what is under it. */
   readonly assistsPaging: boolean;
+  /** The same, and the guest is a 32-bit kernel that unpacks itself: the interpreter executes all of it. */
+  readonly assistsAll: boolean;
   /** KVM: its FXSAVE at CPL 0 clears what lies behind the registers. */
   readonly fxsaveClears: boolean;
   readonly ledger: Ledger;
@@ -119,6 +121,7 @@ export async function examineEngine(
       timeScale: 1,
       userReturns: undefined,
       assistsPaging: false,
+      assistsAll: false,
       fxsaveClears: false,
       ledger: new Ledger({ engine, tsc }),
       unhidden: [],
@@ -128,12 +131,14 @@ export async function examineEngine(
   const host = await examineHost({ scope: 'ledger', cpuid });
   const isHooked = guest.hooks.sites.some((site) => site.kind === HookKind.Cpuid);
   const seen = host.effectiveCpuid;
-  const table = isHooked || seen === undefined ? cpuid : seen.table;
   const isBroken = host.kvm.available && !host.userReachesKernel;
   const userReturns = assistedReturns(assistUser, guest, isBroken);
   const assistsPaging = assistUser !== 'off' && host.kvm.available && !host.pagesOutsideLongMode;
   // A Linux that does not begin in long mode is 32 bits wide: its first act is to turn paging on.
   const isInterpreted = assistsPaging && guest.isLinux && (guest.cpu.efer & EFER_LME) === 0n;
+  const assistsAll = isInterpreted && !guest.isScanned;
+  const seesTable = isHooked || assistsAll;
+  const table = seesTable || seen === undefined ? cpuid : seen.table;
   const { supportedCpuid } = await import('../vmm/cpu/kvm-cpuid.js');
   return {
     cpuid: table,
@@ -143,8 +148,9 @@ export async function examineEngine(
     timeScale: isInterpreted ? 1 : host.timeScale,
     userReturns,
     assistsPaging,
+    assistsAll,
     fxsaveClears: host.kvm.available && !host.fxsaveLeavesRest,
-    unhidden: isHooked ? [] : (seen?.beyondAtCpl0 ?? []),
+    unhidden: seesTable ? [] : (seen?.beyondAtCpl0 ?? []),
     programsReadTsc:
       tsc === 'hook' && guest.isScanned && !host.rdtscExits && userReturns === undefined && !isInterpreted,
     ledger: new Ledger({
@@ -154,6 +160,7 @@ export async function examineEngine(
       isUnscanned: !guest.isScanned,
       preempts,
       assistsUser: userReturns !== undefined,
+      assistsAll,
     }),
   };
 }

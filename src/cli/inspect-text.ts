@@ -138,6 +138,7 @@ function secondsText(nanoseconds: number): string {
 function hostFact([name, value]: readonly [string, unknown]): string {
   if (name === 'userReturns') return 'user code on the interpreter';
   if (name === 'assistsPaging') return 'paging outside long mode on the interpreter';
+  if (name === 'assistsAll') return 'all code on the interpreter';
   if (name === 'fxsaveClears') return 'FXSAVE clears';
   return typeof value === 'number' ? `${name} ${value}` : shown(value);
 }

@@ -59,6 +59,7 @@ export async function prepareMachine(args: MachineArguments): Promise<PreparedMa
     fxsaveClears: facts.fxsaveClears,
     userReturns: facts.userReturns,
     assistsPaging: facts.assistsPaging,
+    assistsAll: facts.assistsAll,
     serial: isWatched() && !isOnTerminal(args.serial) ? lastLine : console,
     host: realHost,
     strictBus: args.strictBus,

@@ -54,6 +54,8 @@ export interface LedgerInput {
   readonly preempts?: boolean;
   /** The interpreter executes user code. */
   readonly assistsUser?: boolean;
+  /** The interpreter executes all code. */
+  readonly assistsAll?: boolean;
   /** For engine kvm. */
   readonly host?: HostReport | undefined;
 }
@@ -147,6 +149,9 @@ function judge(id: LedgerId, input: LedgerInput): Judgement {
   if (always) return always;
   if (input.engine === 'interp') {
     return id === 'tsc' ? { ...INTERPRETED, how: 'a function of the retired instructions' } : INTERPRETED;
+  }
+  if (input.assistsAll) {
+    return id === 'tsc' ? { ...INTERPRETED, how: 'it is an exit, as the interpreter executes the guest' } : INTERPRETED;
   }
   const { host } = input;
   if (!host?.kvm.available) return { how: 'nothing', status: 'open', evidence: 'this host was not examined' };

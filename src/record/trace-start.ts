@@ -18,7 +18,7 @@ const FOUR_GIB = 2 ** 32;
 export function headerOf(options: RecordOptions): TraceHeader {
   const { machine } = options;
   const { guest, hiddenFeatures, timeScale = 1, exitTime = EXIT_TIME } = machine;
-  const { userReturns, assistsPaging, fxsaveClears } = machine;
+  const { userReturns, assistsPaging, assistsAll, fxsaveClears } = machine;
   return {
     id: options.id,
     date: options.date,
@@ -45,6 +45,7 @@ export function headerOf(options: RecordOptions): TraceHeader {
       ...(timeScale > 1 && { timeScale }),
       ...(userReturns !== undefined && { userReturns: userReturns.map(toHex) }),
       ...(assistsPaging === true && { assistsPaging }),
+      ...(assistsAll === true && { assistsAll }),
       ...(fxsaveClears === true && { fxsaveClears }),
       ...(machine.engine === 'interp' && exitTime > 0 && { exitTime }),
     },

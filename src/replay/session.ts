@@ -124,8 +124,7 @@ export class ReplaySession {
       const engine = options.engine ?? 'interp';
       if (!options.ignoresFeatures) await checkFeatures(options.path, reader.header, engine, options.effectiveCpuid);
       const guest = guestOf(reader, from);
-      const { host } = reader.header;
-      const vcpu = await openVcpu(engine, guest.memory, { ...engineOfTrace(host), lacks: options.kvmLacks });
+      const vcpu = await openVcpu(engine, guest.memory, engineOfTrace(reader.header.host, options.kvmLacks));
       try {
         enterGuest(vcpu, guest, reader);
         const hint = engine === 'kvm' ? await featuresHint(reader.header) : undefined;

@@ -57,6 +57,8 @@ export interface AssistOptions {
   readonly findsUserReturns?: boolean;
   /** All code under paging outside long mode, where KVM refuses to turn it on. */
   readonly assistsPaging?: boolean;
+  /** All code, from the first instruction on. */
+  readonly assistsAll?: boolean;
 }
 
 /** A vCPU of KVM with the interpreter at its side. */
@@ -71,6 +73,7 @@ export class AssistedVcpu implements Vcpu {
   readonly #openInterpreter: () => InterpVcpu;
   readonly #memory: GuestMemory;
   readonly #assistsPaging: boolean;
+  readonly #assistsAll: boolean;
   #interpreter: InterpVcpu | undefined;
   #cpuid: readonly CpuidEntry[] = [];
   #hidden: readonly string[] = [];
@@ -86,11 +89,12 @@ export class AssistedVcpu implements Vcpu {
   readonly #lengths = new Map<string, number>();
 
   constructor(kvm: KvmVcpu, openInterpreter: () => InterpVcpu, memory: GuestMemory, options: AssistOptions = {}) {
-    const { userReturns, findsUserReturns = false, assistsPaging = false } = options;
+    const { userReturns, findsUserReturns = false, assistsPaging = false, assistsAll = false } = options;
     this.engine = kvm.engine;
     this.#assistsUser = userReturns !== undefined || findsUserReturns;
     this.#findsUserReturns = findsUserReturns;
     this.#assistsPaging = assistsPaging;
+    this.#assistsAll = assistsAll;
     if (userReturns !== undefined) kvm.setBreakpoints(userReturns);
     this.#kvm = kvm;
     this.#exiting = kvm;
@@ -219,8 +223,8 @@ export class AssistedVcpu implements Vcpu {
 
   /** The interpreter has executed the instruction of KVM: it goes on itself in what it keeps. */
   #settle(interpreter: InterpVcpu): void {
-    const hasPaging = this.#assistsPaging && interpreter.pagesOutsideLongMode;
-    if (hasPaging || (this.#assistsUser && interpreter.privilege === USER)) this.#keep(interpreter, !hasPaging);
+    const hasAll = this.#assistsAll || (this.#assistsPaging && interpreter.pagesOutsideLongMode);
+    if (hasAll || (this.#assistsUser && interpreter.privilege === USER)) this.#keep(interpreter, !hasAll);
     else this.#handBack(interpreter);
   }
 
@@ -309,12 +313,13 @@ export class AssistedVcpu implements Vcpu {
     this.#isWithin = false;
     this.#isKept = false;
     this.#kvm.setState(state);
-    const hasPaging = this.#assistsPaging && (state.cr0 & CR0_PG) !== 0n && (state.efer & EFER_LMA) === 0n;
-    if (!hasPaging && (!this.#assistsUser || privilegeOf(state) !== USER)) return;
+    const hasPaging = (state.cr0 & CR0_PG) !== 0n && (state.efer & EFER_LMA) === 0n;
+    const hasAll = this.#assistsAll || (this.#assistsPaging && hasPaging);
+    if (!hasAll && (!this.#assistsUser || privilegeOf(state) !== USER)) return;
     this.#interpreter ??= this.#open();
     this.#interpreter.distrustCode();
     this.#interpreter.setState(state);
-    this.#keep(this.#interpreter, !hasPaging);
+    this.#keep(this.#interpreter, !hasAll);
   }
   /** See {@link Vcpu.beginInterpreting}. */
   beginInterpreting(): Vcpu | undefined {

@@ -18,7 +18,8 @@ export function disconnect(memory: GuestMemory): void {
 }
 
 /** Which processor it shall be. */
-export interface EngineOptions extends Pick<MachineOptions, 'userReturns' | 'assistsPaging' | 'fxsaveClears'> {
+export interface EngineOptions
+  extends Pick<MachineOptions, 'userReturns' | 'assistsPaging' | 'assistsAll' | 'fxsaveClears'> {
   /** KVM: it logs writes from the start. */
   readonly logDirty?: boolean;
   /** What this host's KVM cannot do, and the interpreter does, whatever the recording engine could. */
@@ -35,11 +36,12 @@ export interface KvmLacks {
 
 /** A vCPU over the guest's memory. That of KVM has the interpreter at its side. */
 export async function openVcpu(engine: EngineName, memory: GuestMemory, options: EngineOptions = {}): Promise<Vcpu> {
-  const { logDirty = false, userReturns, assistsPaging = false, fxsaveClears = false, lacks } = options;
+  const { logDirty = false, userReturns, assistsPaging = false, assistsAll = false, fxsaveClears = false } = options;
+  const { lacks } = options;
   const { InterpVcpu } = await import('./cpu/interp.js');
   const openInterpreter = () => {
     const vcpu = InterpVcpu.open(memory);
-    vcpu.assist(userReturns !== undefined, assistsPaging);
+    vcpu.assist(userReturns !== undefined, assistsPaging, assistsAll);
     vcpu.clearWithFxsave(fxsaveClears);
     return vcpu;
   };
@@ -50,23 +52,26 @@ export async function openVcpu(engine: EngineName, memory: GuestMemory, options:
     userReturns,
     findsUserReturns: userReturns === undefined && lacks?.userEntry === true,
     assistsPaging: assistsPaging || lacks?.paging === true,
+    assistsAll,
   });
 }
 
 /** The vCPU of a machine: the one that it is given, or its engine's. */
 export async function openMachineVcpu(options: MachineOptions): Promise<Vcpu> {
-  const { engine, guest, landing, userReturns, assistsPaging, fxsaveClears, vcpu } = options;
+  const { engine, guest, landing, userReturns, assistsPaging, assistsAll, fxsaveClears, vcpu } = options;
   const logDirty = landing?.patience !== Number.POSITIVE_INFINITY;
-  return vcpu ?? openVcpu(engine, guest.memory, { logDirty, userReturns, assistsPaging, fxsaveClears });
+  return vcpu ?? openVcpu(engine, guest.memory, { logDirty, userReturns, assistsPaging, assistsAll, fxsaveClears });
 }
 
 /** What a trace's header says of the recording engine among what its host is. */
-export function engineOfTrace(host: Readonly<Record<string, unknown>>): EngineOptions {
-  const { assistsPaging, fxsaveClears } = host;
+export function engineOfTrace(host: Readonly<Record<string, unknown>>, lacks?: KvmLacks): EngineOptions {
+  const { assistsPaging, assistsAll, fxsaveClears } = host;
   return {
     userReturns: userReturnsOfTrace(host),
     assistsPaging: assistsPaging === true,
+    assistsAll: assistsAll === true,
     fxsaveClears: fxsaveClears === true,
+    lacks,
   };
 }
 

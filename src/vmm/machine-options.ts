@@ -60,6 +60,8 @@ export interface MachineOptions {
   readonly userReturns?: readonly bigint[] | undefined;
   /** The interpreter executes all code under paging outside long mode wherever the machine runs, as some KVMs refuse such paging. */
   readonly assistsPaging?: boolean | undefined;
+  /** The interpreter executes the guest from its first instruction wherever the machine runs: a 32-bit kernel, on such a KVM. */
+  readonly assistsAll?: boolean | undefined;
   /** The engine's FXSAVE below CPL 3 clears what lies behind the XMM registers in its operand: the emulator of some KVMs. */
   readonly fxsaveClears?: boolean | undefined;
   /** Bytes of the serial console, COM1. */

@@ -135,6 +135,16 @@ describe('user code that an interpreter executes wherever it runs', () => {
     expect(vcpu.unhookedCount).toBe(1);
   });
 
+  test.each([
+    ['under paging outside long mode', false],
+    ['all code', true],
+  ])('reads the time stamp by an exit: %s', async (_name, all) => {
+    await start('0f31 f4'); // rdtsc; hlt
+    vcpu.assist(false, !all, all);
+    // This code is in long mode: its paging does not count.
+    expect(vcpu.run(Infinity)).toBe(all ? ExitReason.MsrRead : ExitReason.Halt);
+  });
+
   test('has CPUID that no hook should have had', async () => {
     await start('0fa2 90'); // cpuid; nop
     vcpu.assist(true, false);

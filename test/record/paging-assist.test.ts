@@ -68,6 +68,20 @@ describe.skipIf(noKvm !== undefined)(`recorded on KVM (${noKvm ?? 'it is there'}
     });
   });
 
+  it('all of it on the interpreter, where time stamps are exits from the first instruction on', async () => {
+    const path = join(directory, 'all');
+    const serial = new Text();
+    const { end, assists } = await record(machine(imageWith(ASKS_TSC), { serial, assistsAll: true }), path);
+    expect([end.exitCode, assists]).toEqual([33, 0]);
+    expect(linesOf(path).some((line) => / msr-read .*0x10 /.test(line))).toBe(true);
+    for (const engine of ['interp', 'kvm'] as const) {
+      const replayed = new Text();
+      const result = await replay(path, engine, 'machine', { serial: replayed });
+      expect(result).toMatchObject({ kind: 'complete', notes: [], end: { exitCode: 33 } });
+      expect(replayed.text).toBe(serial.text);
+    }
+  }, 60_000);
+
   it.each([
     ['32-bit paging', imageWith()],
     ['PAE paging', imageWith(USES_PAE)],

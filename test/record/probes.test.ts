@@ -63,6 +63,12 @@ describe('the ledger', () => {
     expect(ledger.rows.filter(({ status }) => status !== 'closed')).toEqual([]);
   });
 
+  test('a guest that the interpreter executes has none either, and its time stamps are exits', () => {
+    const ledger = new Ledger({ engine: 'kvm', tsc: 'hook', host: host({}), isUnscanned: true, assistsAll: true });
+    expect(ledger.rows.filter(({ status }) => status !== 'closed')).toEqual([]);
+    expect(ledger.row('tsc').how).toMatch(/^it is an exit/);
+  });
+
   test('a hit on an open row makes a recording inexact, on a closed one not', () => {
     const ledger = new Ledger({ engine: 'kvm', tsc: 'hook' });
     ledger.hit('io', 5);

@@ -77,6 +77,29 @@ describe.skipIf(noKvm !== undefined)(`recorded on KVM (${noKvm ?? 'it is there'}
     }
   }, 60_000);
 
+  describe('recorded on the interpreter, replayed on a KVM that needs help', () => {
+    const lacks = { kvmLacks: { userEntry: true, paging: false }, ignoresFeatures: true };
+
+    it('is equal', async () => {
+      const path = join(directory, 'interpreted');
+      const serial = new Text();
+      await record(machineOf('interp', imageOf('long-user'), 'long64', LOAD_AT, { serial }), path);
+      const replayed = new Text();
+      const result = await replay(path, 'kvm', 'machine', { serial: replayed, ...lacks });
+      expect(result).toMatchObject({ kind: 'complete', notes: [], end: { exitCode: 33 } });
+      expect(replayed.text).toBe(serial.text);
+    }, 60_000);
+
+    it('what differs behind a time stamp of ring 3 is said apart', async () => {
+      const path = join(directory, 'interpreted time');
+      await record(machineOf('interp', askingImage(), 'long64', LOAD_AT), path);
+      const result = await replay(path, 'kvm', 'machine', lacks);
+      const found =
+        result.kind === 'divergence' ? result.divergence.hole?.what : result.kind === 'complete' && result.notes[0];
+      expect(found).toMatch(/the guest executed RDTSC .* where no hook is/);
+    }, 60_000);
+  });
+
   it.each(['register', 'copy', 'nested'] as const)(
     'interrupts a loop of ring 3 that makes no exit: %s',
     async (loop) => {

@@ -279,10 +279,14 @@ export class InterpVcpu implements Vcpu {
     this.#set(layout.RUN_STAY_USER, on ? 1 : 0);
   }
 
-  /** What is executed by an interpreter wherever the guest runs: user code, and all code under paging outside long mode. */
-  assist(user: boolean, paging: boolean): void {
+  /** What is executed by an interpreter wherever the guest runs: user code, all code under paging outside long mode, all code. */
+  assist(user: boolean, paging: boolean, all = false): void {
     this.#check();
-    this.#set(layout.RUN_ASSISTED, (user ? layout.ASSISTED_USER : 0) | (paging ? layout.ASSISTED_PAGING : 0));
+    const bits = [user && layout.ASSISTED_USER, paging && layout.ASSISTED_PAGING, all && layout.ASSISTED_ALL];
+    this.#set(
+      layout.RUN_ASSISTED,
+      bits.reduce((sum: number, bit) => sum | Number(bit), 0),
+    );
   }
 
   clearWithFxsave(on: boolean): void {
