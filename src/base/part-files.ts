@@ -5,7 +5,7 @@
 import { rmSync } from 'node:fs';
 
 /** Signals that end a process, and their numbers: a shell sees 128 more. */
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const;
 const SIGNAL_EXIT = 128;
 
 const parts = new Set<string>();

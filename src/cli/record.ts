@@ -100,15 +100,31 @@ async function record(flags: RecordFlags, runs: number): Promise<MachineEnd> {
     );
   }
   explainEngine(prepared);
-  const session = await openSession(flags, args, prepared);
+  let session: RecordSession | undefined;
+  let isStopped = false;
+  const stop = (): void => {
+    isStopped = true;
+    session?.stop();
+  };
+  // The memory of the start is written when the session is opened: a file without it would be of no use.
+  return withSignals(stop, async () => {
+    session = await openSession(flags, args, prepared);
+    if (isStopped) session.stop();
+    return runSession(session, flags, args, prepared);
+  });
+}
+
+async function runSession(
+  session: RecordSession,
+  flags: RecordFlags,
+  args: MachineArguments,
+  prepared: PreparedMachine,
+): Promise<MachineEnd> {
   const { machine } = session;
   const disconnect = connectInput(machine, args);
   const progress = new Progress(runProgress(machine, prepared.lastLine), isOnTerminal(args.serial));
   try {
-    const summary = await withSignals(
-      () => session.stop(),
-      () => session.run(),
-    );
+    const summary = await session.run();
     prepared.console.close();
     progress.stop();
     writeResults(machine, args);

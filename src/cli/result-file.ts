@@ -24,8 +24,14 @@ export class ResultFile {
       throw usageError(`${option}: ${path} is no regular file`, `leave ${option} out and redirect standard output`);
     }
     this.#temporary = `${this.#path}.${process.pid}.part`;
-    this.#descriptor = this.#do(() => openSync(this.#temporary, 'wx'));
+    // Before it is there: from then on, a signal removes it.
     beginPart(this.#temporary);
+    try {
+      this.#descriptor = this.#do(() => openSync(this.#temporary, 'wx'));
+    } catch (error) {
+      endPart(this.#temporary);
+      throw error;
+    }
   }
 
   /** Where the file is until {@link finish}: for a writer that opens it itself. */
