@@ -37,6 +37,7 @@ const LENGTHS_MAX = 0x1000;
 /** The privilege level of user code. */
 const USER = 3;
 const CR0_PE = 1n;
+const CR0_WP = 1n << 16n;
 const CR0_PG = 1n << 31n;
 const EFER_LME = 1n << 8n;
 const EFER_LMA = 1n << 10n;
@@ -337,6 +338,11 @@ export class AssistedVcpu implements Vcpu {
   }
   endInterpreting(): void {
     this.#settle(this.#interpreter as InterpVcpu);
+    if (this.#isKept) return;
+    // It may have changed page tables, and told nobody but itself: where CR0 changes, KVM has the processor forget its translations.
+    const state = this.#kvm.getState();
+    this.#kvm.setState({ ...state, cr0: state.cr0 ^ CR0_WP });
+    this.#kvm.setState(state);
   }
   setCpuid(entries: readonly CpuidEntry[], hidden: readonly string[] = []): void {
     this.#cpuid = entries;
