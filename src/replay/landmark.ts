@@ -37,7 +37,7 @@ export class LandmarkWalker implements LandmarkCounts {
   #lastPage = -1;
   /** How many times slower than the host's the guest's time went in the recording. */
   timeScale = 1;
-  /** The last times of the trace, nanoseconds. */
+  /** The last time of the trace, and that at the last place which a replay finds without one: nanoseconds. */
   #time = 0;
   #timeBefore = 0;
   /** Instructions retired where the landmark is to be found at the latest. */
@@ -48,9 +48,19 @@ export class LandmarkWalker implements LandmarkCounts {
     this.#hash = new MemoryHash(memory);
   }
 
-  /** The trace has a time. There is one in front of each landmark, and the last one before that was not behind the last exit. */
+  /** The trace has a time. There is one in front of each landmark, and perhaps others behind the last exit, of kicks that landed nothing. */
   noteTime(time: number): void {
+    this.#time = time;
+  }
+
+  /** The vCPU stands behind an exit, or at a landmark: the next one is as far away as times are noted from now on. */
+  notePlace(): void {
     this.#timeBefore = this.#time;
+  }
+
+  /** Goes on as the walker whose {@link times} they were. */
+  resume(timeBefore: number, time: number): void {
+    this.#timeBefore = timeBefore;
     this.#time = time;
   }
 
@@ -59,7 +69,7 @@ export class LandmarkWalker implements LandmarkCounts {
     return this.#comparison !== undefined;
   }
 
-  /** The last two times, the earlier one first. */
+  /** The time at the last place that was noted, and the last time. */
   get times(): readonly [number, number] {
     return [this.#timeBefore, this.#time];
   }
@@ -106,6 +116,7 @@ export class LandmarkWalker implements LandmarkCounts {
     this.others += others;
     seeker.end(hasResumeFlag(record.registers));
     seeker.forgetWalks();
+    this.notePlace();
     this.#comparison = undefined;
   }
 

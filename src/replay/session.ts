@@ -201,7 +201,7 @@ export class ReplaySession {
     const own = restoreMachine(this, from);
     this.#skipped = own.skipped;
     this.digests.run.resume(own.digest);
-    for (const time of [own.timeBefore, own.time]) this.landmarks.noteTime(time);
+    this.landmarks.resume(own.timeBefore, own.time);
   }
 
   /** The vCPU stands at an instruction boundary between two records: the state can be saved. */
@@ -251,6 +251,7 @@ export class ReplaySession {
       return false;
     }
     this.#exit(reason);
+    this.landmarks.notePlace();
     return true;
   }
 
