@@ -3,7 +3,7 @@ import { hex } from '../base/hex.js';
 import { mnemonicOf } from '../base/mnemonic.js';
 import type { GuestTime } from '../trace/export/guest-time.js';
 import type { TraceHeader } from '../trace/header.js';
-import { hookNames, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
+import { hookNames, isWaypoint, RecordKind, recordNames, type TraceRecord } from '../trace/record.js';
 import { AccessNames } from './device-names.js';
 import { atReset, guestTimeOf, type TraceStart } from './trace-start.js';
 
@@ -129,7 +129,7 @@ export class TraceSummary {
     }
     switch (record.kind) {
       case RecordKind.Inject:
-        this.#vectors.of(hex(record.vector, 2)).count++;
+        if (!isWaypoint(record)) this.#vectors.of(hex(record.vector, 2)).count++;
         return;
       case RecordKind.MsrRead:
       case RecordKind.MsrWrite:

@@ -1,6 +1,6 @@
 /** Comparing what the guest and the devices do with a record of the trace. */
 import { hex } from '../base/hex.js';
-import { describeRecord, RecordKind, recordNames, TraceRecord } from '../trace/record.js';
+import { describeRecord, hasLandmark, RecordKind, recordNames, TraceRecord } from '../trace/record.js';
 import type { RunDigest } from '../trace/run-digest.js';
 import { HeldExit } from '../vmm/cpu/held-exit.js';
 import { ExitReason, type ExitRecord, type Vcpu } from '../vmm/cpu/vcpu.js';
@@ -105,7 +105,7 @@ export function checkPlain(record: TraceRecord, kind: RecordKind, what: string):
 export function checkInject(record: TraceRecord, vcpu: Vcpu, registers: Uint8Array, counting: boolean): void {
   const what = describeRecord(record);
   vcpu.readRegisters(registers);
-  if (!sameRegisters(registers, record.registers, record.landing === Landing.Landmark)) {
+  if (!sameRegisters(registers, record.registers, hasLandmark(record.landing))) {
     throw new DivergenceFound(
       'the registers differ where the interrupt is delivered',
       `${what} with ${differingRegisters(record.registers, registers)}`,
@@ -116,12 +116,26 @@ export function checkInject(record: TraceRecord, vcpu: Vcpu, registers: Uint8Arr
     const actual = `instruction ${vcpu.retired}`;
     throw new DivergenceFound('the instruction count differs', `${what} at instruction ${record.retired}`, actual);
   }
-  const isReady = record.landing === Landing.Nmi ? vcpu.canInjectNmi : vcpu.canInject;
-  if (!isReady) throw new DivergenceFound('the guest cannot take the interrupt', what, 'interrupts are off');
+  if (!isReadyFor(record, vcpu))
+    throw new DivergenceFound('the guest cannot take the interrupt', what, 'interrupts are off');
+}
+
+/** The vCPU can take what `record`, an injection, delivers: nothing, at a waypoint. */
+function isReadyFor({ landing }: TraceRecord, vcpu: Vcpu): boolean {
+  if (landing === Landing.Waypoint) return true;
+  return landing === Landing.Nmi ? vcpu.canInjectNmi : vcpu.canInject;
+}
+
+/** Delivers the interrupt of `record`, if it has one; with devices, if they ask for it. */
+export function deliver(record: TraceRecord, vcpu: Vcpu, board: Board | undefined): void {
+  if (record.landing === Landing.Waypoint) return;
+  if (board) checkAsked(record, board);
+  if (record.landing === Landing.Nmi) vcpu.injectNmi();
+  else vcpu.injectInterrupt(record.vector);
 }
 
 /** The devices ask for the interrupt that was delivered, and know of it then. */
-export function checkAsked(record: TraceRecord, board: Board): void {
+function checkAsked(record: TraceRecord, board: Board): void {
   const what = describeRecord(record);
   if (record.landing === Landing.Nmi) {
     if (!board.nmi) throw new DivergenceFound('no device asks for an NMI', what, 'no NMI');

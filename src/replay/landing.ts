@@ -1,5 +1,5 @@
 /** Bringing the vCPU to where an interrupt was landed in the recording. */
-import { describeRecord, type TraceRecord } from '../trace/record.js';
+import { describeRecord, hasLandmark, type TraceRecord } from '../trace/record.js';
 import { ExitReason, REGISTERS_SIZE, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { Landing } from '../vmm/machine-taps.js';
 import type { GuestMemory } from '../vmm/memory.js';
@@ -39,8 +39,9 @@ export class LandingWalker {
   }
 
   /** The guest did what a record says: the recording had retired so many instructions before it. */
-  noteCount(retired: number): void {
+  notePlace(retired: number): void {
     this.#recordedAtStart = retired;
+    this.landmarks.notePlace();
   }
 
   /**
@@ -53,7 +54,7 @@ export class LandingWalker {
     if (landing === Landing.Exit || landing === Landing.Nmi) return true;
     if (vcpu.beginInterpreting === undefined) {
       const slice = vcpu.retired + SLICE_INSTRUCTIONS;
-      if (landing === Landing.Landmark) return this.#toLandmark(record, slice);
+      if (hasLandmark(landing)) return this.#toLandmark(record, slice);
       return landing === Landing.Window ? this.#throughWindow(record, slice, vcpu) : this.#toCount(record, slice);
     }
     if (landing === Landing.Window && this.windowExact)
@@ -84,6 +85,7 @@ export class LandingWalker {
   #onInterpreter(record: TraceRecord, slice: number, interpreter: Vcpu): boolean {
     switch (record.landing) {
       case Landing.Landmark:
+      case Landing.Waypoint:
         return this.landmarks.reach(record, slice, interpreter);
       case Landing.Window:
         return this.#throughWindow(record, slice, interpreter);

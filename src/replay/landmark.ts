@@ -1,7 +1,7 @@
 /** Bringing the vCPU to a landmark: the boundary at which registers, CPU state and memory are those of the recording. */
 import { assert } from '../base/assert.js';
 import { hex } from '../base/hex.js';
-import { describeRecord, type TraceRecord } from '../trace/record.js';
+import { describeRecord, isWaypoint, type TraceRecord } from '../trace/record.js';
 import { ExitReason, type Seeker, type Vcpu } from '../vmm/cpu/vcpu.js';
 import { LandmarkComparison } from '../vmm/landmark.js';
 import type { GuestMemory } from '../vmm/memory.js';
@@ -53,7 +53,7 @@ export class LandmarkWalker implements LandmarkCounts {
     this.#time = time;
   }
 
-  /** The vCPU stands behind an exit, or at a landmark: the next one is as far away as times are noted from now on. */
+  /** The vCPU stands at an exit or at a landmark: the next one is as far away as times are noted from now on. */
   notePlace(): void {
     this.#timeBefore = this.#time;
   }
@@ -114,9 +114,9 @@ export class LandmarkWalker implements LandmarkCounts {
     this.found++;
     if (others > 0) this.ambiguous++;
     this.others += others;
-    seeker.end(hasResumeFlag(record.registers));
+    // At a waypoint the instruction under way, a REP, goes on.
+    seeker.end(isWaypoint(record) ? undefined : hasResumeFlag(record.registers));
     seeker.forgetWalks();
-    this.notePlace();
     this.#comparison = undefined;
   }
 

@@ -17,14 +17,13 @@ import { ConsoleSink } from '../vmm/machine-console.js';
 import { engineErrorEnd } from '../vmm/machine-ends.js';
 import { disconnect, engineOfTrace, openVcpu } from '../vmm/machine-engine.js';
 import type { LoadedGuest } from '../vmm/machine-options.js';
-import { Landing } from '../vmm/machine-taps.js';
 import { onlyInterpreted, restoreMachine, type SavedState, saveMachine } from './checkpoint.js';
 import {
-  checkAsked,
   checkHook,
   checkInject,
   checkPlain,
   compareAccess,
+  deliver,
   digestAccess,
   type ExitAccess,
 } from './compare.js';
@@ -217,7 +216,7 @@ export class ReplaySession {
 
   /** The next record, which has a place of its own, is done: the guest did it when so many instructions were retired. */
   #did(record: TraceRecord, retired = this.vcpu.retired): void {
-    this.#walker.noteCount(record.retired);
+    this.#walker.notePlace(record.retired);
     this.#consume(retired);
   }
 
@@ -251,7 +250,6 @@ export class ReplaySession {
       return false;
     }
     this.#exit(reason);
-    this.landmarks.notePlace();
     return true;
   }
 
@@ -469,9 +467,7 @@ export class ReplaySession {
 
   #inject(record: TraceRecord): void {
     checkInject(record, this.vcpu, this.#registers, this.#comparesCounts);
-    if (this.board) checkAsked(record, this.board);
-    if (record.landing === Landing.Nmi) this.vcpu.injectNmi();
-    else this.vcpu.injectInterrupt(record.vector);
+    deliver(record, this.vcpu, this.board);
     this.#did(record);
   }
 

@@ -7,7 +7,7 @@ import type { TraceCursor } from './cursor.js';
 import { startDifferences } from './diff-start.js';
 import type { TraceEnd } from './header.js';
 import type { TraceReader } from './reader.js';
-import { formatRecord, RecordKind, TraceRecord } from './record.js';
+import { formatRecord, isWaypoint, RecordKind, TraceRecord } from './record.js';
 import { lastCommonMark, type RunMark } from './run-digest.js';
 
 /** How two traces are compared. */
@@ -102,8 +102,8 @@ class Side {
     while (this.cursor.next()) {
       if (this.#all || this.record.architectural) return true;
       const { kind } = this.record;
-      if (kind === RecordKind.Inject || kind === RecordKind.Input || kind === RecordKind.Dma)
-        this.#entered(this.record);
+      const isIn = kind === RecordKind.Inject || kind === RecordKind.Input || kind === RecordKind.Dma;
+      if (isIn && !isWaypoint(this.record)) this.#entered(this.record);
     }
     if (this.cursor.damage) throw this.cursor.damage;
     return false;

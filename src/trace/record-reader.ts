@@ -7,8 +7,8 @@ import {
   DmaWay,
   HASH_SIZE,
   HOOK_WORDS,
+  hasLandmark,
   isTimestamp,
-  LANDING_LANDMARK,
   LANDING_LAST,
   REGISTER_COUNT,
   RecordKind,
@@ -290,7 +290,7 @@ export class RecordFrameReader {
       this.#lastRegisters.set(column.bytes(8), index * 8);
     }
     record.registers.set(this.#lastRegisters);
-    if (landing === LANDING_LANDMARK) record.landmark = readLandmark(data);
+    if (hasLandmark(landing)) record.landmark = readLandmark(data);
   }
 
   #dma(record: TraceRecord, way: number, data: ColumnReader): void {

@@ -19,9 +19,9 @@ import {
   DmaWay,
   HASH_SIZE,
   HOOK_WORDS,
+  hasLandmark,
   INSTRUCTION_MAX,
   isTimestamp,
-  LANDING_LANDMARK,
   LAST_ARCHITECTURAL,
   REGISTER_COUNT,
   RecordKind,
@@ -177,7 +177,7 @@ export class RecordFrameWriter {
     registers: Uint8Array,
     landmark?: TraceLandmark | undefined,
   ): void {
-    assert((landmark !== undefined) === (landing === LANDING_LANDMARK), 'the landing landmark has a landmark');
+    assert((landmark !== undefined) === hasLandmark(landing), 'a landmark and a waypoint have a landmark');
     const data = this.#begin(RecordKind.Inject, landing, vector, retired);
     const last = this.#lastRegisters;
     let changed = 0;

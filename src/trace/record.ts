@@ -55,11 +55,22 @@ export const recordNames: readonly string[] = [
 export const REGISTER_RIP = 16;
 export const REGISTER_COUNT = 18;
 /** The name of each landing of an Inject, by its number. */
-export const landingNames: readonly string[] = ['exit', 'window', 'count', 'landmark', 'nmi'];
-/** The landing whose record has a {@link TraceLandmark}; Landing.Landmark of the machine. */
-export const LANDING_LANDMARK = 3;
+export const landingNames: readonly string[] = ['exit', 'window', 'count', 'landmark', 'nmi', 'waypoint'];
+/** The landings whose records have a {@link TraceLandmark}; Landing.Landmark of the machine, and Landing.Waypoint, which delivers nothing. */
+const LANDING_LANDMARK = 3;
+const LANDING_WAYPOINT = 5;
 /** The last landing. */
-export const LANDING_LAST = 4;
+export const LANDING_LAST = 5;
+/** Whether the records of a landing have a {@link TraceLandmark}. */
+export function hasLandmark(landing: number): boolean {
+  return landing === LANDING_LANDMARK || landing === LANDING_WAYPOINT;
+}
+
+/** An Inject that delivers nothing. */
+export function isWaypoint(record: TraceRecord): boolean {
+  return record.kind === RecordKind.Inject && record.landing === LANDING_WAYPOINT;
+}
+
 /** Bytes of a hash in a landmark. */
 export const HASH_SIZE = 8;
 /** The most bytes of an Assist: an instruction has no more. */
@@ -115,7 +126,7 @@ export class TraceRecord {
   time = 0;
   /** Inject. */
   vector = 0;
-  /** Inject: a Landing (vmm/machine-taps.ts): 0 exit, 1 window, 2 count, 3 landmark, 4 an NMI behind an exit. */
+  /** Inject: a Landing (vmm/machine-taps.ts): 0 exit, 1 window, 2 count, 3 landmark, 4 an NMI behind an exit, 5 waypoint. */
   landing = 0;
   readonly registers = new Uint8Array(REGISTER_COUNT * 8);
   /** Inject with the landing 3; otherwise undefined. */
@@ -196,6 +207,7 @@ export function describeRecord(record: TraceRecord): string {
     case RecordKind.Inject: {
       const rip = hexNumber(record.registers, REGISTER_RIP * 8, 8);
       const pages = record.landmark ? ` with ${record.landmark.pages.length} pages` : '';
+      if (isWaypoint(record)) return `${name} nothing at waypoint${pages}, rip ${rip}`;
       return `${name} vector ${hex(record.vector, 2)} at ${landingNames[record.landing] ?? '?'}${pages}, rip ${rip}`;
     }
     case RecordKind.Input:

@@ -8,6 +8,8 @@ import type { Vcpu } from './cpu/vcpu.js';
 export interface DirtyReader {
   /** Guest-physical numbers of pages, ascending, written since the last call, or since the reader was made; perhaps more. */
   take(): Uint32Array;
+  /** How many {@link take} would give. */
+  count(): number;
 }
 
 /** See the head of the file. Nobody else calls takeDirtyPages of the vCPU. */
@@ -24,7 +26,13 @@ export class DirtyLog {
   reader(): DirtyReader {
     const own = new Set<number>();
     this.#pending.push(own);
-    return { take: () => this.#take(own) };
+    return { take: () => this.#take(own), count: () => this.#count(own) };
+  }
+
+  #count(own: Set<number>): number {
+    const written = this.#vcpu.takeDirtyPages();
+    for (const reader of this.#pending) for (const page of written) reader.add(page);
+    return own.size;
   }
 
   #take(own: Set<number>): Uint32Array {

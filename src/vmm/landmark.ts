@@ -10,9 +10,12 @@ import type { GuestMemory } from './memory.js';
 import { MemoryHash } from './memory-hash.js';
 import { pageTablesOf } from './page-tables.js';
 
+const PAGE = 0x1000;
 const HASH_SIZE = 8;
 /** The most pages of a landmark, 384 MiB: a guest that writes more between two exits waits for its interrupts. As in the trace format. */
 const PAGES_MAX = 0x1_8000;
+/** With so many a waypoint is taken, so that the log does not become full before the next kick: 64 MiB. */
+const WAYPOINT_PAGES = 0x4000;
 const TF = 1n << 8n;
 const RF = 1n << 16n;
 
@@ -39,8 +42,12 @@ export class LandmarkTaker {
   #isFull = false;
   /** RIP of the last MMIO access. */
   #accessRip = -1;
+  /** A waypoint is wanted when so many pages were written; infinity: never, as a landmark can tell of all memory. */
+  readonly waypointPages: number;
 
-  constructor(vcpu: Vcpu, memory: GuestMemory, written: DirtyReader) {
+  constructor(vcpu: Vcpu, memory: GuestMemory, written: DirtyReader, waypointPages?: number) {
+    const isLarge = memory.ramSize / PAGE > PAGES_MAX;
+    this.waypointPages = waypointPages ?? (isLarge ? WAYPOINT_PAGES : Number.POSITIVE_INFINITY);
     this.#vcpu = vcpu;
     this.#memory = memory;
     this.#written = written;
@@ -56,6 +63,11 @@ export class LandmarkTaker {
   forget(): void {
     this.#written.take();
     this.#isFull = false;
+  }
+
+  /** So much was written that the log is to be emptied. To ask costs the guest a fault for each page that it writes again. */
+  get wantsWaypoint(): boolean {
+    return !this.#isFull && this.#written.count() >= this.waypointPages;
   }
 
   /** The landmark of the boundary at which the vCPU stands; undefined: no interrupt may be landed here. */

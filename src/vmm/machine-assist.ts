@@ -277,6 +277,9 @@ export class AssistedVcpu implements Vcpu {
   get canInjectNmi(): boolean {
     return !this.#isWithin && this.#current.canInjectNmi;
   }
+  get isSettled(): boolean {
+    return !this.#isWithin && !(this.#isKept && this.#interpreter?.isWithinString) && this.#current.isSettled;
+  }
   injectNmi(): void {
     this.#current.injectNmi();
   }

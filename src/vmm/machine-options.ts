@@ -41,6 +41,11 @@ export interface LandingOptions {
    * Infinity: it waits. A function is asked anew for each interrupt.
    */
   readonly patience?: number | (() => number);
+  /**
+   * KVM: a guest that makes no exit gets a waypoint when it has written so many pages, which is looked at at kicks, but not before so many guest
+   * nanoseconds since the last look. By default 16,384 and 20 ms, if it has more memory than a landmark can tell of.
+   */
+  readonly waypoints?: { readonly pages: number; readonly distance: number };
   /** The engine's interrupt window opens at the first boundary that can take an interrupt: proven by a probe. */
   readonly windowExact?: boolean;
 }

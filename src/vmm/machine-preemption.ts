@@ -7,10 +7,14 @@ import type { Vcpu } from './cpu/vcpu.js';
 import type { DirtyReader } from './dirty-log.js';
 import type { GuestTime } from './guest-time.js';
 import { type Landmark, LandmarkTaker } from './landmark.js';
+import type { LandingOptions } from './machine-options.js';
+import { Landing, type MachineTaps } from './machine-taps.js';
 import type { GuestMemory } from './memory.js';
 
 /** An interrupt that could not be landed at a kick is tried again after so many nanoseconds of the host. */
 const RETRY = 200_000;
+/** A guest that makes no exits and could write more than a landmark can tell of: so often it is looked how much it wrote, nanoseconds of the host. */
+const LOOK = 20_000_000;
 /** So often, at an exit, the log of written pages is emptied: a landmark then has fewer of them. */
 const FORGET_SLICES = 5;
 
@@ -27,11 +31,23 @@ export class Preemption {
   #forgets = false;
   /** No kick before. */
   #notBefore = 0;
+  /** Exits when it was asked for a waypoint last; when it is next; and the guest nanoseconds between the two. */
+  #exits = -1;
+  #nextLook = 0;
+  readonly #lookDistance: number;
 
-  constructor(vcpu: Vcpu, memory: GuestMemory, written: DirtyReader, isOn: boolean, time: GuestTime) {
+  /** `landing` undefined: no landmarks are taken. */
+  constructor(
+    vcpu: Vcpu,
+    memory: GuestMemory,
+    written: DirtyReader,
+    landing: Pick<LandingOptions, 'waypoints'> | undefined,
+    time: GuestTime,
+  ) {
     this.#vcpu = vcpu;
     this.#time = time;
-    this.#taker = isOn ? new LandmarkTaker(vcpu, memory, written) : undefined;
+    this.#lookDistance = landing?.waypoints?.distance ?? time.fromHost(LOOK);
+    this.#taker = landing && new LandmarkTaker(vcpu, memory, written, landing.waypoints?.pages);
   }
 
   get isOn(): boolean {
@@ -86,6 +102,25 @@ export class Preemption {
     // There may have been too much to compare.
     if (landmark === undefined) this.#forgets = true;
     return landmark;
+  }
+
+  /** At a kick, so many exits after the start: the guest made none since the last look, and wrote so much that there should be a {@link waypoint}. */
+  wantsWaypoint(exits: number): boolean {
+    if (this.#taker === undefined || this.#taker.waypointPages === Number.POSITIVE_INFINITY) return false;
+    const now = this.#time.now();
+    if (now < this.#nextLook) return false;
+    this.#nextLook = now + this.#lookDistance;
+    const isSilent = exits === this.#exits;
+    this.#exits = exits;
+    return isSilent && this.#taker.wantsWaypoint;
+  }
+
+  /** Tells `taps` of the place where the vCPU stands, if a replay can find it: what was written before does not tell later places apart. */
+  waypoint(taps: MachineTaps, registers: Uint8Array): void {
+    const landmark = this.#vcpu.isSettled ? this.landmark() : undefined;
+    if (!landmark) return;
+    this.#vcpu.readRegisters(registers);
+    taps.inject(0, Landing.Waypoint, registers, landmark);
   }
 
   /** Nothing was landed: there will be another kick soon. */

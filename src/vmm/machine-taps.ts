@@ -18,6 +18,8 @@ export const Landing = {
   Landmark: 3,
   /** A non-maskable one, behind an exit: it became pending there. */
   Nmi: 4,
+  /** Nothing is landed: a place told by the whole state, from which on the written pages count anew (machine-preemption.ts). */
+  Waypoint: 5,
 } as const;
 /** A value of {@link Landing}. */
 export type Landing = (typeof Landing)[keyof typeof Landing];
@@ -36,7 +38,7 @@ export interface MachineTaps {
   hook(site: number, performer: HookPerformer): void;
   /**
    * The interrupt `vector` is delivered before the next instruction; `registers` as of Vcpu.readRegisters. `landmark` is given
-   * with Landing.Landmark.
+   * with Landing.Landmark and, where no interrupt is delivered, with Landing.Waypoint.
    */
   inject(vector: number, landing: Landing, registers: Uint8Array, landmark: Landmark | undefined): void;
   /** The host sent a byte to the serial console. */

@@ -105,8 +105,8 @@ export class Machine {
     if (this.#counting) return;
     vcpu.onAssist = (instruction, bits) => this.#taps.assist(instruction, bits);
     this.board.clock.sampleFrom(() => this.#logTime(this.#peek()));
-    const isOn = this.#patience < Number.POSITIVE_INFINITY;
-    this.#preemption = new Preemption(vcpu, this.memory, this.written.reader(), isOn, this.#time);
+    const landing = this.#patience < Number.POSITIVE_INFINITY ? (options.landing ?? {}) : undefined;
+    this.#preemption = new Preemption(vcpu, this.memory, this.written.reader(), landing, this.#time);
   }
 
   /** Opens the engine, and gives it memory, CPUID and the guest's first state. Close the machine when it is done with. */
@@ -387,11 +387,12 @@ export class Machine {
     this.#atExit = false;
     this.#preemption?.kicked();
     if (!this.#preemption?.isOn || this.#stopped) return;
-    if (this.#time.now() >= this.#kickTime() || !this.#input.isEmpty) this.#preempt();
+    const isFilling = this.#preemption.wantsWaypoint(this.exits);
+    if (isFilling || this.#time.now() >= this.#kickTime() || !this.#input.isEmpty) this.#preempt(isFilling);
   }
 
   /** Lands an interrupt where the vCPU stands, or soon. Time goes on in any case: a replay is told how far it may be to here. */
-  #preempt(): void {
+  #preempt(isFilling = false): void {
     const { board } = this;
     this.#input.feed(board, this.#taps);
     this.#sample = -1;
@@ -400,7 +401,10 @@ export class Machine {
     if (board.deadline <= board.clock.last) board.advance();
     const landmark = board.intr && this.vcpu.canInject ? this.#preemption?.landmark() : undefined;
     if (landmark) this.#inject(Landing.Landmark, landmark);
-    else this.#retry(board.intr && !this.vcpu.canInject);
+    else {
+      if (isFilling) this.#preemption?.waypoint(this.#taps, this.#registers);
+      this.#retry(board.intr && !this.vcpu.canInject);
+    }
   }
 
   /** There will be another kick soon, or a window. */

@@ -114,7 +114,7 @@ export class StateDigest {
   readonly form: DigestForm;
   readonly #vcpu: Vcpu;
   readonly #memory: GuestMemory;
-  readonly #dirty: DirtyReader;
+  readonly #dirty: Pick<DirtyReader, 'take'>;
   readonly #hash: MemoryHash;
   readonly #mask: bigint;
   /** h of the head of the file, by page; undefined until all were hashed once. */
@@ -124,7 +124,7 @@ export class StateDigest {
   #weighted = 0n;
 
   /** `dirty` is a reader of its own. */
-  constructor(vcpu: Vcpu, memory: GuestMemory, dirty: DirtyReader, form: DigestForm) {
+  constructor(vcpu: Vcpu, memory: GuestMemory, dirty: Pick<DirtyReader, 'take'>, form: DigestForm) {
     this.#vcpu = vcpu;
     this.#memory = memory;
     this.#dirty = dirty;

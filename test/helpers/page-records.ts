@@ -12,7 +12,7 @@ export const kinds = [
   ...['time', 'inject', 'input', 'dma', 'assist', 'digest'],
 ];
 const hooks = ['', 'RDTSC', 'RDTSCP', 'RDRAND', 'RDSEED', 'CPUID'];
-const landings = ['exit', 'window', 'count', 'landmark', 'nmi'];
+const landings = ['exit', 'window', 'count', 'landmark', 'nmi', 'waypoint'];
 const registerNames = [
   ...['rax', 'rcx', 'rdx', 'rbx', 'rsp', 'rbp', 'rsi', 'rdi'],
   ...['r8', 'r9', 'r10', 'r11', 'r12', 'r13', 'r14', 'r15', 'rip', 'rflags'],
@@ -134,7 +134,7 @@ export class FrameState {
       if ((changed >>> index) & 1) this.#registers[index] = wide(column.take(8));
     const registers = Object.fromEntries(registerNames.map((name, index) => [name, this.#registers[index]]));
     const fields = { vector, landing: landings[way], registers };
-    if (way !== 3) return fields;
+    if (way !== 3 && way !== 5) return fields;
     const cpu = hexOf(data.take(8));
     let last = -1;
     const pages = Array.from({ length: data.varint() }, () => {

@@ -29,6 +29,19 @@ describe.each([0, 3] as const)('interrupts in ring %i', (ring) => {
   });
 });
 
+describe.each([0, 3] as const)('waypoints in ring %i', (ring) => {
+  it.each(loops)('in a loop %s, at which nothing is delivered, are found too', async (loop) => {
+    const path = join(directory, `waypoints.${loop}.${ring}`);
+    const run = { loop, ring, ticks: TICKS, seed: 40 + ring, waypoints: true, distance: 30 };
+    const findings = await checkLandmarks('interp', imageOf('landmarks'), run, path);
+    expect(findings).toMatchObject({ waypoints: expect.any(Number) });
+    if (typeof findings === 'object') expect(findings.waypoints).toBeGreaterThan(TICKS);
+    // Also where interrupts are off, where no other landmark is.
+    const lines = linesOf(path).filter((line) => / inject nothing at waypoint with \d+ pages?, rip 0x/.test(line));
+    expect(lines.length).toBeGreaterThan(TICKS);
+  });
+});
+
 it('an interrupt that had to wait for long, at kicks where it could not be landed, is found', async () => {
   const path = join(directory, 'late');
   const code = Uint8Array.of(

@@ -8,9 +8,9 @@ import { type LandmarkRun, landmarkLoops, landmarkMachine } from '../../src/comp
 import { ReplaySession } from '../../src/replay/session.js';
 import { editTrace } from '../../src/trace/edit.js';
 import { TraceReader } from '../../src/trace/reader.js';
-import { RecordKind, type TraceRecord } from '../../src/trace/record.js';
+import { isWaypoint, RecordKind, type TraceRecord } from '../../src/trace/record.js';
 import type { MachineOptions } from '../../src/vmm/machine-options.js';
-import { imageOf, noKvm, record, replay } from '../helpers/tape.js';
+import { imageOf, machineOf, noKvm, record, replay } from '../helpers/tape.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'vmtape-landmark-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -89,6 +89,23 @@ describe.skipIf(noKvm !== undefined)(`recorded on KVM (${noKvm ?? 'it is there'}
       expect((await divergence())?.actual).toMatch(/came to that RIP \d+ times, the nearest with rcx 0x/);
     }, 120_000);
   });
+
+  it('gets waypoints with interrupts off, which are found', async () => {
+    const path = join(directory, 'waypoints');
+    // inc dword [0x200000]; mov ecx,1000; loop to itself; jmp to the start
+    const code = Uint8Array.of(0xff, 0x05, 0, 0, 0x20, 0, 0xb9, 0xe8, 0x03, 0, 0, 0xe2, 0xfe, 0xeb, 0xf1);
+    const landing = { waypoints: { pages: 1, distance: 0 } };
+    const machine = machineOf('kvm', code, 'prot32', 0x10_0000, { landing, limits: { timeout: 0.5 } });
+    expect((await record(machine, path)).end.reason).toBe('timeout');
+    const waypoints = recordsOf(path).filter((one) => isWaypoint(one));
+    expect(waypoints.length).toBeGreaterThan(0);
+    for (const engine of ['interp', 'kvm'] as const) {
+      const session = await ReplaySession.open({ path, engine, mode: 'machine', host: realHost });
+      expect(await session.run()).toMatchObject({ kind: 'complete', end: { reason: 'timeout' } });
+      expect(session.landmarks.found).toBe(waypoints.length);
+      session.close();
+    }
+  }, 120_000);
 
   it('replays on KVM, by way of the interpreter', async () => {
     const path = join(directory, 'steps');

@@ -29,6 +29,7 @@ beforeAll(async () => {
   const flags = ['--engine', 'interp', '--flat', flat, '--load-at', '0x100000', '--mode', 'prot32', '--serial', 'none'];
   await vmtape(['record', ...flags, '--no-embed', '-o', at('placed')]);
   await recordKicked(at('landmarks'), 3);
+  await recordKicked(at('waypoints'), 4, true);
   const session = await SealSession.open({ path: at('landmarks'), output: at('sealed'), host: realHost });
   await session.run();
   session.close();
@@ -65,7 +66,7 @@ async function lines(path: string): Promise<unknown[]> {
 
 describe.each([
   ...['version-1', 'version-1.1', 'apics', 'clocks', 'real-strings'],
-  ...['checkpoints', 'placed', 'landmarks', 'sealed', 'slice', 'sealed slice', 'rare'],
+  ...['checkpoints', 'placed', 'landmarks', 'waypoints', 'sealed', 'slice', 'sealed slice', 'rare'],
 ])('a reader written from the page reads the trace %s', (name) => {
   let page: PageTrace;
   beforeAll(() => {

@@ -224,6 +224,7 @@ describe('a record frame', () => {
     const registers = new Uint8Array(144).fill(0x11);
     writer.inject(0, 0x30, 3, registers, landmark);
     writer.inject(0, 0x31, 0, registers);
+    writer.inject(0, 0, 5, registers, landmark);
     writer.assist(0, Uint8Array.of(0x48, 0x0f, 0xc7, 0x0f));
     writer.digest(0, Uint8Array.of(0xaa, 0xbb), Uint8Array.of(0xcc));
     const reader = new RecordFrameReader(writer.take());
@@ -234,10 +235,13 @@ describe('a record frame', () => {
     reader.next(record);
     expect(record.landmark).toBeUndefined();
     reader.next(record);
-    expect(formatRecord(record)).toBe('#2 assist 48 0f c7 0f');
+    expect(record.landmark).toEqual(landmark);
+    expect(formatRecord(record)).toBe('#2 inject nothing at waypoint with 3 pages, rip 0x1111111111111111');
+    reader.next(record);
+    expect(formatRecord(record)).toBe('#3 assist 48 0f c7 0f');
     expect(record.architectural).toBe(false);
     reader.next(record);
-    expect(formatRecord(record)).toBe('#3 digest run aabb state cc');
+    expect(formatRecord(record)).toBe('#4 digest run aabb state cc');
     expect(reader.next(record)).toBe(false);
   });
 

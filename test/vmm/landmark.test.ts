@@ -197,6 +197,7 @@ describe('where no interrupt may be landed', () => {
         written = Uint32Array.of(3);
         return all;
       },
+      count: () => written.length,
     };
     const taker = new LandmarkTaker(vcpu, memory, reader);
     expect(taker.take()).toBeUndefined();
@@ -205,6 +206,27 @@ describe('where no interrupt may be landed', () => {
     taker.forget();
     written = Uint32Array.of(3);
     expect(taker.take()?.pages).toEqual([6]);
+    vcpu.close();
+  });
+
+  it.each([
+    [512, 0x4000],
+    [384, Number.POSITIVE_INFINITY],
+  ])('a waypoint is wanted before that, of a guest with %i MiB at %d pages', (size, pages) => {
+    const memory = new GuestMemory({ ramSize: size * 0x10_0000 });
+    const vcpu = InterpVcpu.open(memory);
+    vcpu.setState({ ...longMode(memory), rip: 0x8000n });
+    const log = new DirtyLog(vcpu);
+    const [taker, other] = [new LandmarkTaker(vcpu, memory, log.reader()), log.reader()];
+    expect(taker.waypointPages).toBe(pages);
+    taker.forget();
+    for (let page = 0; page < 0x3fff; page++) memory.writeU8(0x10_0000 + page * 0x1000, 1);
+    expect(taker.wantsWaypoint).toBe(false);
+    memory.writeU8(0x9000, 1);
+    expect(taker.wantsWaypoint).toBe(pages < Number.POSITIVE_INFINITY);
+    expect(taker.take()?.pages).toHaveLength(0x4000);
+    expect(taker.wantsWaypoint).toBe(false);
+    expect(other.take().length).toBeGreaterThanOrEqual(0x4000);
     vcpu.close();
   });
 

@@ -3,6 +3,7 @@ import { realHost } from '../../base/host.js';
 import { RecordSession } from '../../record/session.js';
 import { ReplaySession } from '../../replay/session.js';
 import { TraceReader } from '../../trace/reader.js';
+import { isWaypoint } from '../../trace/record.js';
 import type { Vcpu } from '../../vmm/cpu/vcpu.js';
 import type { MachineOptions } from '../../vmm/machine-options.js';
 import type { GuestMemory } from '../../vmm/memory.js';
@@ -16,8 +17,9 @@ export type KickedEngine = 'kvm' | 'interp';
 
 /** What a run has shown. */
 export interface LandmarkFindings {
-  /** Landmarks in the recording, all of them found. */
+  /** Landmarks in the recording, all of them found; and of them those that deliver nothing. */
   readonly landmarks: number;
+  readonly waypoints: number;
   /** Those of them for which registers alone would not have done, and the boundaries with the same registers before them. */
   readonly ambiguous: number;
   readonly others: number;
@@ -55,10 +57,10 @@ export async function checkLandmarks(
     const elsewhere = engine === 'interp' ? recorded.findIndex((count, index) => count !== replayed[index]) : -1;
     if (elsewhere >= 0)
       return `interrupt ${elsewhere} at instruction ${replayed[elsewhere]} instead of ${recorded[elsewhere]}`;
-    const { landmarks, pages } = countLandmarks(path);
+    const { landmarks, waypoints, pages } = countLandmarks(path);
     const { found, ambiguous, others } = session.landmarks;
     if (found !== landmarks) return `${found} landmarks found of ${landmarks}`;
-    return { landmarks, ambiguous, others, pages, instructions: result.instructions ?? 0 };
+    return { landmarks, waypoints, ambiguous, others, pages, instructions: result.instructions ?? 0 };
   } finally {
     session.close();
   }
@@ -93,16 +95,17 @@ function injections(vcpu: Vcpu): readonly number[] {
   return counts;
 }
 
-function countLandmarks(path: string): { landmarks: number; pages: number } {
+function countLandmarks(path: string): Pick<LandmarkFindings, 'landmarks' | 'waypoints' | 'pages'> {
   const reader = new TraceReader(path);
   const cursor = reader.cursor();
-  let [landmarks, pages] = [0, 0];
+  let [landmarks, waypoints, pages] = [0, 0, 0];
   while (cursor.next()) {
     const { landmark } = cursor.record;
     if (landmark === undefined) continue;
     landmarks++;
+    if (isWaypoint(cursor.record)) waypoints++;
     pages += landmark.pages.length;
   }
   reader.close();
-  return { landmarks, pages };
+  return { landmarks, waypoints, pages };
 }

@@ -3,7 +3,7 @@ import { realHost } from '../../base/host.js';
 import { Prng } from '../../base/prng.js';
 import { bootGuest } from '../../vmm/boot/boot.js';
 import { vmtape64Cpuid } from '../../vmm/cpu/cpuid.js';
-import type { MachineOptions } from '../../vmm/machine-options.js';
+import type { LandingOptions, MachineOptions } from '../../vmm/machine-options.js';
 import type { GuestMemory } from '../../vmm/memory.js';
 import { hastyHost, kickedVcpu } from './kicked-vcpu.js';
 
@@ -37,6 +37,8 @@ export interface LandmarkRun {
   readonly seed: number;
   /** On KVM: an interrupt waits for so many nanoseconds at most before the guest is kicked. */
   readonly patience?: number;
+  /** A waypoint is taken at each kick behind which, and behind the one before, there was no exit. */
+  readonly waypoints?: boolean;
   /** For {@link kickedMachine}: the most instructions from one kick to the next. */
   readonly distance?: number;
 }
@@ -46,7 +48,8 @@ export function landmarkMachine(image: Uint8Array, run: LandmarkRun): MachineOpt
   const { patience: most = 220_000 } = run;
   const random = new Prng(run.seed);
   const patience = (): number => PATIENCE_MIN + random.below(most - PATIENCE_MIN);
-  return { engine: 'kvm', guest: guestOf(image, run), cpuid: vmtape64Cpuid(), host: realHost, landing: { patience } };
+  const landing = { patience, ...waypointsOf(run) };
+  return { engine: 'kvm', guest: guestOf(image, run), cpuid: vmtape64Cpuid(), host: realHost, landing };
 }
 
 /**
@@ -61,8 +64,12 @@ export function kickedMachine(image: Uint8Array, run: LandmarkRun, landed: (reti
   const distance = (): number => 1 + random.below(1 + random.below(most));
   const vcpu = kickedVcpu(guest.memory, distance, landed);
   // The guest's timer ticks every 50 µs.
-  const landing = { patience: KICKED_PATIENCE };
+  const landing = { patience: KICKED_PATIENCE, ...waypointsOf(run) };
   return { engine: 'kvm', guest, cpuid: vmtape64Cpuid(), host: hastyHost(random), vcpu, landing };
+}
+
+function waypointsOf({ waypoints = false }: LandmarkRun): Pick<LandingOptions, 'waypoints'> {
+  return waypoints ? { waypoints: { pages: 1, distance: 0 } } : {};
 }
 
 function guestOf(image: Uint8Array, { loop, ring, ticks }: LandmarkRun): MachineOptions['guest'] {

@@ -5,7 +5,7 @@
  *
  * `ts` is guest time, in microseconds with three decimals.
  */
-import { describeRecord, RecordKind, recordNames, type TraceRecord } from '../record.js';
+import { describeRecord, isWaypoint, RecordKind, recordNames, type TraceRecord } from '../record.js';
 import { SerialDecoder } from '../serial-decoder.js';
 import type { Exporter } from './exporter.js';
 import { GuestTime } from './guest-time.js';
@@ -73,7 +73,8 @@ export class PerfettoExporter implements Exporter {
     const parts = this.#names.follow(record);
     switch (record.kind) {
       case RecordKind.Inject:
-        this.#instant(Track.Interrupts, `vector 0x${record.vector.toString(16).padStart(2, '0')}`, record);
+        if (isWaypoint(record)) this.#instant(Track.Host, 'waypoint', record);
+        else this.#instant(Track.Interrupts, `vector 0x${record.vector.toString(16).padStart(2, '0')}`, record);
         break;
       case RecordKind.Input:
       case RecordKind.Dma:

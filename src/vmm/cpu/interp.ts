@@ -164,6 +164,10 @@ export class InterpVcpu implements Vcpu {
     return holds.every((at) => this.#get(at) === 0) && this.#code.ioPending() === 0;
   }
 
+  get isSettled(): boolean {
+    return this.canInjectNmi && this.#get(layout.CPU_PENDING_DEBUG) === 0;
+  }
+
   injectNmi(): void {
     this.#check();
     this.#set(layout.CPU_NMI_PENDING, 1);

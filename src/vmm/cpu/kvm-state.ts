@@ -29,6 +29,7 @@ const SREGS2_PDPTRS = 288;
 /** Bytes of struct kvm_vcpu_events. */
 export const EVENTS_SIZE = 64;
 const EVENTS = {
+  exceptionInjected: 0,
   exceptionVector: 1,
   exceptionPending: 3,
   interrupt: 8,
@@ -361,6 +362,11 @@ export function hasPendingDebug(view: DataView): boolean {
 /** Does it hold an NMI that waits, is being delivered or was not yet ended by IRET; or hold NMIs back by STI or MOV SS? */
 export function blocksNmi(view: DataView): boolean {
   return [EVENTS.nmiPending, EVENTS.nmiInjected, EVENTS.nmiMasked, EVENTS.shadow].some((at) => view.getUint8(at) !== 0);
+}
+
+/** Does it hold an exception or an interrupt that waits or is being delivered? */
+export function isDelivering(view: DataView): boolean {
+  return [EVENTS.exceptionInjected, EVENTS.exceptionPending, EVENTS.interrupt].some((at) => view.getUint8(at) !== 0);
 }
 
 function decodeEvents(state: CpuState, view: DataView): void {

@@ -14,7 +14,7 @@ import { checkNumber, checkResult, closedError, KvmError, kickVcpu, type NativeV
 import { KVM_REGS_ORDER, KVM_REGS_SIZE, KvmExit, RunPage, SYNC_EVENTS, SYNC_REGS } from './kvm-constants.js';
 import { DR6_CAUSES, KvmDebug } from './kvm-debug.js';
 import { KvmExitRecord } from './kvm-exit.js';
-import { blocksNmi, EVENTS_SIZE, encodeEvents, hasPendingDebug, KvmStateAccess } from './kvm-state.js';
+import { blocksNmi, EVENTS_SIZE, encodeEvents, hasPendingDebug, isDelivering, KvmStateAccess } from './kvm-state.js';
 import { isRepeatedString } from './kvm-string.js';
 import type { KvmRegion, SeenMemory } from './kvm-vm.js';
 import { encodeCpuid, IA32_DEBUGCTL, IA32_TSC_AUX, MachineVm, regionsOf } from './kvm-vm.js';
@@ -171,10 +171,12 @@ export class KvmVcpu implements Vcpu {
     return !this.#isWithinString && !blocksNmi(this.#state.readEvents());
   }
 
-  /**
-   * The exit may be one of a string instruction that goes on. KVM comes back between its iterations; the interpreter goes on to its next access. An
-   * event that lands there has no place in the exit stream, so it waits until the instruction is done.
-   */
+  get isSettled(): boolean {
+    return this.canInjectNmi && !isDelivering(this.#state.readEvents());
+  }
+
+  /** The exit may be one of a string instruction that goes on. KVM comes back between its iterations; the interpreter goes on to its next access. An event
+   * that lands there has no place in the exit stream, so it waits until the instruction is done. */
   get #isWithinString(): boolean {
     const { reason } = this.exit;
     return (reason === ExitReason.Io || reason === ExitReason.Mmio) && isRepeatedString(this.#codeAtRip(4));

@@ -98,6 +98,8 @@ export interface Vcpu {
   injectInterrupt(vector: number): void;
   /** The vCPU stands at an instruction boundary, as {@link canInject} means it, and no NMI is handled or waits: one comes before the next instruction. */
   readonly canInjectNmi: boolean;
+  /** It does, and no exception waits or is being delivered either: an interrupt only has to be allowed. */
+  readonly isSettled: boolean;
   /** Makes an NMI pending. */
   injectNmi(): void;
   /** Copies REGISTERS_SIZE bytes to the start of `out`, without allocation. */
