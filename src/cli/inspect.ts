@@ -12,7 +12,7 @@ import { formatCount, Progress } from './progress.js';
 import { withSignals } from './signals.js';
 import { slicedFrom, traceStart } from './trace-start.js';
 import { TraceSummary } from './trace-summary.js';
-import { type OrdinalRange, parseRange } from './values.js';
+import { type OrdinalRange, parseRange, usageError } from './values.js';
 
 const HELP = `
 Prints the header, the determinism ledger, and what the records are: how many of each kind, the registers of devices that the
@@ -141,6 +141,10 @@ class Inspector {
     }
     process.stdout.write(text);
     if (cursor.damage !== undefined) throw cursor.damage;
+    const { path, index } = this.#reader;
+    const { records } = index.root;
+    if (first > 0 && first >= records)
+      throw usageError(`${path} has ${formatCount(records)} records: record ${formatCount(first)} is not there`);
     return ExitCode.Ok;
   }
 

@@ -15,7 +15,7 @@ import { keepLearnt } from './machine.js';
 import { formatCount, Progress } from './progress.js';
 import { withSignals } from './signals.js';
 import { stateLines } from './state-text.js';
-import { checkUntil, notReached, parseUntil, type Until, untilOptions } from './until.js';
+import { checkFrom, checkUntil, notReached, parseUntil, type Until, untilOptions } from './until.js';
 import { parseCount, parseWord, usageError } from './values.js';
 
 const HELP = `
@@ -178,6 +178,7 @@ async function runReplay(
   const { ReplaySession } = await import('../replay/session.js');
   const session = await ReplaySession.open(options);
   try {
+    checkFrom(options.from, session.reader);
     checkUntil(until, session.reader, session.vcpu);
   } catch (error) {
     session.close();

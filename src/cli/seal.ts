@@ -1,18 +1,21 @@
 /** vmtape seal: instruction counts for a trace that was recorded on KVM, which does not count. */
+import { copyFileSync } from 'node:fs';
 import type { Command } from 'commander';
-import { ExitCode } from '../base/errors.js';
+import { ExitCode, VmtapeError } from '../base/errors.js';
 import { realHost } from '../base/host.js';
 import type { SealResult } from '../replay/seal.js';
-import { checkInput, checkOutput } from './files.js';
+import { traceFileError } from '../trace/errors.js';
+import { checkInput, checkOutput, isSameFile } from './files.js';
 import { collect, guestFiles } from './guest-files.js';
 import { formatCount, Progress } from './progress.js';
 import { formatDivergence } from './replay.js';
+import { ResultFile } from './result-file.js';
 import { withSignals } from './signals.js';
 
 const HELP = `
 KVM does not count instructions. This replays the trace on the interpreter, without devices, learns how many instructions were retired at
 each record, and writes the counts behind the end of the trace, which is otherwise as it was. Replays on the interpreter then compare them, and
-find the places of interrupts at once; inspect and export show them. The trace is replaced only as a whole. A trace that has counts stays as it is.
+find the places of interrupts at once; inspect and export show them. The trace is replaced only as a whole. A trace that has counts stays as it is; with --output, it is copied.
 
 Exit code: 0, 1 if interrupted, 2 for a mistake in the options, 3 if the replay differs from the trace, 5 if the trace is damaged or was not
 closed (vmtape repair closes it).
@@ -59,17 +62,34 @@ async function seal(path: string, { output, image, json }: SealFlags): Promise<n
     progress.stop();
     session.close();
   }
+  if (result.kind === 'sealed' && !result.isNew && output !== undefined) copyTrace(path, output);
   if (json) process.stdout.write(`${JSON.stringify(result, null, 2)}\n`);
   else say(path, output ?? path, result);
   if (result.kind === 'sealed') return ExitCode.Ok;
   return result.replay.kind === 'divergence' ? ExitCode.Divergence : ExitCode.GuestFailed;
 }
 
+/** It has its counts: what was asked for is a copy. */
+function copyTrace(path: string, output: string): void {
+  if (isSameFile(path, output)) return;
+  const file = new ResultFile('--output', output);
+  try {
+    copyFileSync(path, file.temporary);
+    file.finish();
+  } catch (error) {
+    throw error instanceof VmtapeError ? error : traceFileError(output, error);
+  } finally {
+    file.discard();
+  }
+}
+
 function say(path: string, output: string, result: SealResult): void {
   if (result.kind === 'sealed') {
     const records = `${formatCount(result.records)} records`;
     process.stdout.write(
-      result.isNew ? `${output}: ${records} have their counts\n` : `${path}: its ${records} have counts already\n`,
+      result.isNew
+        ? `${output}: ${records} have their counts\n`
+        : `${path}: its ${records} have counts already${output === path ? '' : `; ${output} is a copy`}\n`,
     );
   } else if (result.replay.kind === 'divergence') {
     process.stderr.write(formatDivergence(path, result.replay.divergence));

@@ -35,16 +35,24 @@ export function checkUntil(until: Until | undefined, reader: TraceReader, start:
   const { number } = until;
   if (until.kind === 'record') {
     const { records } = reader.index.root;
-    if (number > records) throw pastTheEnd(`record:${number}`, `${formatCount(records)} records`);
+    if (number > records) throw pastTheEnd(`--until record:${number}`, `${formatCount(records)} records`);
     return;
   }
   const retired = reader.end?.retired ?? -1;
-  if (retired >= 0 && number > retired) throw pastTheEnd(`icount:${number}`, `${formatCount(retired)} instructions`);
+  if (retired >= 0 && number > retired)
+    throw pastTheEnd(`--until icount:${number}`, `${formatCount(retired)} instructions`);
   if (number < start.retired) {
     throw usageError(
       `--until icount:${number} is before the checkpoint that --from starts at, ${formatCount(start.retired)} instructions`,
     );
   }
+}
+
+/** Throws if the record of --from is behind the end of the recording. */
+export function checkFrom(from: number | undefined, reader: TraceReader): void {
+  const { records } = reader.index.root;
+  if (from !== undefined && from > records)
+    throw pastTheEnd(`--from record:${from}`, `${formatCount(records)} records`);
 }
 
 /** The replay came to the end, and not to the place. */
@@ -53,9 +61,9 @@ export function notReached(until: Until, instructions: number | undefined): Vmta
     return usageError(`--until serial:${JSON.stringify(until.text)} is not reached: the guest never sends that text`);
   }
   const most = instructions === undefined ? 'less' : `${formatCount(instructions)} instructions`;
-  return pastTheEnd(`${until.kind}:${until.number}`, most);
+  return pastTheEnd(`--until ${until.kind}:${until.number}`, most);
 }
 
 function pastTheEnd(place: string, has: string): VmtapeError {
-  return usageError(`--until ${place} is past the end: the recording has ${has}`);
+  return usageError(`${place} is past the end: the recording has ${has}`);
 }
