@@ -13,7 +13,8 @@ import { TraceReader } from './reader.js';
 export class TraceAppender {
   readonly #frames: FrameWriter;
   readonly #memory: MemoryWriter;
-  readonly #records: number;
+  /** Records of the file. */
+  readonly records: number;
   readonly #isComplete: boolean;
   /** The ordinals of the records for which the file has checkpoints. */
   readonly checkpoints: ReadonlySet<number>;
@@ -26,7 +27,7 @@ export class TraceAppender {
       const { root } = index;
       if (!index.isClosed)
         throw index.damage ?? damagedTrace({ path, frame: 0, byte: 0 }, 'is of a file without an index');
-      this.#records = root.records;
+      this.records = root.records;
       this.#isComplete = root.complete;
       this.checkpoints = new Set(root.checkpoints.map(({ record }) => record));
       const builder = IndexBuilder.from(root);
@@ -46,7 +47,7 @@ export class TraceAppender {
 
   /** Adds the state before a record. `ram`: RAM and ROM as at the start of a trace (memoryRuns of src/vmm/memory.ts). */
   checkpoint(checkpoint: Omit<TraceCheckpoint, 'set'>, ram: readonly RamRun[]): void {
-    if (checkpoint.record > this.#records)
+    if (checkpoint.record > this.records)
       throw new RangeError('a checkpoint stands before a record of the trace, or at its end');
     const set = this.#memory.write(ram);
     this.#frames.queue(FrameKind.Checkpoint, checkpointMessage({ ...checkpoint, set }), 0, checkpoint.record);
@@ -59,7 +60,7 @@ export class TraceAppender {
       this.#frames.queue(FrameKind.Counts, payload, count);
       records += count;
     }
-    if (records !== this.#records) throw new RangeError('every record of the trace has a count');
+    if (records !== this.records) throw new RangeError('every record of the trace has a count');
   }
 
   /** Writes the new root and trailer, and closes the file. */

@@ -10,14 +10,17 @@ import type { CheckpointTaker } from '../../src/replay/options.js';
 import { ReplaySession } from '../../src/replay/session.js';
 import { TraceAppender } from '../../src/trace/append.js';
 import { editTrace } from '../../src/trace/edit.js';
+import { IndexBuilder } from '../../src/trace/frame-index.js';
 import { RecordKind } from '../../src/trace/record.js';
 import { verifyTrace } from '../../src/trace/verify.js';
+import { TraceWriter } from '../../src/trace/writer.js';
 import { interpResumptionTable } from '../../src/vmm/cpu/interp-resumption.js';
 import { consoleState } from '../../src/vmm/machine-console.js';
 import { memoryRuns } from '../../src/vmm/memory.js';
 import { decodeState, encodeState } from '../../src/vmm/state/codec.js';
 import { addCheckpoints, checkpointsOf, endOf, recordsOf } from '../helpers/checkpoints.js';
 import { guests, imageOf, machineOf, noKvm, record, replay } from '../helpers/tape.js';
+import { smallEnd, smallHeader } from '../helpers/trace.js';
 
 const directory = mkdtempSync(join(tmpdir(), 'vmtape-checkpoint-'));
 afterAll(() => rmSync(directory, { recursive: true }));
@@ -108,6 +111,34 @@ describe('a checkpoint', () => {
     file.discard();
     expect(readFileSync(copy).equals(before)).toBe(true);
     expect(readdirSync(directory).filter((name) => name.endsWith('.part'))).toEqual([]);
+  });
+
+  it('of more than 65,536 is refused before the replay begins', async () => {
+    const long = join(directory, 'long.vmtape');
+    const writer = new TraceWriter(long, smallHeader, { ram: [] });
+    for (let record = 0; record < 0x2_0002; record++) {
+      writer.records.plain(RecordKind.Halt, record);
+      if (writer.records.full) writer.flush();
+    }
+    writer.finish({ ...smallEnd, retired: 0x2_0002 });
+    const before = readFileSync(long);
+    expect(() => new CheckpointFile(long, { every: 1 })).toThrow(
+      /would have 131,074 checkpoints, one each 1 of its records/,
+    );
+    expect(readFileSync(long).equals(before)).toBe(true);
+    expect(readdirSync(directory).filter((name) => name.endsWith('.part'))).toEqual([]);
+    expect(() => new CheckpointFile(long, { every: 2 })).toThrow(/would have 65,537 checkpoints/);
+    new CheckpointFile(long, { every: 3 }).discard();
+    // A root has room for so many, with a mebibyte of contents and a million records between them.
+    const index = new IndexBuilder();
+    for (let count = 1; count <= 0x1_0000; count++) {
+      index.add(4, 0x10_0000, 256);
+      index.add(2, 400, count);
+      index.add(7, 0x2000, 0, count * 1_000_000);
+      if (index.isListDue) index.add(8, 4000, 0);
+    }
+    expect(index.checkpoints).toHaveLength(0x1_0000);
+    expect(index.root(true).length).toBeLessThan(0x10_0000);
   });
 
   it('has each content of memory once: many weigh little more than one', async () => {
