@@ -16,7 +16,7 @@ import { formatCount, Progress } from './progress.js';
 import { qtestArguments } from './qtest-command.js';
 import { ResultFile } from './result-file.js';
 import { withSignals } from './signals.js';
-import { guestTimeOf, traceStart } from './trace-start.js';
+import { guestTimeOf, resumeSerial, traceStart } from './trace-start.js';
 import { parseWord, usageError } from './values.js';
 
 const HELP = `
@@ -109,14 +109,25 @@ function exporterOf({ format, isTimed }: Task, reader: TraceReader): Exporter {
   switch (format) {
     case 'jsonl':
       return new JsonlExporter();
-    case 'perfetto':
-      return new PerfettoExporter(new AccessNames(header, false, start), basename(path), time, header.chipset);
+    case 'perfetto': {
+      const exporter = new PerfettoExporter(
+        new AccessNames(header, false, start),
+        basename(path),
+        time,
+        header.chipset,
+      );
+      resumeSerial(exporter.decoder, start);
+      return exporter;
+    }
     case 'qtest':
       return new QtestExporter('commands', isTimed, time);
     case 'qtest-answers':
       return new QtestExporter('answers', isTimed, time);
-    case 'console':
-      return new ConsoleExporter();
+    case 'console': {
+      const exporter = new ConsoleExporter();
+      resumeSerial(exporter.decoder, start);
+      return exporter;
+    }
   }
 }
 

@@ -8,6 +8,8 @@ import { damagedTrace } from '../trace/errors.js';
 import { GuestTime } from '../trace/export/guest-time.js';
 import type { TraceHeader } from '../trace/header.js';
 import type { FoundCheckpoint, TraceReader } from '../trace/reader.js';
+import { LINE_CONTROL, MODEM_CONTROL, type SerialDecoder } from '../trace/serial-decoder.js';
+import { uartState } from '../vmm/devices/uart/state.js';
 import { exitTimeOfTrace } from '../vmm/guest-time.js';
 import { decodeState } from '../vmm/state/codec.js';
 
@@ -56,6 +58,19 @@ function replayOf({ checkpoint, place }: FoundCheckpoint) {
 export function guestTimeOf({ counting, host }: TraceHeader, { time, skipped }: TraceStart): GuestTime {
   const exitTime = counting ? exitTimeOfTrace(host) : 0;
   return new GuestTime({ isCounting: counting, exitTime, now: time, skipped });
+}
+
+/** The serial port of a trace is, before the first record, as it was there. A state that it would not restore is left out. */
+export function resumeSerial(decoder: SerialDecoder, { parts }: TraceStart): void {
+  const part = Object.hasOwn(parts, uartState.name) ? parts[uartState.name] : undefined;
+  if (!part) return;
+  try {
+    const { lcr, mcr } = decodeState(uartState, part);
+    decoder.writeByte(LINE_CONTROL, lcr);
+    decoder.writeByte(MODEM_CONTROL, mcr);
+  } catch (error) {
+    if (!(error instanceof VmtapeError)) throw error;
+  }
 }
 
 /** What a slice says of itself: for people, and believed in nothing. */

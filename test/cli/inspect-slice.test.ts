@@ -24,18 +24,11 @@ const lines = async (path: string, first: number, ...more: string[]) => {
   return stdout.trim().split('\n');
 };
 const json = async (path: string) => JSON.parse((await vmtape(['inspect', path, '--json'])).stdout);
-/** Times and names of the events of a timeline, but for those that span a line of a console, from those of a record on. */
+/** Times and names of the events of a timeline from those of a record on. */
 const timeline = async (path: string, first: number) => {
   const { stdout } = await vmtape(['export', path, '--format', 'perfetto']);
-  const events = JSON.parse(stdout).traceEvents as {
-    ph: string;
-    ts?: number;
-    name: string;
-    args: { record: number };
-  }[];
-  return events
-    .filter(({ ph, args }) => ph === 'i' && args.record >= first)
-    .map(({ ts, name, args }) => [ts, name, args.record - first]);
+  const events = JSON.parse(stdout).traceEvents as { ts?: number; name: string; args: { record: number } }[];
+  return events.filter(({ args }) => args.record >= first).map(({ ts, name, args }) => [ts, name, args.record - first]);
 };
 
 beforeAll(async () => {
@@ -82,6 +75,13 @@ test('a timeline has the times of the whole', async () => {
   const whole = await timeline(at('whole'), FIRST);
   expect(whole.length).toBeGreaterThan(5);
   expect(await timeline(at('part'), 0)).toEqual(whole);
+});
+
+test('a console has the bytes of the part: what goes to an open divisor latch is none', async () => {
+  for (const path of [at('whole'), at('part')]) {
+    const { stdout, code } = await vmtape(['export', path, '--format', 'console']);
+    expect([code, stdout]).toEqual([0, 'A']);
+  }
 });
 
 test('of a trace that does not count, a part says what is known', async () => {

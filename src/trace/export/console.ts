@@ -9,7 +9,8 @@ const nowhere: ByteTarget = { write() {} };
 export class ConsoleExporter implements Exporter {
   readonly encoding = 'latin1';
   #bytes = '';
-  readonly #decoder = new SerialDecoder(
+  /** As it is before the first record: in a part of another trace, it must be told. */
+  readonly decoder = new SerialDecoder(
     {
       write: (byte) => {
         this.#bytes += String.fromCharCode(byte);
@@ -25,7 +26,7 @@ export class ConsoleExporter implements Exporter {
   record({ kind, address, size, data }: TraceRecord): string {
     if (kind !== RecordKind.IoWrite) return '';
     this.#bytes = '';
-    for (let index = 0; index < size; index++) this.#decoder.writeByte(address + index, data[index] as number);
+    for (let index = 0; index < size; index++) this.decoder.writeByte(address + index, data[index] as number);
     return this.#bytes;
   }
 

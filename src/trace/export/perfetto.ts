@@ -43,7 +43,8 @@ export class PerfettoExporter implements Exporter {
   /** Track by name of the device. */
   readonly #tracks = new Map<string, number>();
   readonly #lines = new Map<number, Line>();
-  readonly #decoder: SerialDecoder;
+  /** As it is before the first record: in a part of another trace, it must be told. */
+  readonly decoder: SerialDecoder;
   readonly #time: GuestTime;
   #ordinal = 0;
   #text = '';
@@ -53,7 +54,7 @@ export class PerfettoExporter implements Exporter {
     this.#time = time;
     this.#names = names;
     this.#title = title;
-    this.#decoder = new SerialDecoder(
+    this.decoder = new SerialDecoder(
       { write: (byte) => this.#consoleByte(Track.Serial, byte) },
       { write: (byte) => this.#consoleByte(Track.DebugConsole, byte) },
       chipset,
@@ -104,7 +105,7 @@ export class PerfettoExporter implements Exporter {
       this.#instant(this.#deviceTrack(part.device ?? 'unclaimed'), `${way} ${what}`, record);
     }
     if (kind !== RecordKind.IoWrite) return;
-    for (let index = 0; index < size; index++) this.#decoder.writeByte(address + index, data[index] as number);
+    for (let index = 0; index < size; index++) this.decoder.writeByte(address + index, data[index] as number);
   }
 
   #deviceTrack(name: string): number {
