@@ -12,6 +12,7 @@
 .global _start
 .include "console.inc"
 .include "long-mode.inc"
+.include "timer.inc"
 
 .set VECTOR_BASE, 0x20
 .set PIT_RELOAD, 60                 # 1193182 Hz / 60: a tick every 50 microseconds
@@ -42,31 +43,9 @@ begin:
     mov eax, offset spurious
     call set_gate
 
-    # 8259: ICW1 to ICW4 for both, vectors from 20h, only line 0 open. 8254: channel 0, both bytes, mode 2, binary.
-    mov al, 0x11
-    out 0x20, al
-    out 0xa0, al
-    mov al, VECTOR_BASE
-    out 0x21, al
-    mov al, VECTOR_BASE + 8
-    out 0xa1, al
-    mov al, 4
-    out 0x21, al
-    mov al, 2
-    out 0xa1, al
-    mov al, 1
-    out 0x21, al
-    out 0xa1, al
-    mov al, 0xfe
-    out 0x21, al
-    mov al, 0xff
-    out 0xa1, al
-    mov al, 0x34
-    out 0x43, al
-    mov al, PIT_RELOAD & 0xff
-    out 0x40, al
-    mov al, PIT_RELOAD >> 8
-    out 0x40, al
+    # Vectors from 20h, only line 0 open.
+    set_up_8259 VECTOR_BASE
+    start_8254 PIT_RELOAD
 
     mov eax, dword ptr [loop_number]
     mov esi, dword ptr [rax * 4 + loops]

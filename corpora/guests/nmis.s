@@ -10,6 +10,7 @@
 .global _start
 .include "console.inc"
 .include "long-mode.inc"
+.include "timer.inc"
 
 .set APIC, 0xfee00000
 .set IOAPIC, 0xfec00000
@@ -141,12 +142,7 @@ init_8259:
 
 # Channel 0, both bytes, mode 2.
 start_pit:
-    mov al, 0x34
-    out 0x43, al
-    mov al, PIT_RELOAD & 0xff
-    out 0x40, al
-    mov al, PIT_RELOAD >> 8
-    out 0x40, al
+    start_8254 PIT_RELOAD
     ret
 
 on_nmi:

@@ -9,6 +9,7 @@
 .code32
 .global _start
 .include "console.inc"
+.include "timer.inc"
 
 .set WORKING_TICKS, 16
 .set SLEEPING_TICKS, 3
@@ -48,33 +49,10 @@ fill_idt:
     call set_gate
     lidt [idt_pointer]
 
-    # 8259: ICW1 to ICW4 for both, vectors from 20h, only line 0 open.
-    mov al, 0x11
-    out 0x20, al
-    out 0xa0, al
-    mov al, VECTOR_BASE
-    out 0x21, al
-    mov al, VECTOR_BASE + 8
-    out 0xa1, al
-    mov al, 4                       # the slave is on line 2
-    out 0x21, al
-    mov al, 2
-    out 0xa1, al
-    mov al, 1                       # 8086 mode
-    out 0x21, al
-    out 0xa1, al
-    mov al, 0xfe
-    out 0x21, al
-    mov al, 0xff
-    out 0xa1, al
+    # Vectors from 20h, only line 0 open.
+    set_up_8259 VECTOR_BASE
 
-    # 8254: channel 0, both bytes, mode 2, binary.
-    mov al, 0x34
-    out 0x43, al
-    mov al, PIT_RELOAD & 0xff
-    out 0x40, al
-    mov al, PIT_RELOAD >> 8
-    out 0x40, al
+    start_8254 PIT_RELOAD
 
     print "Working. Ticks seen, and after how many rounds: "
     sti

@@ -10,6 +10,7 @@
 .code16
 .global _start
 .include "console.inc"
+.include "timer.inc"
 
 .set COM1_INTERRUPTS, 0x3f9
 .set COM1_FIFO_CONTROL, 0x3fa
@@ -51,13 +52,7 @@ begin:
     mov al, 0xee
     out 0x21, al
 
-    # 8254: channel 0, both bytes, mode 2, binary.
-    mov al, 0x34
-    out 0x43, al
-    mov al, PIT_RELOAD & 0xff
-    out 0x40, al
-    mov al, PIT_RELOAD >> 8
-    out 0x40, al
+    start_8254 PIT_RELOAD
 
     # 16550: eight bits, no FIFO, DTR, RTS and OUT2, interrupts for received bytes.
     mov dx, COM1_LINE_CONTROL
