@@ -9,6 +9,7 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
 import { PrivateApt, unpackPackage } from '../../scripts/guest-debian/packages.js';
 import { top } from './cli.js';
 
@@ -78,18 +79,31 @@ export async function viewTrace(folder: string, path: string): Promise<ViewerMod
     [...flags, `--user-data-dir=${profile}`, '--remote-debugging-pipe', 'about:blank'],
     {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+      // A group of its own: its processes outlive the first by a moment, and write to the profile.
+      detached: true,
     },
   );
   const ended = new Promise((resolve) => browser.on('close', resolve));
-  const timer = setTimeout(() => browser.kill('SIGKILL'), PATIENCE);
+  const timer = setTimeout(() => signalGroup(browser, 'SIGKILL'), PATIENCE);
   try {
     return await drive(browser, `http://127.0.0.1:${port}/`);
   } finally {
     clearTimeout(timer);
-    browser.kill('SIGKILL');
+    signalGroup(browser, 'SIGKILL');
     server.close();
     await ended;
+    for (let tries = 0; tries < 500 && signalGroup(browser, 0); tries++) await delay(10);
     rmSync(profile, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+/** Whether the group of a process is there to get it. */
+function signalGroup({ pid }: ChildProcess, signal: NodeJS.Signals | 0): boolean {
+  if (pid === undefined) return false;
+  try {
+    return process.kill(-pid, signal);
+  } catch {
+    return false;
   }
 }
 
