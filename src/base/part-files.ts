@@ -3,10 +3,7 @@
  * not whole are removed: where nobody else listens to a signal that ends a process, this does, and exits.
  */
 import { rmSync } from 'node:fs';
-
-/** Signals that end a process, and their numbers: a shell sees 128 more. */
-const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const;
-const SIGNAL_EXIT = 128;
+import { type EndingSignal, endingSignals, signalExit } from './signals.js';
 
 const parts = new Set<string>();
 
@@ -14,7 +11,7 @@ const parts = new Set<string>();
 export function beginPart(path: string): void {
   if (parts.size === 0) {
     process.on('exit', removeParts);
-    for (const signal of names()) process.on(signal, onSignal);
+    for (const signal of endingSignals) process.on(signal, onSignal);
   }
   parts.add(path);
 }
@@ -23,7 +20,7 @@ export function beginPart(path: string): void {
 export function endPart(path: string): void {
   if (!parts.delete(path) || parts.size > 0) return;
   process.off('exit', removeParts);
-  for (const signal of names()) process.off(signal, onSignal);
+  for (const signal of endingSignals) process.off(signal, onSignal);
 }
 
 /** Removes it, unless it has ended. Idempotent. */
@@ -32,16 +29,12 @@ export function removePart(path: string): void {
   endPart(path);
 }
 
-function names(): (keyof typeof SIGNALS)[] {
-  return Object.keys(SIGNALS) as (keyof typeof SIGNALS)[];
-}
-
 function removeParts(): void {
   for (const path of parts) rmSync(path, { force: true });
 }
 
-function onSignal(signal: NodeJS.Signals): void {
+function onSignal(signal: EndingSignal): void {
   // Who else listens ends the work by itself.
   if (process.listenerCount(signal) > 1) return;
-  process.exit(SIGNAL_EXIT + SIGNALS[signal as keyof typeof SIGNALS]);
+  process.exit(signalExit(signal));
 }

@@ -1,7 +1,7 @@
 /** Where the bytes of the guest's serial console go, and where its input comes from. */
-import { closeSync, openSync, writeSync } from 'node:fs';
+import { closeSync, openSync } from 'node:fs';
 import type { ByteSink } from '../vmm/device.js';
-import { checkOutput, describeFileError } from './files.js';
+import { checkOutput, describeFileError, writeAll } from './files.js';
 import { KeyFilter, makeRaw } from './terminal.js';
 import { usageError } from './values.js';
 
@@ -55,10 +55,10 @@ function openFile(path: string): ConsoleOutput {
   } catch (error) {
     throw usageError(`--serial: ${path} ${describeFileError(error)}`);
   }
-  const write = (bytes: Uint8Array): void => {
-    for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at);
-  };
-  return new BufferedSink(write, () => closeSync(descriptor));
+  return new BufferedSink(
+    (bytes) => writeAll(descriptor, bytes),
+    () => closeSync(descriptor),
+  );
 }
 
 /** Collects bytes until a full buffer or the next turn of the event loop. */

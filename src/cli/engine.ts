@@ -3,6 +3,7 @@ import { accessSync, constants } from 'node:fs';
 import { ExitCode, VmtapeError } from '../base/errors.js';
 import type { Ledger } from '../record/ledger.js';
 import type { BootedGuest } from '../vmm/boot/boot.js';
+import { EFER_LME } from '../vmm/cpu/control-bits.js';
 import { vmtape64Cpuid } from '../vmm/cpu/cpuid.js';
 import { featureNames, findCpuid } from '../vmm/cpu/cpuid-features.js';
 import { hiddenFeatures } from '../vmm/cpu/hidden.js';
@@ -19,8 +20,6 @@ const HIDDEN_TSC = [
   [0x8000_0001, (1 << 4) | (1 << 27)],
   [0x8000_0007, 1 << 8],
 ] as const;
-
-const EFER_LME = 1n << 8n;
 
 /** `auto` becomes KVM where it can be opened, and the interpreter elsewhere, with the reason. */
 export async function chooseEngine(choice: EngineChoice): Promise<{ engine: EngineName; reason?: string }> {

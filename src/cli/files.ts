@@ -1,11 +1,13 @@
 /** Reading the files that are named on the command line, and checking where something shall be written. */
-import { accessSync, constants, readFileSync, statSync } from 'node:fs';
+import { accessSync, constants, readFileSync, statSync, writeSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import type { BootFile } from '../vmm/boot/request.js';
 import { usageError } from './values.js';
 
 /** No image for a machine of at most 3 GiB is larger. */
 const LARGEST = 3 * 1024 ** 3;
+/** Node writes less than 2 GiB at once. */
+const PIECE = 0x1000_0000;
 
 const sentences: Readonly<Record<string, string>> = {
   ENOENT: 'does not exist',
@@ -23,6 +25,11 @@ const sentences: Readonly<Record<string, string>> = {
 export function describeFileError(error: unknown): string {
   const { code, message } = error as { code?: string; message?: string };
   return sentences[code ?? ''] ?? `cannot be used: ${code ?? message ?? String(error)}`;
+}
+
+/** Writes all of `bytes` to an open file. Throws what the operating system refuses. */
+export function writeAll(descriptor: number, bytes: Uint8Array): void {
+  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at, Math.min(PIECE, bytes.length - at));
 }
 
 /** Reads an input file. `option` is what named it. */

@@ -71,8 +71,10 @@ export function addRecord(program: Command, setExit: (code: number) => void): vo
 
 async function recordRuns(flags: RecordFlags): Promise<number> {
   const runs = parseCount('--runs', flags.runs);
+  const args = readMachineArguments(flags);
+  checkOwnOutput('--output', flags.output, flags, args);
   for (let run = 1; ; run++) {
-    const { reason, exitCode } = await record(flags, runs);
+    const { reason, exitCode } = await record(flags, args, runs);
     if (runs === 1) return exitCode;
     const isFailure = exitCode !== 0;
     if (isFailure || reason === 'interrupted' || run === runs) {
@@ -89,9 +91,7 @@ function sayRuns(run: number, runs: number, isFailure: boolean): string {
   return `none of ${formatCount(runs)} runs failed`;
 }
 
-async function record(flags: RecordFlags, runs: number): Promise<MachineEnd> {
-  const args = readMachineArguments(flags);
-  checkOwnOutput('--output', flags.output, flags, args);
+async function record(flags: RecordFlags, args: MachineArguments, runs: number): Promise<MachineEnd> {
   const prepared = await prepareMachine(args);
   if (runs > 1 && prepared.options.engine === 'interp') {
     throw usageError(

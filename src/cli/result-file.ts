@@ -1,11 +1,8 @@
 /** A file of results that is there whole, or not at all: written beside its place, and then renamed. */
-import { closeSync, lstatSync, openSync, realpathSync, renameSync, statSync, writeSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, realpathSync, renameSync, statSync } from 'node:fs';
 import { beginPart, endPart, removePart } from '../base/part-files.js';
-import { checkOutput, describeFileError } from './files.js';
+import { checkOutput, describeFileError, writeAll } from './files.js';
 import { usageError } from './values.js';
-
-/** Node writes less than 2 GiB at once. */
-const PIECE = 0x1000_0000;
 
 /** See the head of the file. */
 export class ResultFile {
@@ -64,11 +61,16 @@ export class ResultFile {
   }
 
   #do<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      throw usageError(`${this.#option}: ${this.#path} ${describeFileError(error)}`);
-    }
+    return naming(this.#option, this.#path, work);
+  }
+}
+
+/** The operating system's refusals are those of the file that `option` names. */
+function naming<T>(option: string, path: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    throw usageError(`${option}: ${path} ${describeFileError(error)}`);
   }
 }
 
@@ -88,21 +90,15 @@ export function writeResult(option: string, path: string, content: string | Uint
   }
 }
 
-function writeAll(descriptor: number, bytes: Uint8Array): void {
-  for (let at = 0; at < bytes.length; ) at += writeSync(descriptor, bytes, at, Math.min(PIECE, bytes.length - at));
-}
-
 function writeThrough(option: string, path: string, bytes: Uint8Array): void {
-  try {
+  naming(option, path, () => {
     const descriptor = openSync(path, 'w');
     try {
       writeAll(descriptor, bytes);
     } finally {
       closeSync(descriptor);
     }
-  } catch (error) {
-    throw usageError(`${option}: ${path} ${describeFileError(error)}`);
-  }
+  });
 }
 
 /** A link to nothing is not there: it would be replaced. */

@@ -105,7 +105,10 @@ export class LandingWalker {
   #toRegisters(record: TraceRecord, slice: number, interpreter: Vcpu): boolean {
     const count = this.#retiredAtStart + record.retired - this.#recordedAtStart;
     const near = Math.max(this.#retiredAtStart, count - COUNT_SLACK);
-    if (interpreter.retired < near) return this.#run(record, Math.min(slice, near), interpreter) && false;
+    if (interpreter.retired < near) {
+      this.#run(record, Math.min(slice, near), interpreter);
+      return false;
+    }
     for (;;) {
       interpreter.readRegisters(this.#registers);
       if (sameRegisters(this.#registers, record.registers, false)) return true;

@@ -11,6 +11,7 @@
 import { ENGINE_ERROR_EMULATION } from '../../interp/layout.js';
 import { hexBytes } from '../base/hex.js';
 import { decodeOne } from '../base/mnemonic.js';
+import { CR0_PE, CR0_PG, CR0_WP, EFER_LME, pagesOutsideLongMode, RFLAGS_VM } from './cpu/control-bits.js';
 import type { InterpVcpu } from './cpu/interp.js';
 import type { KvmVcpu } from './cpu/kvm.js';
 import { type CpuState, GPR_NAMES } from './cpu/state.js';
@@ -36,12 +37,6 @@ const LENGTHS_MAX = 0x1000;
 
 /** The privilege level of user code. */
 const USER = 3;
-const CR0_PE = 1n;
-const CR0_WP = 1n << 16n;
-const CR0_PG = 1n << 31n;
-const EFER_LME = 1n << 8n;
-const EFER_LMA = 1n << 10n;
-const RFLAGS_VM = 1n << 17n;
 const DPL_SHIFT = 5;
 /** The interpreter looks for a kick after so many instructions of user code, or as much work (interp/work.ts): about a millisecond. */
 const USER_CHUNK = 200_000;
@@ -317,8 +312,7 @@ export class AssistedVcpu implements Vcpu {
     this.#isWithin = false;
     this.#isKept = false;
     this.#kvm.setState(state);
-    const hasPaging = (state.cr0 & CR0_PG) !== 0n && (state.efer & EFER_LMA) === 0n;
-    const hasAll = this.#assistsAll || (this.#assistsPaging && hasPaging);
+    const hasAll = this.#assistsAll || (this.#assistsPaging && pagesOutsideLongMode(state));
     if (!hasAll && (!this.#assistsUser || privilegeOf(state) !== USER)) return;
     this.#interpreter ??= this.#open();
     this.#interpreter.distrustCode();

@@ -2,16 +2,12 @@
  * From a linear address to guest memory, as the vCPU's paging says (Intel SDM volume 3A, chapter 5). Only for looking:
  * nothing is set accessed, no permission is checked.
  */
+import { CR0_PG, CR4_LA57, CR4_PAE, CR4_PSE, EFER_LMA } from './cpu/control-bits.js';
 import { isRepeat, isSizeOrSegment, isStringOpcode } from './cpu/kvm-string.js';
 import type { CpuState } from './cpu/state.js';
 import type { Vcpu } from './cpu/vcpu.js';
 import type { GuestMemory } from './memory.js';
 
-const PG = 1n << 31n;
-const PAE = 1n << 5n;
-const PSE = 1n << 4n;
-const LA57 = 1n << 12n;
-const LMA = 1n << 10n;
 const PRESENT = 1n;
 const LARGE = 1n << 7n;
 /** The longest instruction. */
@@ -20,9 +16,9 @@ const FRAME = 0xf_ffff_ffff_f000n;
 
 /** The guest-physical address of a linear one; undefined where no page is present. */
 export function translate(memory: GuestMemory, state: CpuState, linear: bigint): bigint | undefined {
-  if (!(state.cr0 & PG)) return linear & 0xffff_ffffn;
-  if (state.efer & LMA) return walk(memory, state.cr3 & FRAME, linear, state.cr4 & LA57 ? 48n : 39n, 8);
-  if (!(state.cr4 & PAE)) return walk32(memory, state, linear & 0xffff_ffffn);
+  if (!(state.cr0 & CR0_PG)) return linear & 0xffff_ffffn;
+  if (state.efer & EFER_LMA) return walk(memory, state.cr3 & FRAME, linear, state.cr4 & CR4_LA57 ? 48n : 39n, 8);
+  if (!(state.cr4 & CR4_PAE)) return walk32(memory, state, linear & 0xffff_ffffn);
   const pointer = state.pdpte[Number((linear >> 30n) & 3n)] ?? 0n;
   return pointer & PRESENT ? walk(memory, pointer & FRAME, linear & 0xffff_ffffn, 21n, 8) : undefined;
 }
@@ -43,7 +39,7 @@ function walk(memory: GuestMemory, root: bigint, linear: bigint, top: bigint, si
 function walk32(memory: GuestMemory, state: CpuState, linear: bigint): bigint | undefined {
   const directory = read(memory, (state.cr3 & 0xffff_f000n) + (linear >> 22n) * 4n, 4);
   if (directory === undefined || !(directory & PRESENT)) return undefined;
-  if (directory & LARGE && state.cr4 & PSE) {
+  if (directory & LARGE && state.cr4 & CR4_PSE) {
     return (directory & 0xffc0_0000n) | (((directory >> 13n) & 0xffn) << 32n) | (linear & 0x3f_ffffn);
   }
   const entry = read(memory, (directory & 0xffff_f000n) + ((linear >> 12n) & 0x3ffn) * 4n, 4);
@@ -60,7 +56,7 @@ function read(memory: GuestMemory, address: bigint, size: number): bigint | unde
 /** Up to `count` bytes of code at CS:RIP; fewer where the next page is not there. */
 export function codeBytes(memory: GuestMemory, state: CpuState, count: number): Uint8Array {
   const bytes: number[] = [];
-  const isLong = (state.efer & LMA) !== 0n && (state.cs.attributes & (1 << 13)) !== 0;
+  const isLong = (state.efer & EFER_LMA) !== 0n && (state.cs.attributes & (1 << 13)) !== 0;
   const start = isLong ? state.rip : (state.cs.base + state.rip) & 0xffff_ffffn;
   for (let index = 0; index < count; index++) {
     const physical = translate(memory, state, start + BigInt(index));
@@ -72,7 +68,7 @@ export function codeBytes(memory: GuestMemory, state: CpuState, count: number): 
 
 /** 16, 32 or 64: how code at CS is decoded. */
 export function codeBits(state: CpuState): 16 | 32 | 64 {
-  if (state.efer & LMA && state.cs.attributes & (1 << 13)) return 64;
+  if (state.efer & EFER_LMA && state.cs.attributes & (1 << 13)) return 64;
   return state.cs.attributes & (1 << 14) ? 32 : 16;
 }
 

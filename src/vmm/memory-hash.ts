@@ -1,4 +1,5 @@
 /** The hashes of a landmark (docs/determinism.md): of a page, and of the CPU's state besides its general registers. */
+import { EFER_LMA } from './cpu/control-bits.js';
 import '../base/webassembly.js';
 import { existsSync, readFileSync } from 'node:fs';
 import { CPU_HASHED, CPU_HASHED_FXSAVE, CPU_HASHED_SIZE, SCRATCH } from '../../interp/layout.js';
@@ -8,7 +9,6 @@ import type { GuestMemory } from './memory.js';
 
 const PAGE = 0x1000;
 const ALL = 0xffff_ffff_ffff_ffffn;
-const EFER_LMA = 1n << 10n;
 /** Bytes of the FXSAVE64 image that are hashed, and FOP, FIP and FDP in it: processors differ in when they keep them. */
 const FXSAVE_HASHED = 416;
 const FXSAVE_LAST_INSTRUCTION = [6, 24] as const;

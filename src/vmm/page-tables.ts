@@ -1,13 +1,10 @@
 /** Which pages of memory are page tables, as the vCPU's paging says (Intel SDM volume 3A, chapter 4). */
+import { CR0_PG, CR4_LA57, CR4_PAE, EFER_LMA } from './cpu/control-bits.js';
 import type { CpuState } from './cpu/state.js';
 import type { GuestMemory } from './memory.js';
 import { TABLE_MASK_4, TABLE_MASK_8 } from './memory-hash.js';
 
 const PAGE = 0x1000;
-const PG = 1n << 31n;
-const PAE = 1n << 5n;
-const LA57 = 1n << 12n;
-const LMA = 1n << 10n;
 const PRESENT = 1;
 const LARGE = 1 << 7;
 /** The address bits of the upper half of an entry. */
@@ -26,17 +23,17 @@ export interface PageTables {
 export function pageTablesOf(memory: GuestMemory, state: CpuState): PageTables {
   const pages = new Map<number, number>();
   const { cr0, cr3, cr4, efer } = state;
-  if (!(cr0 & PG)) return { pages, mask: TABLE_MASK_8 };
-  if (efer & LMA) {
-    collect(memory, Number((cr3 & 0xf_ffff_ffff_f000n) / 4096n), cr4 & LA57 ? 5 : 4, 8, pages);
-  } else if (cr4 & PAE) {
+  if (!(cr0 & CR0_PG)) return { pages, mask: TABLE_MASK_8 };
+  if (efer & EFER_LMA) {
+    collect(memory, Number((cr3 & 0xf_ffff_ffff_f000n) / 4096n), cr4 & CR4_LA57 ? 5 : 4, 8, pages);
+  } else if (cr4 & CR4_PAE) {
     for (const pointer of state.pdpte) {
       if (pointer & 1n) collect(memory, Number((pointer & 0xf_ffff_ffff_f000n) / 4096n), 2, 8, pages);
     }
   } else {
     collect(memory, Number((cr3 & 0xffff_f000n) / 4096n), 2, 4, pages);
   }
-  return { pages, mask: (efer & LMA) | (cr4 & PAE) ? TABLE_MASK_8 : TABLE_MASK_4 };
+  return { pages, mask: (efer & EFER_LMA) | (cr4 & CR4_PAE) ? TABLE_MASK_8 : TABLE_MASK_4 };
 }
 
 /** A table of `level` and all below it. At one level it is looked at once: tables may be mapped into themselves. */

@@ -12,6 +12,7 @@
  * difference are not taken for the one between them.)
  */
 import { hash64 } from '../base/hash.js';
+import { EFER_LMA } from './cpu/control-bits.js';
 import { type CpuState, GPR_NAMES, SEGMENT_NAMES } from './cpu/state.js';
 import type { Vcpu } from './cpu/vcpu.js';
 import type { DirtyReader } from './dirty-log.js';
@@ -21,7 +22,6 @@ import { MemoryHash, TABLE_MASK_4 } from './memory-hash.js';
 const PAGE = 0x1000;
 const WORD_BITS = 64;
 const ALL = 0xffff_ffff_ffff_ffffn;
-const EFER_LMA = 1n << 10n;
 const RF = 1n << 16n;
 /** Where FOP, FIP and FDP are in the FXSAVE image, and where the x87 registers and SSE begin and end. */
 const FXSAVE = { control: 6, mxcsr: 24, mxcsrMask: 28, x87: 32, sse: 160, end: 416 } as const;

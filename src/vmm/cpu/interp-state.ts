@@ -1,6 +1,7 @@
 /** CpuState to and from the interpreter's memory (interp/layout.ts). */
 import * as layout from '../../../interp/layout.js';
 import { initialState } from '../state/fields.js';
+import { usesPdptes } from './control-bits.js';
 import { canonicalFxsave, FXSAVE_SIZE } from './fxsave.js';
 import { type CpuState, cpuStateTable, GPR_NAMES, SEGMENT_NAMES } from './state.js';
 
@@ -52,11 +53,6 @@ const TABLES = [
   ['gdtr', layout.CPU_GDTR],
   ['idtr', layout.CPU_IDTR],
 ] as const;
-
-/** PDPTE registers mean something under PAE paging outside long mode only. */
-function usesPdptes(state: CpuState): boolean {
-  return (state.cr0 & 0x8000_0000n) !== 0n && (state.cr4 & 0x20n) !== 0n && (state.efer & 0x400n) === 0n;
-}
 
 /** The state as it is in memory. */
 export function readInterpState(view: DataView): CpuState {

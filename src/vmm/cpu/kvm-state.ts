@@ -7,6 +7,7 @@ import { checkState } from '../state/check.js';
 import { compareStates } from '../state/compare.js';
 import { initialState } from '../state/fields.js';
 import { KvmError, type KvmVcpuHandle } from './addon.js';
+import { usesPdptes } from './control-bits.js';
 import { canonicalFxsave, FXSAVE_SIZE } from './fxsave.js';
 import { RFLAGS_IF } from './kvm-constants.js';
 import { type CpuState, cpuStateTable, SegmentAttribute, type SegmentState, STATE_MSRS } from './state.js';
@@ -52,9 +53,6 @@ const SHADOW_STI = 2;
 const XSTATE_BV = 512;
 const MSR_HEADER = 8;
 const MSR_ENTRY = 16;
-const CR0_PG = 1n << 31n;
-const CR4_PAE = 1n << 5n;
-const EFER_LMA = 1n << 10n;
 
 /** A structure of the kernel as it was last read or written, and the fields of the state that are in it. */
 class Part {
@@ -248,7 +246,7 @@ function sregsPart(hasSregs2: boolean): Part {
       state.gdtr = { base: view.getBigUint64(CONTROL.gdt, true), limit: view.getUint16(CONTROL.gdt + 8, true) };
       state.idtr = { base: view.getBigUint64(CONTROL.idt, true), limit: view.getUint16(CONTROL.idt + 8, true) };
       for (const name of CONTROL_FIELDS) state[name] = view.getBigUint64(CONTROL[name], true);
-      const valid = hasSregs2 && hasPdpte(state);
+      const valid = hasSregs2 && usesPdptes(state);
       state.pdpte = [0, 1, 2, 3].map((i) => (valid ? view.getBigUint64(SREGS2_PDPTRS + i * 8, true) : 0n));
     },
     (state, view) => {
@@ -258,7 +256,7 @@ function sregsPart(hasSregs2: boolean): Part {
       view.setBigUint64(CONTROL.idt, state.idtr.base, true);
       view.setUint16(CONTROL.idt + 8, state.idtr.limit, true);
       for (const name of CONTROL_FIELDS) view.setBigUint64(CONTROL[name], state[name], true);
-      if (!hasSregs2 || !hasPdpte(state)) return;
+      if (!hasSregs2 || !usesPdptes(state)) return;
       view.setBigUint64(SREGS2_FLAGS, 1n, true);
       for (const [i, entry] of state.pdpte.entries()) view.setBigUint64(SREGS2_PDPTRS + i * 8, entry, true);
     },
@@ -401,11 +399,6 @@ export function encodeEvents(state: CpuState, view: DataView): void {
     view.setBigUint64(EVENTS.payload, BigInt(state.pendingDebug), true);
   }
   view.setUint32(EVENTS.flags, flags, true);
-}
-
-/** PAE paging outside long mode: the PDPTE registers are in use. */
-function hasPdpte(state: CpuState): boolean {
-  return (state.cr0 & CR0_PG) !== 0n && (state.cr4 & CR4_PAE) !== 0n && (state.efer & EFER_LMA) === 0n;
 }
 
 /** struct kvm_segment: u64 base, u32 limit, u16 selector, then a byte each: type, present, dpl, db, s, l, g, avl, unusable. */
